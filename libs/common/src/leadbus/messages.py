@@ -1,0 +1,86 @@
+"""The two shapes that publisher, outbox and consumers share: what goes out, what came in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leadbus.envelope import Envelope, Properties
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to publish.
+
+    `headers` holds AMQP table values only: str, int, float, bool, bytes, datetime, None, and
+    lists and dicts of them. With `mandatory` the broker returns what no queue takes.
+    """
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    headers: Mapping[str, Any]
+    properties: Properties
+    mandatory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """One delivery, body untouched.
+
+    `headers` were written by the sender and prove nothing; `user_id` and `routing_key` were
+    checked by the broker. `delivery_count` is the number of earlier deliveries a quorum queue
+    counted (0 at first). `delivery_tag` means something only to the channel it came through.
+    """
+
+    body: bytes
+    exchange: str
+    routing_key: str
+    headers: Mapping[str, Any]
+    properties: Properties
+    redelivered: bool
+    delivery_count: int
+    delivery_tag: int
+    user_id: str | None = None
+
+
+def event_message(envelope: Envelope) -> OutgoingMessage:
+    """The canonical event as a message for `leadbus.events`; its key is the event's type.
+
+    Raises ValueError for a type that `leadbus.contracts` does not list.
+    """
+    from leadbus.contracts import EVENTS  # noqa: PLC0415 -- contracts load pydantic models; senders of raw need none
+    from leadbus.envelope import encode  # noqa: PLC0415
+    from leadbus.topology import EVENTS_EXCHANGE  # noqa: PLC0415
+
+    contract = EVENTS.get(envelope.type)
+    if contract is None:
+        raise ValueError(f"not a canonical event type: {envelope.type!r}")
+    headers, properties = encode(envelope)
+    return OutgoingMessage(
+        exchange=EVENTS_EXCHANGE,
+        routing_key=envelope.type,
+        body=envelope.data,
+        headers=headers,
+        properties=properties,
+        mandatory=contract.must_route,
+    )
+
+
+def raw_message(source: str, envelope: Envelope) -> OutgoingMessage:
+    """A source's own bytes as a message for `leadbus.raw`; always mandatory."""
+    from leadbus.contracts.raw import raw_routing_key  # noqa: PLC0415
+    from leadbus.envelope import encode  # noqa: PLC0415
+    from leadbus.topology import RAW_EXCHANGE  # noqa: PLC0415
+
+    headers, properties = encode(envelope)
+    return OutgoingMessage(
+        exchange=RAW_EXCHANGE,
+        routing_key=raw_routing_key(source),
+        body=envelope.data,
+        headers=headers,
+        properties=properties,
+        mandatory=True,
+    )
