@@ -4,14 +4,17 @@ Generated from here: ``docs/contracts`` (``python -m leadbus.contracts generate 
 """
 
 from leadbus.contracts.contactatonce import ContactAtOnceLead
+from leadbus.contracts.events import EVENTS, EventContract
 from leadbus.contracts.lead import Lead
 from leadbus.contracts.raw import RawAttributes, RawIdentity, raw_routing_key, source_of
 from leadbus.contracts.vocabulary import NAMESPACE, SOURCES
 
 __all__ = [
+    "EVENTS",
     "NAMESPACE",
     "SOURCES",
     "ContactAtOnceLead",
+    "EventContract",
     "Lead",
     "RawAttributes",
     "RawIdentity",
