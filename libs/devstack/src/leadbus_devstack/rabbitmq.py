@@ -1,0 +1,171 @@
+"""A private RabbitMQ node from the programs of the operating system."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+
+from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.ports import free_ports
+from leadbus_devstack.processes import GuardedProcess
+
+# Debian's /usr/sbin wrapper lets only root and rabbitmq in, and becomes rabbitmq; these do not.
+_HOMES = ("/usr/lib/rabbitmq", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq")
+_START_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitMQPrograms:
+    """Where the server is installed, and its version ("3.10.8")."""
+
+    server: Path
+    ctl: Path
+    version: str
+
+
+def find_programs() -> RabbitMQPrograms | None:
+    """The installed RabbitMQ, or None."""
+    for home in _HOMES:
+        for folder in ("bin", "sbin"):
+            server = Path(home, folder, "rabbitmq-server")
+            if server.exists() and shutil.which("erl"):
+                return RabbitMQPrograms(server, server.with_name("rabbitmqctl"), _version(server))
+    return None
+
+
+def _version(server: Path) -> str:
+    found = re.search(r"rabbitmq_server-([0-9.]+)", str(server.resolve()))
+    return found.group(1) if found else "unknown"
+
+
+@dataclass
+class NativeRabbitMQ:
+    """One node in `directory`: data kept there, every listener on a port of its own on loopback.
+
+    `small` keeps the number of scheduler threads down, for nodes that stand beside others.
+    """
+
+    programs: RabbitMQPrograms
+    directory: Path
+    log: Path
+    amqp_port: int = 0
+    management_port: int = 0
+    small: bool = True
+    _process: GuardedProcess | None = field(default=None, repr=False)
+    _environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.amqp_port}"
+
+    @property
+    def management_url(self) -> str:
+        return f"http://guest:guest@127.0.0.1:{self.management_port}"
+
+    @property
+    def process(self) -> GuardedProcess:
+        if self._process is None:
+            raise DevstackError("RabbitMQ was not started")
+        return self._process
+
+    def start(self) -> None:
+        """Start, or start again on the same ports with the same data; returns when AMQP and management answer."""
+        if self._process is None:
+            self._prepare()
+            self._process = GuardedProcess(
+                "RabbitMQ", [str(self.programs.server)], self.log, self._environment, self.directory
+            )
+        self._process.start()
+        self._process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def freeze(self) -> None:
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        self.process.thaw()
+
+    def ready(self) -> bool:
+        """True when the node says that it has booted; its management listener alone proves little."""
+        try:
+            answer = httpx2.get(
+                f"http://127.0.0.1:{self.management_port}/api/health/checks/port-listener/{self.amqp_port}",
+                auth=("guest", "guest"),
+                timeout=2,
+            )
+        except httpx2.HTTPError:
+            return False
+        return answer.status_code == 200
+
+    def ctl(self, *arguments: str, timeout_seconds: float = 30) -> str:
+        """`rabbitmqctl` on this node; its output. Raises DevstackError with its words when it fails."""
+        done = subprocess.run(
+            [str(self.programs.ctl), "--node", self._environment["RABBITMQ_NODENAME"], *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise DevstackError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def _prepare(self) -> None:
+        amqp, management, distribution, epmd = free_ports(4)
+        self.amqp_port = self.amqp_port or amqp
+        self.management_port = self.management_port or management
+        home = self.directory / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        self._write_cookie(home / ".erlang.cookie")
+        configuration = self.directory / "rabbitmq.conf"
+        configuration.write_text(
+            f"listeners.tcp.default = 127.0.0.1:{self.amqp_port}\n"
+            "management.tcp.ip = 127.0.0.1\n"
+            f"management.tcp.port = {self.management_port}\n"
+            "log.console = true\n"
+            "log.console.level = warning\n"
+            "log.file = false\n"
+            # A developer's nearly full disk is no reason to block publishers.
+            "disk_free_limit.absolute = 50MB\n"
+        )
+        plugins = self.directory / "enabled_plugins"
+        plugins.write_text("[rabbitmq_management].\n")
+        self._environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            # Fixed: the data directory is named after the node.
+            "RABBITMQ_NODENAME": "leadbus@localhost",
+            "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.directory / "log"),
+            "RABBITMQ_CONFIG_FILE": str(configuration),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_PID_FILE": str(self.directory / "pid"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.directory / "none"),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}"
+            + (" +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none" if self.small else ""),
+        }
+
+    @staticmethod
+    def _write_cookie(path: Path) -> None:
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(20))
+        path.chmod(0o400)

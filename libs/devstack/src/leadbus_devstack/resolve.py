@@ -1,0 +1,107 @@
+"""Where each server comes from: a URL, a Docker engine, native programs, or a message that says what to do."""
+
+from __future__ import annotations
+
+import enum
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadbus_devstack import apt, docker, postgres, rabbitmq
+from leadbus_devstack.errors import ServerMissing
+
+AMQP_URL = "LEADBUS_TEST_AMQP_URL"
+MANAGEMENT_URL = "LEADBUS_TEST_MANAGEMENT_URL"
+POSTGRES_URL = "LEADBUS_TEST_POSTGRES_URL"
+FORCE = "LEADBUS_DEVSTACK"
+
+_PACKAGES = {"RabbitMQ": "rabbitmq-server", "Postgres": "postgresql"}
+_HOMEBREW = {"RabbitMQ": "rabbitmq", "Postgres": "postgresql@17"}
+_VARIABLES = {"RabbitMQ": f"{AMQP_URL} and {MANAGEMENT_URL}", "Postgres": POSTGRES_URL}
+
+
+class Way(enum.StrEnum):
+    """How a server is got, in the order of preference."""
+
+    URL = "url"
+    DOCKER = "docker"
+    NATIVE = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One server's resolved way. `detail` is what a person wants to know: version, or where it is."""
+
+    server: str
+    way: Way
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.detail} ({self.way})"
+
+
+def forced_way() -> Way | None:
+    """LEADBUS_DEVSTACK=url|docker|native leaves only that way. Raises ServerMissing for another word."""
+    word = os.environ.get(FORCE, "auto")
+    if word in ("", "auto"):
+        return None
+    try:
+        return Way(word)
+    except ValueError:
+        raise ServerMissing(f"{FORCE}={word}: must be auto, {', '.join(Way)}") from None
+
+
+def resolve_rabbitmq(*, use_url: bool = True) -> Source:
+    """Decides without starting anything, but installs packages when that is the way and it is allowed.
+
+    `use_url=False` asks for a server of our own, which may be killed. Raises ServerMissing.
+    """
+    given = bool(os.environ.get(AMQP_URL)) and use_url
+    if given and not os.environ.get(MANAGEMENT_URL):
+        raise ServerMissing(f"{AMQP_URL} is set and {MANAGEMENT_URL} is not: both are needed")
+    return _resolve("RabbitMQ", given=given, find=lambda: _version_of(rabbitmq.find_programs()))
+
+
+def resolve_postgres(*, use_url: bool = True) -> Source:
+    """As `resolve_rabbitmq`."""
+    given = bool(os.environ.get(POSTGRES_URL)) and use_url
+    return _resolve("Postgres", given=given, find=lambda: _version_of(postgres.find_programs()))
+
+
+def _version_of(programs: rabbitmq.RabbitMQPrograms | postgres.PostgresPrograms | None) -> str | None:
+    return programs.version if programs else None
+
+
+def _resolve(server: str, *, given: bool, find: Callable[[], str | None]) -> Source:
+    forced = forced_way()
+    if given and forced in (None, Way.URL):
+        return Source(server, Way.URL, "from the environment")
+    if forced in (None, Way.DOCKER) and docker.engine_version() is not None:
+        image = docker.RABBITMQ_IMAGE if server == "RabbitMQ" else docker.POSTGRES_IMAGE
+        return Source(server, Way.DOCKER, image)
+    if forced in (None, Way.NATIVE):
+        version = find() or _install(server, find)
+        if version is not None:
+            return Source(server, Way.NATIVE, version)
+    raise ServerMissing(_what_to_do(server, forced))
+
+
+def _install(server: str, find: Callable[[], str | None]) -> str | None:
+    if not apt.allowed():
+        return None
+    apt.install([_PACKAGES[server]], Path(tempfile.gettempdir()) / "leadbus-apt.log")
+    return find()
+
+
+def _what_to_do(server: str, forced: Way | None) -> str:
+    only = f" ({FORCE}={forced} leaves no other way)" if forced else ""
+    return (
+        f"No {server} to be had{only}. One of these helps:\n"
+        f"  - Debian or Ubuntu: sudo apt-get install {_PACKAGES[server]}"
+        f" (as root, Leadbus does it by itself unless LEADBUS_NO_INSTALL=1)\n"
+        f"  - macOS: brew install {_HOMEBREW[server]}\n"
+        "  - a running Docker engine (the client alone is not enough)\n"
+        f"  - a server of yours: set {_VARIABLES[server]}"
+    )
