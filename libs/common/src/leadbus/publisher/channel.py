@@ -1,0 +1,163 @@
+"""Many publishes in one write on an aiormq channel, and the broker's answers told apart.
+
+This is the only file that reaches into aiormq, whose version is pinned for it. aiormq's own
+`basic_publish` takes a lock, a timer and three futures for each message and finds a returned
+message again by its message id, which two messages may share; here a batch has one future, and
+a return is matched by the order in which the broker sends returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+import aiormq.channel
+import pamqp.frame
+from aiormq.abc import AbstractConnection, ChannelFrame
+from aiormq.exceptions import AMQPChannelError
+from pamqp import commands
+from pamqp.header import ContentHeader
+
+from leadbus.messages import OutgoingMessage
+from leadbus.publisher.result import PublishResult
+
+PERSISTENT = 2
+_UNWRITABLE = (TypeError, ValueError, OverflowError, struct.error)
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The answers to one `send`, by the index of the message; UNKNOWN until one comes."""
+
+    results: list[PublishResult]
+    done: asyncio.Future[None]
+    unanswered: int = 0
+
+    def answer(self, index: int, result: PublishResult) -> None:
+        self.results[index] = result
+        self.unanswered -= 1
+        if not self.unanswered:
+            self.end()
+
+    def end(self) -> None:
+        """No further answer will come."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+@dataclass(slots=True, eq=False)
+class _Unanswered:
+    batch: Batch
+    index: int
+    address: tuple[str, str, str | None] = field(default=("", "", None))
+    returned: bool = False
+
+
+class ConfirmChannel(aiormq.channel.Channel):
+    """A channel in confirm mode on which only `send` publishes."""
+
+    def __init__(self, connection: AbstractConnection, number: int) -> None:
+        super().__init__(connection, number, publisher_confirms=True)
+        self._last_tag = 0
+        self._unanswered: dict[int, _Unanswered] = {}
+        self.closing.add_done_callback(self._end_all)
+
+    @property
+    def refusal(self) -> AMQPChannelError | None:
+        """Why the broker closed this channel, if it did."""
+        error = self._close_exception
+        return error if isinstance(error, AMQPChannelError) else None
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> Batch:
+        """Write all messages at once; `Batch.done` ends when every one is answered or the channel closed.
+
+        A message that cannot be written as AMQP is REFUSED and leaves the others alone. Cancelled
+        before it returns, nothing was written.
+        """
+        batch = Batch([PublishResult.UNKNOWN] * len(messages), asyncio.get_running_loop().create_future())
+        payload, waiting = self._marshal(messages, batch)
+        batch.unanswered = len(waiting)
+        if waiting:
+            await self.write_queue.put(ChannelFrame(payload=payload, should_close=False))
+        # No await between the write and this: tags count what was written, in the same order.
+        for unanswered in waiting:
+            self._last_tag += 1
+            self._unanswered[self._last_tag] = unanswered
+        if not waiting or self.is_closed:
+            batch.end()
+        return batch
+
+    def _marshal(self, messages: Sequence[OutgoingMessage], batch: Batch) -> tuple[bytes, list[_Unanswered]]:
+        written: list[bytes] = []
+        waiting: list[_Unanswered] = []
+        for index, message in enumerate(messages):
+            try:
+                frames = self._frames(message)
+            except _UNWRITABLE:
+                batch.results[index] = PublishResult.REFUSED
+                continue
+            written += frames
+            waiting.append(_Unanswered(batch, index, _address(message) if message.mandatory else ("", "", None)))
+        return b"".join(written), waiting
+
+    def _frames(self, message: OutgoingMessage) -> list[bytes]:
+        publish = commands.Basic.Publish(
+            exchange=message.exchange, routing_key=message.routing_key, mandatory=message.mandatory
+        )
+        header = ContentHeader(body_size=len(message.body), properties=_amqp_properties(message))
+        frames: list[Any] = [publish, header, *self._split_body(message.body)]
+        return [pamqp.frame.marshal(frame, self.number) for frame in frames]
+
+    async def _on_confirm_frame(self, frame: commands.Basic.Ack | commands.Basic.Nack) -> None:
+        tag = frame.delivery_tag or 0
+        answered = [*takewhile(lambda known: known <= tag, self._unanswered)] if frame.multiple else [tag]
+        said = PublishResult.CONFIRMED if isinstance(frame, commands.Basic.Ack) else PublishResult.REFUSED
+        for known in answered:
+            unanswered = self._unanswered.pop(known, None)
+            if unanswered is not None:
+                unanswered.batch.answer(unanswered.index, PublishResult.RETURNED if unanswered.returned else said)
+
+    async def _on_return_frame(self, frame: commands.Basic.Return) -> None:
+        """Mark the message; its confirm follows.
+
+        A channel handles publishes one after the other and returns come in that order, so the
+        returned one is the first unmarked message with the same address.
+        """
+        header = await self._get_frame()
+        if not isinstance(header, ContentHeader):
+            raise TypeError(f"a content header must follow basic.return, got {type(header).__name__}")
+        await self._read_content(frame, header)
+        address = (frame.exchange or "", frame.routing_key or "", header.properties.message_id)
+        for unanswered in self._unanswered.values():
+            if unanswered.address == address and not unanswered.returned:
+                unanswered.returned = True
+                return
+
+    def _end_all(self, closing: asyncio.Future[Any]) -> None:
+        if not closing.cancelled():
+            closing.exception()
+        for unanswered in self._unanswered.values():
+            unanswered.batch.end()
+        self._unanswered.clear()
+
+
+def _address(message: OutgoingMessage) -> tuple[str, str, str | None]:
+    return message.exchange, message.routing_key, message.properties.message_id
+
+
+def _amqp_properties(message: OutgoingMessage) -> commands.Basic.Properties:
+    properties = message.properties
+    return commands.Basic.Properties(
+        content_type=properties.content_type,
+        headers=dict(message.headers),
+        delivery_mode=PERSISTENT,
+        correlation_id=properties.correlation_id,
+        message_id=properties.message_id,
+        timestamp=properties.timestamp,
+        message_type=properties.type,
+        app_id=properties.app_id,
+    )

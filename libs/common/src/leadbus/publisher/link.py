@@ -1,0 +1,103 @@
+"""One connection with one publishing channel: opened, used, and thrown away whole."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+from aiormq.connection import Connection, TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+from leadbus.publisher.channel import ConfirmChannel
+
+HEARTBEAT_SECONDS = 10
+_CLOSE_SECONDS = 3.0
+_DISCARD_UNSENT = struct.pack("ii", 1, 0)
+"""struct linger, on with no time: close() sends a reset and drops what the kernel still holds."""
+
+
+class _KeptTransport(TransportFactory):
+    """Keeps the writer, which aiormq hides, so that a dead connection can be cut off at the socket."""
+
+    def __init__(self) -> None:
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, self.writer = await factory.create(url, **kwargs)
+        return reader, self.writer
+
+    def cut(self) -> None:
+        if self.writer is None:
+            return
+        sock = self.writer.get_extra_info("socket")
+        if sock is not None and sock.fileno() != -1:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD_UNSENT)
+        self.writer.transport.abort()
+
+
+class Link:
+    """A live connection and its channel."""
+
+    def __init__(self, connection: Connection, transport: _KeptTransport, channel: ConfirmChannel) -> None:
+        self._connection = connection
+        self._transport = transport
+        self.channel = channel
+
+    @classmethod
+    async def open(cls, url: URL, name: str) -> Link:
+        """Raises what aiormq raises (AMQPError, OSError), and leaves nothing open then."""
+        transport = _KeptTransport()
+        connection = Connection(
+            url.update_query(heartbeat=str(HEARTBEAT_SECONDS), name=name), transport_factory=transport
+        )
+        try:
+            await connection.connect()
+            channel = ConfirmChannel(connection, 1)
+            connection.channels[1] = channel
+            await channel.open()
+        except BaseException:
+            await _cut_off(connection, transport)
+            raise
+        return cls(connection, transport, channel)
+
+    @property
+    def alive(self) -> bool:
+        return self._connection.is_opened and not self.channel.is_closed
+
+    async def unblocked(self) -> None:
+        """Wait until the broker takes publishes; it says when a memory or disk alarm stops it."""
+        await self._connection.ready()
+
+    async def closed(self) -> None:
+        """Wait until the connection or the channel is gone, whoever ended it."""
+        ends = [self._connection.closing, self.channel.closing]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                if not end.done():
+                    end.cancel()
+
+    async def close(self) -> None:
+        """Say goodbye; cut the connection where the broker does not answer."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._connection.close()
+        except TimeoutError:
+            await self.cut_off()
+
+    async def cut_off(self) -> None:
+        """End the connection at the socket; nothing that was not yet on its way is sent any more."""
+        await _cut_off(self._connection, self._transport)
+
+
+async def _cut_off(connection: Connection, transport: _KeptTransport) -> None:
+    if not hasattr(connection, "_reader_task"):
+        transport.cut()
+        return  # never got as far as opening: aiormq closed what there was
+    connection._reader_task.cancel()  # noqa: SLF001 -- else it logs the end of the stream as a fault of the broker
+    transport.cut()
+    await asyncio.wait([asyncio.ensure_future(connection.close())], timeout=_CLOSE_SECONDS)
