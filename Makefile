@@ -1,0 +1,70 @@
+# Needs only make and Python 3.11 to 3.13; everything else is fetched into .tools and .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := $(wildcard libs/*/src services/*/src)
+TESTS := $(wildcard libs/*/tests services/*/tests tests)
+PROJECTS := pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+# Workers of `make test`; the suite is sized for two.
+JOBS ?= 2
+# Further arguments for pytest: make test ARGS="-k outbox"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status test test-full check lint types imports contracts isolation fmt clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## get uv and the locked environment (every target below does it by itself)
+
+$(READY): uv.lock $(PROJECTS) scripts/setup.py
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing. Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py
+	@touch $@
+
+demo: $(READY) ## play four real leads through the whole system, show where each arrived, clean up
+	@$(BIN)/python -m leadbus_devstack demo
+
+up: $(READY) ## start everything and leave it running; prints all addresses
+	@$(BIN)/python -m leadbus_devstack up
+
+down: ## end what `make up` started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m leadbus_devstack down; fi
+
+status: $(READY) ## say what runs and where
+	@$(BIN)/python -m leadbus_devstack status
+
+test: $(READY) ## the suite on real servers, about 15 minutes on two cores
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full" --session-timeout=1500 $(ARGS)
+
+test-full: $(READY) ## the suite and everything that takes long
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+check: lint types imports contracts isolation ## all that is checked without running the system
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy $(SOURCES) $(TESTS)
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+contracts: $(READY)
+	$(BIN)/python -m leadbus.contracts check
+	$(BIN)/python -m leadbus.metrics check
+
+isolation: $(READY)
+	$(BIN)/python scripts/check_isolation.py
+
+fmt: $(READY) ## format the code and sort imports
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: down ## remove what was built, started or stored here
+	rm -rf .leadbus .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

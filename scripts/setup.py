@@ -1,0 +1,130 @@
+"""Prepares this checkout: uv in .tools/uv, the locked environment in .venv.
+
+Runs on any Python from 3.8 with nothing installed (`make setup` calls it), so it uses the standard library
+alone and old syntax. uv comes from PyPI through pip, which honours the machine's mirrors and certificates.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+UV_VERSION = "0.13.9"
+SUPPORTED = ((3, 11), (3, 14))  # from, below: as requires-python in pyproject.toml says
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ROOT / ".tools" / "uv"
+
+
+def fail(message):
+    sys.exit("setup: " + message)
+
+
+def version_of(python):
+    """(major, minor) of an interpreter, or None when it does not run (a shim without a version behind it)."""
+    asked = subprocess.run(
+        [python, "-c", "import sys; print(*sys.version_info[:2])"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        universal_newlines=True,
+        check=False,
+    )
+    return tuple(int(word) for word in asked.stdout.split()) if asked.returncode == 0 else None
+
+
+def interpreters():
+    """Candidates, the one that runs this script first."""
+    yield sys.executable
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
+        found = shutil.which(name)
+        if found:
+            yield found
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    for pattern in (
+        pyenv + "/versions/3.1[1-3].*/bin/python3",
+        os.path.expanduser("~/.local/share/uv/python/cpython-3.1[1-3]*/bin/python3"),
+        "/usr/local/bin/python3.1[1-3]",
+        "/opt/*/bin/python3.1[1-3]",
+    ):
+        for found in sorted(glob.glob(pattern), reverse=True):
+            yield found
+
+
+def find_python():
+    """LEADBUS_PYTHON when set, else the first interpreter of a supported version."""
+    forced = os.environ.get("LEADBUS_PYTHON")
+    seen = []
+    for candidate in [forced] if forced else interpreters():
+        version = version_of(candidate)
+        if version and SUPPORTED[0] <= version < SUPPORTED[1]:
+            return candidate
+        seen.append("{} ({})".format(candidate, ".".join(map(str, version or ("does not run",)))))
+    return fail(
+        "Python 3.11, 3.12 or 3.13 is needed. Looked at: {}.\n"
+        "Install one (Debian: apt-get install python3) or name it: LEADBUS_PYTHON=/path/to/python3.12".format(
+            ", ".join(dict.fromkeys(seen))
+        )
+    )
+
+
+def make_venv(python, folder):
+    """True when `python -m venv` works; Debian puts half of it into a package of its own."""
+    done = subprocess.run(
+        [python, "-m", "venv", "--clear", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def install_venv_module(python):
+    """Debian's missing half, when this user may install it."""
+    if os.environ.get("LEADBUS_NO_INSTALL", "0") not in ("", "0"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    package = "python{}.{}-venv".format(*version_of(python))
+    print("setup: installing {} with apt".format(package), flush=True)
+    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    for command in (["update", "-q"], ["install", "-q", "--yes", "--no-install-recommends", package]):
+        subprocess.run(["apt-get"] + command, env=environment, stdout=subprocess.DEVNULL, check=False)
+
+
+def get_uv(python):
+    """The pinned uv in .tools/uv; its path."""
+    uv = TOOLS / "bin" / "uv"
+    stamp = TOOLS / "version"
+    if uv.exists() and stamp.exists() and stamp.read_text() == UV_VERSION:
+        return str(uv)
+    print("setup: getting uv {} from PyPI into {}".format(UV_VERSION, TOOLS.relative_to(ROOT)), flush=True)
+    if not make_venv(python, TOOLS):
+        install_venv_module(python)
+        if not make_venv(python, TOOLS):
+            shutil.rmtree(str(TOOLS), ignore_errors=True)
+            fail(
+                "`{} -m venv` does not work here. On Debian and Ubuntu its second half is a package of its own:\n"
+                "  apt-get install python3-venv".format(python)
+            )
+    command = [str(TOOLS / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.call(command + ["uv=={}".format(UV_VERSION)]) != 0:
+        fail("pip could not get uv {}: is the package index reachable? (pip's words are above)".format(UV_VERSION))
+    stamp.write_text(UV_VERSION)
+    return str(uv)
+
+
+def main():
+    python = find_python()
+    uv = get_uv(python)
+    print("setup: environment in .venv with {}".format(python), flush=True)
+    command = [uv, "sync", "--locked", "--quiet", "--python", python, "--no-python-downloads"]
+    # An environment of somebody else's is none of ours.
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    if subprocess.call(command, cwd=str(ROOT), env=environment) != 0:
+        fail("uv could not build the environment (its words are above)")
+
+
+if __name__ == "__main__":
+    main()
