@@ -1,0 +1,1 @@
+"""What the door decides, without I/O, clock, settings or framework."""

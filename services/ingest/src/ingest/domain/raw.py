@@ -1,0 +1,66 @@
+"""A raw message: what a sender gave us, byte for byte, and who the sender is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from leadbus.envelope import Envelope
+
+EVENT_TYPE = "raw.received.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A checked body at the door, not taken yet. The body shows in no ``repr``."""
+
+    source: str
+    account: str
+    key_id: str
+    content_type: str
+    body: bytes
+    test: bool
+    idempotency_key: str | None
+    traceparent: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Offer(source={self.source!r}, account={self.account!r}, size_bytes={len(self.body)})"
+
+    @property
+    def digest(self) -> bytes:
+        return hashlib.sha256(self.body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A raw message that was taken, without its body. ``digest`` is the SHA-256 of the body."""
+
+    raw_id: UUID
+    source: str
+    account: str
+    content_type: str
+    digest: bytes
+    size_bytes: int
+    test: bool
+    accepted_at: datetime
+    published_at: datetime | None = None
+
+
+def envelope_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Envelope:
+    """The CloudEvent that carries an accepted body; ``source`` names the door and the account."""
+    extensions = {"account": offer.account, "receivedat": accepted_at.isoformat()}
+    if offer.test:
+        extensions["test"] = "true"
+    if offer.traceparent is not None:
+        extensions["traceparent"] = offer.traceparent
+    return Envelope(
+        id=str(raw_id),
+        source=f"/ingest/{offer.source}/{offer.account}",
+        type=EVENT_TYPE,
+        time=accepted_at,
+        datacontenttype=offer.content_type,
+        extensions=extensions,
+        data=offer.body,
+    )

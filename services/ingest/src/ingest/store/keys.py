@@ -1,0 +1,67 @@
+"""API keys: find the one presented, keep the others in order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from asyncpg import Connection, Record
+
+from ingest.domain.api_key import ApiKey
+
+_COLUMNS = (
+    "key_id, source, account, label, digest, created_at, created_by,"
+    " expires_at, revoked_at, last_used_at, rotated_to"
+)
+_FIND = f"SELECT {_COLUMNS} FROM api_key WHERE key_id = $1"  # noqa: S608
+_OF_SOURCE = f"SELECT {_COLUMNS} FROM api_key WHERE source = $1 AND key_id = $2 FOR UPDATE"  # noqa: S608
+_INSERT = """
+INSERT INTO api_key (key_id, source, account, label, digest, created_at, created_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+# Skips a row another request is touching: concurrent requests with one key must not queue up for this.
+_TOUCH = """
+UPDATE api_key SET last_used_at = $2 WHERE key_id IN (
+    SELECT key_id FROM api_key
+     WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at < $3) FOR UPDATE SKIP LOCKED)
+"""
+
+
+async def find(conn: Connection[Record], key_id: str) -> ApiKey | None:
+    row = await conn.fetchrow(_FIND, key_id)
+    return _api_key(row) if row else None
+
+
+async def lock(conn: Connection[Record], source: str, key_id: str) -> ApiKey | None:
+    """The key of a source, held until the transaction ends."""
+    row = await conn.fetchrow(_OF_SOURCE, source, key_id)
+    return _api_key(row) if row else None
+
+
+async def insert(conn: Connection[Record], key: ApiKey) -> None:
+    await conn.execute(
+        _INSERT, key.key_id, key.source, key.account, key.label, key.digest, key.created_at, key.created_by
+    )
+
+
+async def retire(conn: Connection[Record], key_id: str, *, expires_at: datetime, rotated_to: str) -> None:
+    await conn.execute(
+        "UPDATE api_key SET expires_at = $2, rotated_to = $3 WHERE key_id = $1",
+        key_id,
+        expires_at,
+        rotated_to,
+    )
+
+
+async def revoke(conn: Connection[Record], key_id: str, at: datetime) -> None:
+    await conn.execute(
+        "UPDATE api_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL", key_id, at
+    )
+
+
+async def touch(conn: Connection[Record], key_id: str, now: datetime, unless_after: datetime) -> None:
+    """Note the use of a key, unless one after ``unless_after`` is noted."""
+    await conn.execute(_TOUCH, key_id, now, unless_after)
+
+
+def _api_key(row: Record) -> ApiKey:
+    return ApiKey(**dict(row))

@@ -1,0 +1,135 @@
+"""Raw messages: take, look up, mark as published, prune."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Connection, Record
+
+from ingest.domain.raw import Offer, Receipt
+
+_RECEIPT = "raw_id, source, account, content_type, digest, size_bytes, test, accepted_at, published_at"
+_LOCK = "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)"
+_EARLIER = f"""
+SELECT true AS by_key, {_RECEIPT} FROM raw WHERE raw_id = (
+    SELECT raw_id FROM idempotency_key WHERE source = $1 AND account = $2 AND key = $3)
+UNION ALL
+(SELECT false, {_RECEIPT} FROM raw
+  WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5
+  ORDER BY accepted_at DESC LIMIT 1)
+"""  # noqa: S608 -- a constant
+_INSERT = """
+INSERT INTO raw (raw_id, source, account, key_id, content_type, body, digest, size_bytes, test, accepted_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+_REMEMBER_KEY = "INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4)"
+_MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
+_PRUNE = """
+DELETE FROM raw WHERE raw_id IN (
+    SELECT raw_id FROM raw WHERE published_at < $1 ORDER BY published_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Messages taken before that an offer may repeat."""
+
+    by_key: Receipt | None
+    by_content: Receipt | None
+
+
+async def lock(conn: Connection[Record], offer: Offer) -> None:
+    """Let nobody else take the same body or use the same Idempotency-Key until this transaction ends.
+
+    The key's lock always comes first, so two senders cannot wait for each other. The statement stands
+    alone: what follows reads a snapshot taken after the wait.
+    """
+    content = _lock_number(b"content", offer.source, offer.account, offer.digest)
+    if offer.idempotency_key is None:
+        key = content
+    else:
+        key = _lock_number(b"key", offer.source, offer.account, offer.idempotency_key.encode())
+    await conn.execute(_LOCK, key, content)
+
+
+async def earlier(conn: Connection[Record], offer: Offer) -> Earlier:
+    rows = await conn.fetch(
+        _EARLIER, offer.source, offer.account, offer.idempotency_key, offer.digest, offer.test
+    )
+    found = {row["by_key"]: _receipt(row) for row in rows}
+    return Earlier(found.get(True), found.get(False))
+
+
+async def insert(conn: Connection[Record], offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
+    receipt = Receipt(
+        raw_id=raw_id,
+        source=offer.source,
+        account=offer.account,
+        content_type=offer.content_type,
+        digest=offer.digest,
+        size_bytes=len(offer.body),
+        test=offer.test,
+        accepted_at=accepted_at,
+    )
+    await conn.execute(
+        _INSERT,
+        raw_id,
+        offer.source,
+        offer.account,
+        offer.key_id,
+        offer.content_type,
+        offer.body,
+        receipt.digest,
+        receipt.size_bytes,
+        offer.test,
+        accepted_at,
+    )
+    return receipt
+
+
+async def remember_key(conn: Connection[Record], offer: Offer, raw_id: UUID) -> None:
+    await conn.execute(_REMEMBER_KEY, offer.source, offer.account, offer.idempotency_key, raw_id)
+
+
+async def receipt(conn: Connection[Record], raw_id: UUID) -> Receipt | None:
+    row = await conn.fetchrow(f"SELECT {_RECEIPT} FROM raw WHERE raw_id = $1", raw_id)  # noqa: S608
+    return _receipt(row) if row else None
+
+
+async def body(conn: Connection[Record], raw_id: UUID) -> bytes | None:
+    content: bytes | None = await conn.fetchval("SELECT body FROM raw WHERE raw_id = $1", raw_id)
+    return content
+
+
+async def mark_published(conn: Connection[Record], raw_ids: Sequence[UUID], at: datetime) -> None:
+    await conn.execute(_MARK_PUBLISHED, raw_ids, at)
+
+
+async def prune(conn: Connection[Record], published_before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` messages published before a moment, oldest first; returns how many."""
+    status = await conn.execute(_PRUNE, published_before, limit)
+    return int(status.rpartition(" ")[2])
+
+
+def _receipt(row: Record) -> Receipt:
+    return Receipt(
+        raw_id=row["raw_id"],
+        source=row["source"],
+        account=row["account"],
+        content_type=row["content_type"],
+        digest=row["digest"],
+        size_bytes=row["size_bytes"],
+        test=row["test"],
+        accepted_at=row["accepted_at"],
+        published_at=row["published_at"],
+    )
+
+
+def _lock_number(kind: bytes, source: str, account: str, what: bytes) -> int:
+    """A 64-bit number for the thing to lock; two things that share one merely wait for each other."""
+    name = b"\0".join((kind, source.encode(), account.encode(), what))
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), signed=True)
