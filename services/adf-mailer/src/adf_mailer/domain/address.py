@@ -1,0 +1,48 @@
+"""E-mail addresses of settings: exactly one addr-spec, ASCII, safe in a header and in an SMTP command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator
+
+_MAX_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
+
+
+def addr_spec(value: str) -> str:
+    """The address as it goes on the wire: local part as written, domain lower case and in ASCII.
+
+    Raises ValueError, without the value, for anything that is not exactly one plain address: display
+    names, lists, quoted local parts, characters outside ASCII in the local part, domains without a dot.
+    """
+    try:
+        checked = validate_email(
+            value,
+            allow_smtputf8=False,
+            allow_quoted_local=False,
+            allow_domain_literal=False,
+            check_deliverability=False,
+            globally_deliverable=False,
+        )
+    except EmailNotValidError:
+        raise ValueError("not exactly one plain e-mail address") from None
+    address = f"{checked.local_part}@{checked.ascii_domain}"
+    if "." not in (checked.ascii_domain or ""):
+        raise ValueError("the domain has no dot")
+    if len(address) > _MAX_BYTES or not address.isascii() or "=?" in address:
+        raise ValueError("not an address that SMTP can carry")
+    return address
+
+
+def domain(address: str) -> str:
+    """What stands after the `@`."""
+    return address.rpartition("@")[2]
+
+
+def _trimmed(value: object) -> object:
+    # Addresses are pasted out of CRM portals, often with blanks around them.
+    return value.strip(" \t") if isinstance(value, str) else value
+
+
+AddrSpec = Annotated[str, BeforeValidator(_trimmed), AfterValidator(addr_spec)]

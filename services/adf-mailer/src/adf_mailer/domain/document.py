@@ -1,0 +1,147 @@
+"""Lead → ADF 1.0 document, in the form that receivers parse.
+
+ASCII bytes whose lines end in LF: a hand-written XML declaration (lxml would quote it singly and call it
+us-ascii), the `adf` processing instruction, then the elements in DTD order. No CDATA, no DOCTYPE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from leadbus.contracts.lead import OWN_ID_SOURCE, Lead, SourceId
+from lxml import etree
+
+from adf_mailer.domain import comments, moment, text, validation
+from adf_mailer.domain.element import LINE_BYTES, Node, Prospectus, RenderWarning
+from adf_mailer.domain.party import MissingName, add_customer_contact, add_provider, add_vendor
+from adf_mailer.domain.vehicle import add_vehicles
+
+PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n<?adf version="1.0"?>\n'
+
+PROVIDER_NAMES = {
+    "contactatonce": "ContactAtOnce!",
+    "virtualexpo": "VirtualExpo",
+    "bdk": "BDK",
+    "alfatrack": "Alfa-Track",
+    "adf": "ADF",
+    "dms": "DMS",
+}
+
+Status = Literal["new", "resend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a route says about the document. `lead_address` is the XML Lead Address."""
+
+    lead_address: str
+    status: Status = "new"
+    provider_name: str | None = None
+    time_zone: str | None = None
+    missing_name: MissingName = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """`content` is ASCII with LF; `long_lines` when a link that has to stay whole is too long for a line."""
+
+    content: bytes
+    warnings: tuple[RenderWarning, ...]
+    long_lines: bool
+
+
+def render(lead: Lead, form: Form) -> Document:
+    """The document for `lead`. Where the full one does not pass validation, a plain one that does.
+
+    Never refuses a lead: a phone number that arrives is worth more than a perfect document.
+    """
+    document = _document(lead, form, _full)
+    if not validation.problems(document.content):
+        return document
+    plain = _document(lead, form, _plain)
+    degraded = RenderWarning("degraded", "adf")
+    return Document(plain.content, (*document.warnings, degraded), plain.long_lines)
+
+
+def provider_name(lead: Lead, override: str | None) -> str:
+    """The fixed string of the source, unless the route has its own."""
+    return override or PROVIDER_NAMES.get(lead.source, lead.source)
+
+
+_Body = Callable[[Prospectus, Node, Lead, Form, tzinfo | None], None]
+
+
+def _document(lead: Lead, form: Form, body: _Body) -> Document:
+    prospectus = Prospectus()
+    root = etree.Element("adf")
+    prospect = prospectus.branch(root, "prospect", {"status": form.status})
+    where = _zone(prospectus, lead, form)
+    _add_ids(prospectus, prospect, lead)
+    prospectus.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
+    body(prospectus, prospect, lead, form, where)
+    add_vendor(prospectus, prospect, lead.dealer, form.lead_address)
+    add_provider(prospectus, prospect, provider_name(lead, form.provider_name), lead.source_type)
+    content = PROLOG + etree.tostring(root, encoding="us-ascii", xml_declaration=False, pretty_print=True)
+    long_lines = max(map(len, content.split(b"\n"))) > LINE_BYTES
+    if long_lines:
+        prospectus.warn("encoded", "customer/comments")
+    return Document(content, tuple(prospectus.warnings), long_lines)
+
+
+def _full(document: Prospectus, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
+    add_vehicles(document, prospect, lead.vehicles, lead.finance)
+    customer = document.branch(prospect, "customer")
+    add_customer_contact(document, customer, lead.customer, form.missing_name)
+    _add_comments(document, customer, lead, where)
+
+
+def _plain(document: Prospectus, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
+    """Year, make and model; a name; every way to reach the customer as words in the comments."""
+    vehicle = document.branch(prospect, "vehicle", {"interest": "buy"})
+    wanted = next((one for one in lead.vehicles if one.wanted), lead.vehicles[0] if lead.vehicles else None)
+    for tag in ("year", "make", "model"):
+        document.leaf(vehicle, tag, getattr(wanted, tag, None))
+    customer = document.branch(prospect, "customer")
+    contact = document.branch(customer, "contact")
+    document.leaf(contact, "name", lead.customer.name.full, {"part": "full"})
+    document.leaf(contact, "email", next((one.address for one in lead.customer.emails if one.address), None))
+    for name in ("first", "last"):
+        document.note(f"Name ({name})", getattr(lead.customer.name, name))
+    for email in lead.customer.emails:
+        document.note("E-mail", email.address or email.raw)
+    for phone in lead.customer.phones:
+        document.note("Phone", phone.e164 or phone.raw)
+    for other in lead.vehicles:
+        document.note("Vehicle", " ".join(filter(None, (other.year, other.make, other.model, other.vin))))
+    _add_comments(document, customer, lead, where)
+
+
+def _add_comments(document: Prospectus, customer: Node, lead: Lead, where: tzinfo | None) -> None:
+    recording = comments.recording_url(lead.call)
+    words = comments.customer_comments(lead, document.notes, where)
+    document.free_text(customer, "comments", words, keep=frozenset(filter(None, [recording])))
+
+
+def _add_ids(document: Prospectus, prospect: Node, lead: Lead) -> None:
+    """The custody chain: upstream ids in their order, ours last and always there."""
+    own = SourceId(source=OWN_ID_SOURCE, value=str(lead.lead_id))
+    upstream = [entry for entry in lead.ids if text.line(entry.value) and entry.source != own.source]
+    ours = [entry for entry in lead.ids if entry.source == own.source] or [own]
+    previous = 0
+    for entry in (*upstream, *ours):
+        sequence = entry.sequence if entry.sequence is not None else previous + 1
+        # Some sources count from 0; ours has to be the last hop whatever they wrote.
+        sequence = min(max(sequence, previous + 1) if entry.source == own.source else sequence, 999_999_999)
+        previous = max(previous, sequence)
+        document.leaf(prospect, "id", entry.value, {"sequence": str(sequence), "source": entry.source})
+
+
+def _zone(document: Prospectus, lead: Lead, form: Form) -> tzinfo | None:
+    wanted = form.time_zone or lead.dealer.time_zone
+    where = moment.zone(wanted)
+    if wanted and where is None:
+        document.warn("time_zone_unknown", "prospect/requestdate")
+    return where

@@ -1,0 +1,110 @@
+"""Putting elements together so that every value is legal and every line fits.
+
+A `Prospectus` collects, beside the tree, what the reader should know that ADF has no place for (`notes`,
+which end in the customer's comments) and what was odd (`warnings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+
+from lxml import etree
+
+from adf_mailer.domain import text
+
+Node: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml gives it no public name
+
+LINE_BYTES = 998
+"""RFC 5322 2.1.1, without the line end."""
+FREE_TEXT_LINE_BYTES = 900
+"""Leaves room for indentation and tags on the first and last line of a free text."""
+VALUE_BYTES = 600
+ATTRIBUTE_BYTES = 120
+
+WarningCode = Literal[
+    "name_missing",
+    "contact_missing",
+    "value_shortened",
+    "link_shortened",
+    "encoded",
+    "time_zone_unknown",
+    "degraded",
+]
+WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderWarning:
+    """`field` is the place in the ADF document, such as `customer/contact/name`; never a value."""
+
+    code: WarningCode
+    field: str
+
+
+@dataclass(slots=True)
+class Prospectus:
+    """One document in the making."""
+
+    notes: list[str] = field(default_factory=list)
+    warnings: list[RenderWarning] = field(default_factory=list)
+
+    def warn(self, code: WarningCode, where: str) -> None:
+        warning = RenderWarning(code, where)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def note(self, label: str, value: str | None) -> None:
+        """A line `label: value` for the comments; nothing when there is no value."""
+        if cleaned := text.line(value or ""):
+            self.notes.append(f"{label}: {cleaned}")
+
+    def leaf(
+        self,
+        parent: Node,
+        tag: str,
+        value: str | None,
+        attributes: Mapping[str, str | None] | None = None,
+    ) -> Node:
+        """A child with one line of text, or an empty one. What is too long is cut, and noted whole."""
+        element = self.branch(parent, tag, attributes)
+        cleaned = text.line(value or "")
+        if not cleaned:
+            return element
+        element.text = text.shorten(cleaned, VALUE_BYTES)
+        if element.text != cleaned:
+            self.warn("value_shortened", f"{parent.tag}/{tag}")
+            self.note(f"{parent.tag} {tag}", cleaned)
+        return element
+
+    def optional(
+        self,
+        parent: Node,
+        tag: str,
+        value: str | None,
+        attributes: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """As `leaf`, and no child at all when there is nothing to say."""
+        if text.line(value or ""):
+            self.leaf(parent, tag, value, attributes)
+
+    def branch(self, parent: Node, tag: str, attributes: Mapping[str, str | None] | None = None) -> Node:
+        """A child; attributes without a value are left out."""
+        element = etree.SubElement(parent, tag)
+        for name, value in (attributes or {}).items():
+            if cleaned := text.line(value or ""):
+                element.set(name, text.shorten(cleaned, ATTRIBUTE_BYTES))
+                if element.get(name) != cleaned:
+                    self.warn("value_shortened", f"{tag}@{name}")
+        return element
+
+    def free_text(self, parent: Node, tag: str, value: str, *, keep: frozenset[str] = frozenset()) -> None:
+        """A child with text of any length, wrapped; none when there is no text."""
+        cleaned = text.block(value)
+        if not cleaned:
+            return
+        wrapped = text.wrap(cleaned, FREE_TEXT_LINE_BYTES, keep=keep)
+        if wrapped.shortened_links:
+            self.warn("link_shortened", f"{parent.tag}/{tag}")
+        etree.SubElement(parent, tag).text = wrapped.text

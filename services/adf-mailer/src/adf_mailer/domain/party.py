@@ -1,0 +1,147 @@
+"""`<contact>` of the customer, `<vendor>` and `<provider>`: who is who in the lead."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from leadbus.contracts.lead import Address, Customer, Dealer, Email, Name, Phone
+
+from adf_mailer.domain import text
+from adf_mailer.domain.element import Node, Prospectus
+
+MissingName = Literal["contact", "empty"]
+
+PHONE = re.compile(r"\+?[0-9][0-9 ()./\-]{3,30}[0-9]( x[0-9]{1,10})?")
+"""A number somebody can dial, with or without an extension."""
+
+_STREET_LINES = 5
+
+
+def add_customer_contact(
+    document: Prospectus, parent: Node, customer: Customer, missing_name: MissingName
+) -> None:
+    """Name, the primary e-mail, then phones (both ADF DTDs agree on that shape), then one address."""
+    contact = document.branch(parent, "contact")
+    emails, phones = _emails(document, customer), _phones(document, customer)
+    if not _add_names(document, contact, customer):
+        document.warn("name_missing", "customer/contact/name")
+        ways = [value for value, _ in (*phones, *emails)] if missing_name == "contact" else []
+        document.leaf(contact, "name", next(iter(ways), None), {"part": "full"})
+    sources: list[Email | Phone] = [*(email for _, email in emails), *(phone for _, phone in phones)]
+    preferred = next((source for source in sources if source.primary), None)
+    if not emails and not phones:
+        document.warn("contact_missing", "customer/contact")
+        document.leaf(contact, "email", None)
+    for address, source in emails[:1]:
+        document.leaf(contact, "email", address, {"preferredcontact": "1" if source is preferred else None})
+    for number, phone in phones:
+        document.leaf(contact, "phone", number, _phone_attributes(phone, preferred=phone is preferred))
+    for address, _ in emails[1:]:
+        document.note("Further e-mail", address)
+    if customer.addresses:
+        _add_address(document, contact, customer.addresses[0])
+    for further in customer.addresses[1:]:
+        document.note("Further address", _address_line(further))
+
+
+def add_vendor(document: Prospectus, parent: Node, dealer: Dealer, lead_address: str) -> None:
+    """The dealer. Its contact needs a way to be reached: the lead address stands in where none is known."""
+    vendor = document.branch(parent, "vendor")
+    name = next(filter(text.line, (dealer.name, dealer.legal_name or "", dealer.dealer_id)), lead_address)
+    document.leaf(vendor, "vendorname", name)
+    contact = document.branch(vendor, "contact")
+    if text.line(dealer.contact or ""):
+        document.leaf(contact, "name", dealer.contact, {"part": "full"})
+    else:
+        document.leaf(contact, "name", name, {"part": "full", "type": "business"})
+    email, phone = text.line(dealer.email or ""), text.line(dealer.phone or "")
+    if not PHONE.fullmatch(phone):
+        phone = ""
+    document.optional(contact, "email", email or ("" if phone else lead_address))
+    document.optional(contact, "phone", phone, {"type": "voice"})
+    if dealer.address:
+        _add_address(document, contact, dealer.address)
+
+
+def add_provider(document: Prospectus, parent: Node, name: str, service: str) -> None:
+    """Who originated the lead and what kind it is: the two strings CRMs break their reports down by."""
+    provider = document.branch(parent, "provider")
+    document.leaf(provider, "name", name, {"part": "full", "type": "business"})
+    document.optional(provider, "service", service)
+
+
+def _add_names(document: Prospectus, contact: Node, customer: Customer) -> bool:
+    name = customer.name
+    if not _said(name) and customer.type == "business" and customer.company:
+        document.optional(contact, "name", customer.company.name, {"part": "full", "type": "business"})
+        return len(contact) > 0
+    parts = {"first": name.first, "middle": name.middle, "last": name.last, "suffix": name.suffix}
+    if text.line(name.first or "") or text.line(name.last or ""):
+        for part, value in parts.items():
+            document.optional(contact, "name", value, {"part": part})
+    else:
+        document.optional(contact, "name", name.full, {"part": "full"})
+    if customer.company:
+        document.note("Company", customer.company.name)
+    return len(contact) > 0
+
+
+def _said(name: Name) -> bool:
+    return any(text.line(part or "") for part in (name.full, name.first, name.last))
+
+
+def _emails(document: Prospectus, customer: Customer) -> list[tuple[str, Email]]:
+    """Usable addresses, the primary first, each once."""
+    found: dict[str, Email] = {}
+    for email in sorted(customer.emails, key=lambda email: not email.primary):
+        if address := text.line(email.address or ""):
+            found.setdefault(address, email)
+        else:
+            document.note("E-mail as given", email.raw)
+    return list(found.items())
+
+
+def _phones(document: Prospectus, customer: Customer) -> list[tuple[str, Phone]]:
+    """Numbers that can be dialled, each once. What was sent is kept where it is not a number."""
+    found: dict[str, Phone] = {}
+    for phone in customer.phones:
+        extension = f" x{text.line(phone.extension)}" if phone.extension else ""
+        number = text.line(phone.e164 or phone.raw)
+        if PHONE.fullmatch(number + extension):
+            found.setdefault(number + extension, phone)
+        elif PHONE.fullmatch(number):
+            found.setdefault(number, phone)
+            document.note(f"Extension of {number}", phone.extension)
+        else:
+            document.note("Phone as given", phone.raw)
+    return list(found.items())
+
+
+def _phone_attributes(phone: Phone, *, preferred: bool) -> dict[str, str | None]:
+    return {
+        "type": None if phone.type == "unknown" else phone.type,
+        "time": "nopreference" if phone.best_time == "no_preference" else phone.best_time,
+        "preferredcontact": "1" if preferred else None,
+    }
+
+
+def _add_address(document: Prospectus, contact: Node, address: Address) -> None:
+    if not _address_line(address):
+        return
+    element = document.branch(contact, "address", {"type": address.type})
+    streets = [street for street in map(text.line, address.street) if street]
+    if len(streets) > _STREET_LINES:
+        streets[_STREET_LINES - 1 :] = [", ".join(streets[_STREET_LINES - 1 :])]
+    for number, street in enumerate(streets or [""], start=1):
+        document.leaf(element, "street", street, {"line": str(number)})
+    document.optional(element, "apartment", address.apartment)
+    document.optional(element, "city", address.city)
+    document.optional(element, "regioncode", address.region)
+    document.optional(element, "postalcode", address.postal_code)
+    document.optional(element, "country", address.country)
+
+
+def _address_line(address: Address) -> str:
+    parts = (*address.street, address.apartment, address.postal_code, address.city, address.region)
+    return ", ".join(filter(None, (text.line(part or "") for part in (*parts, address.country))))

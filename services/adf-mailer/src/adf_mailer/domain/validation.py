@@ -1,0 +1,122 @@
+"""Is this an ADF 1.0 document? Two layers: the profile DTD, and what a DTD cannot say about values."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+
+from lxml import etree
+
+from adf_mailer.domain.party import PHONE
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`rule` from a closed list, `where` the element; never a value."""
+
+    rule: str
+    where: str
+
+
+def problems(document: bytes) -> list[Problem]:
+    """Everything that keeps `document` from being ADF 1.0 of our profile; empty when it is."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+    try:
+        root = etree.fromstring(document, parser)
+    except etree.XMLSyntaxError:
+        return [Problem("not_well_formed", "adf")]
+    return [*_structure(root), *_values(root)]
+
+
+@functools.cache
+def profile() -> etree.DTD:
+    """The profile DTD that ships with this package."""
+    with resources.files("adf_mailer.domain").joinpath("profile.dtd").open("rb") as file:
+        return etree.DTD(file)
+
+
+def _structure(root: etree._Element) -> Iterator[Problem]:
+    dtd = profile()
+    if not dtd.validate(root):
+        for entry in dtd.error_log:  # type: ignore[attr-defined] # lxml-stubs
+            yield Problem("dtd", entry.type_name)
+
+
+_DATES = (
+    re.compile(r"\d{8}T\d{6}[+-]\d{4}"),
+    re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[+-]\d{2}:\d{2}"),
+)
+
+
+def _is_date(value: str) -> bool:
+    """One of the four lexical forms (basic or extended, offset either way), and a real moment."""
+    if not any(form.fullmatch(value) for form in _DATES):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda value: compiled.fullmatch(value) is not None
+
+
+def _between(low: int, high: int) -> Callable[[str], bool]:
+    return lambda value: re.fullmatch(r"-?\d{1,4}", value) is not None and low <= int(value) <= high
+
+
+_money = _matches(r"-?\d+(\.\d+)?")
+_positive = _matches(r"[1-9]\d{0,8}")
+
+_TEXT: dict[str, Callable[[str], bool]] = {
+    "requestdate": _is_date,
+    "vin": _matches(r"[A-HJ-NPR-Z0-9]{17}"),
+    "odometer": _matches(r"\d+"),
+    "price": _money,
+    "amount": _money,
+    "balance": _money,
+    "weighting": _between(-100, 100),
+    "preference": _positive,
+    "method": {"cash", "finance", "lease"}.__contains__,
+    "country": _matches(r"[A-Z]{2}"),
+    "phone": lambda value: PHONE.fullmatch(value) is not None,
+    "vendorname": lambda value: value.strip() != "",
+}
+_ATTRIBUTES: dict[str, Callable[[str], bool]] = {
+    "currency": _matches(r"[A-Z]{3}"),
+    "sequence": _matches(r"\d{1,9}"),
+}
+
+
+def _values(root: etree._Element) -> Iterator[Problem]:
+    for element in root.iter(etree.Element):
+        check = _TEXT.get(element.tag)
+        if check and not check(element.text or ""):
+            yield Problem("value", element.tag)
+        for name, value in element.attrib.items():
+            rule = _ATTRIBUTES.get(str(name))
+            if rule and not rule(str(value)):
+                yield Problem("value", f"{element.tag}@{name!s}")
+    yield from _contacts(root)
+
+
+def _contacts(root: etree._Element) -> Iterator[Problem]:
+    """At most one e-mail and before the phones; street lines one to five, each once."""
+    for contact in root.iter("contact"):
+        if [child.tag for child in contact].count("email") > 1:
+            yield Problem("one_email", "contact")
+        if contact.find("email") is not None and contact.find("phone") is not None:
+            order = [child.tag for child in contact if child.tag in ("email", "phone")]
+            if order[0] != "email":
+                yield Problem("email_first", "contact")
+    for address in root.iter("address"):
+        numbers = [street.get("line") for street in address.iter("street")]
+        if len(set(numbers)) != len(numbers) or len(numbers) > 5:
+            yield Problem("street_lines", "address")
