@@ -1,8 +1,8 @@
 """The payload that ContactAtOnce pushes: one of four lead types, as JSON, or as XML with the same names.
 
-In XML the object is the element ``<lead>``, every field an element of the same name, and the entries of the
-lists are ``<vehicle>`` in ``<vehicles>`` and ``<line>`` in ``<transcript>``. Text is read as the field's type.
-Fields that are not listed here are kept and end in ``lead.extras``.
+In XML the object is the element ``<lead>``, every field an element of the same name, and the entries of
+the lists are ``<vehicle>`` in ``<vehicles>`` and ``<line>`` in ``<transcript>``; text is read as the field's
+type. Fields that are not listed here are kept and end in ``lead.extras``.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class ContactAtOnceLead(_Payload):
     """Written unchanged into the ADF provider's ``service``."""
     lead_id: Annotated[Code, Field(min_length=1)]
     """The lead's id in the provider's portal reports."""
-    related_ids: dict[Text, Code] = {}
+    related_ids: Annotated[dict[Text, Code], Field(default_factory=dict)]
     """Further ids of the reports by name, such as ``conversation_id``, ``call_id``, ``campaign_id``."""
     occurred_at: AwareDatetime | None = None
     """When the shopper acted, with offset."""

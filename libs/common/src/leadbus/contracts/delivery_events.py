@@ -44,7 +44,7 @@ class DeliveryFailed(DeliveryEvent):
 
 
 class DeliverySkipped(DeliveryEvent):
-    """It was decided not to deliver; ``outcome`` says why: ``no_route``, ``consent``, ``filtered``, ``test``."""
+    """Decided not to deliver; ``outcome`` says why: ``no_route``, ``consent``, ``filtered``, ``test``."""
 
 
 class DeliveryRecovered(DeliveryEvent):

@@ -62,15 +62,18 @@ __all__ = [
 ]
 
 
+Model = type[WireModel]
+
+
 @dataclass(frozen=True, slots=True)
 class EventContract:
-    """One event type: its wire name, the model of its ``data``, who emits it, and whether somebody must take it.
+    """One event type: its wire name, the model of its ``data``, and who emits it.
 
     ``must_route`` events are published mandatory; a return keeps the outbox row.
     """
 
     type: str
-    model: type[WireModel]
+    model: Model
     emitted_by: tuple[str, ...]
     must_route: bool
     summary: str
@@ -82,7 +85,7 @@ _SINKS: Final = ("adf-mailer", "amocrm-sync", "dms-feed")
 
 
 def _contracts() -> dict[str, EventContract]:
-    rows: tuple[tuple[str, type[WireModel], tuple[str, ...], bool], ...] = (
+    rows: tuple[tuple[str, Model, tuple[str, ...], bool], ...] = (
         ("lead.received.v1", LeadReceived, _NORMALIZER, True),
         ("lead.updated.v1", LeadUpdated, _NORMALIZER, True),
         ("lead.enriched.v1", LeadEnriched, _NORMALIZER, True),

@@ -48,7 +48,7 @@ class FeedRow(WireModel):
     """First day in stock, ``YYYY-MM-DD``."""
     warnings: tuple[Text, ...] = ()
     """Codes of what was read with doubt, such as ``vin_check_digit``."""
-    extras: dict[Text, Text] = {}
+    extras: Annotated[dict[Text, Text], Field(default_factory=dict)]
     """Columns that have no field here."""
 
 

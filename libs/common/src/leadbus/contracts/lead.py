@@ -200,7 +200,7 @@ class Lead(WireModel):
     """Where the visitor came from."""
     consent: Consent = Consent()
     """On what ground the customer may be contacted."""
-    extras: dict[Text, Text] = {}
+    extras: Annotated[dict[Text, Text], Field(default_factory=dict)]
     """Everything the source sent that has no field here, by dotted path; never dropped."""
     warnings: tuple[Warning_, ...] = ()
     """What was read with doubt."""

@@ -48,7 +48,7 @@ _CHAT: dict[str, Any] = {
         {
             "at": "2026-04-14T11:00:12-05:00",
             "speaker": "system",
-            "text": "José has joined from autos.example",
+            "text": "José joined from autos.example",
         },
         {
             "at": "2026-04-14T11:00:40-05:00",
@@ -133,8 +133,14 @@ CONTACTATONCE_XML = """\
     <vehicle><year>2021</year><make>Ford</make><model>Escape</model><price>18450</price><currency>USD</currency></vehicle>
   </vehicles>
   <transcript>
-    <line><at>2026-04-15T13:28:50-05:00</at><speaker>customer</speaker><text>Any rebate on the Escape?</text></line>
-    <line><at>2026-04-15T13:29:31-05:00</at><speaker>agent</speaker><name>Lee</name><text>Yes &amp; no: ask me today.</text></line>
+    <line>
+      <at>2026-04-15T13:28:50-05:00</at><speaker>customer</speaker>
+      <text>Any rebate on the Escape?</text>
+    </line>
+    <line>
+      <at>2026-04-15T13:29:31-05:00</at><speaker>agent</speaker><name>Lee</name>
+      <text>Yes &amp; no: ask me today.</text>
+    </line>
   </transcript>
 </lead>
 """

@@ -60,7 +60,7 @@ LEAD: dict[str, Any] = {
         {
             "at": "2026-04-14T11:00:12-05:00",
             "speaker": "system",
-            "text": "José has joined from autos.example",
+            "text": "José joined from autos.example",
         },
         {
             "at": "2026-04-14T11:00:40-05:00",
