@@ -1,0 +1,155 @@
+"""Making the broker what the declaration says, and making sure that it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiormq
+from aiormq.abc import AbstractChannel
+from aiormq.exceptions import AMQPError
+from yarl import URL
+
+from leadbus.topology.declaration import TOPOLOGY, Policy, Topology
+from leadbus.topology.management import Management, ManagementError
+
+PROPAGATION_SECONDS = 15.0
+"""How long policies may take to reach the queues; the broker applies them after it has answered."""
+_POLL_SECONDS = 0.2
+_AMQP_SECONDS = 30.0
+
+
+class TopologyError(Exception):
+    """The broker is not, and could not be made, what is declared. Says what differs and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What is on the broker now; `surplus` names bindings of our queues that the declaration does not have."""
+
+    exchanges: int
+    queues: int
+    bindings: int
+    policies: int
+    surplus: tuple[str, ...] = ()
+
+
+async def apply(amqp_url: str, management_url: str, topology: Topology = TOPOLOGY) -> Applied:
+    """Declare everything in the virtual host of `amqp_url`, and read it back. Applying twice changes nothing.
+
+    Needs a user that may configure and read everything there and set policies. Raises TopologyError.
+    """
+    vhost = _vhost(amqp_url)
+    try:
+        async with Management(management_url, vhost) as management:
+            _refuse_other_kinds(topology, await management.exchanges(), await management.queues(), vhost)
+            # Before the queues, so that no queue lives a moment without its limits.
+            for policy in topology.policies:
+                await management.set_policy(policy.name, _policy_body(policy))
+            async with asyncio.timeout(_AMQP_SECONDS):
+                await _declare(amqp_url, topology)
+            await _wait_until_effective(management, topology)
+            return Applied(
+                exchanges=len(topology.exchanges),
+                queues=len(topology.queues),
+                bindings=len(topology.bindings),
+                policies=len(topology.policies),
+                surplus=_surplus(topology, await management.bindings()),
+            )
+    except ManagementError as error:
+        raise TopologyError(f"the management API did not do it: {error}") from error
+    except (AMQPError, OSError) as error:
+        raise TopologyError(f"the broker did not do it: {type(error).__name__}: {error}") from error
+
+
+def _vhost(amqp_url: str) -> str:
+    path = URL(amqp_url).path
+    return "/" if path in ("", "/") else path[1:]
+
+
+def _policy_body(policy: Policy) -> dict[str, Any]:
+    return {
+        "pattern": policy.pattern,
+        "apply-to": policy.apply_to,
+        "definition": dict(policy.definition),
+        "priority": 0,
+    }
+
+
+def _refuse_other_kinds(
+    topology: Topology, exchanges: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]], vhost: str
+) -> None:
+    """What exists as another kind cannot be changed, only deleted, and that is not ours to do."""
+    trouble = [
+        f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']}, {exchange.kind} is declared:"
+        f" delete it in virtual host {vhost!r} when nobody publishes to it, and apply again"
+        for exchange in topology.exchanges
+        if exchange.name in exchanges and exchanges[exchange.name]["type"] != exchange.kind
+    ]
+    for queue in topology.queues:
+        found = queues.get(queue.name)
+        if found and found["arguments"] != queue.arguments:
+            trouble.append(
+                f"queue {queue.name} exists with type {found.get('type', 'unknown')} and arguments"
+                f" {found['arguments']}, {queue.arguments} are declared: stop its consumers, move its"
+                f" {found.get('messages', 0)} messages elsewhere (shovel), delete it"
+                f" (rabbitmqctl -p '{vhost}' delete_queue {queue.name}), and apply again"
+            )
+    if trouble:
+        raise TopologyError("; ".join(trouble))
+
+
+async def _declare(amqp_url: str, topology: Topology) -> None:
+    async with aiormq.connect(amqp_url) as connection:
+        channel: AbstractChannel = await connection.channel()
+        for exchange in topology.exchanges:
+            await channel.exchange_declare(exchange.name, exchange_type=exchange.kind, durable=True)
+        for queue in topology.queues:
+            await channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+        for binding in topology.bindings:
+            await channel.queue_bind(binding.queue, binding.exchange, binding.routing_key)
+
+
+async def _wait_until_effective(management: Management, topology: Topology) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PROPAGATION_SECONDS
+    while True:
+        differences = [*_differences(topology, await management.exchanges(), await management.queues())]
+        if not differences:
+            return
+        if loop.time() > deadline:
+            raise TopologyError("; ".join(differences))
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _differences(
+    topology: Topology, exchanges: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]]
+) -> Iterator[str]:
+    for policy in topology.policies:
+        found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
+        if found is None:
+            yield f"{policy.target} is not there"
+        elif found.get("policy") != policy.name:
+            yield (
+                f"policy {found.get('policy')!r} is in effect on {policy.target} instead of {policy.name!r}:"
+                " clear it, or give it a negative priority"
+            )
+        elif policy.apply_to == "queues" and found.get("effective_policy_definition") != dict(policy.definition):
+            yield (
+                f"on {policy.target} {found.get('effective_policy_definition')} is in effect, {dict(policy.definition)}"
+                f" is declared: see operator policy {found.get('operator_policy')!r}"
+            )
+
+
+def _surplus(topology: Topology, found: list[dict[str, Any]]) -> tuple[str, ...]:
+    declared = {(binding.exchange, binding.queue, binding.routing_key) for binding in topology.bindings}
+    ours = {queue.name for queue in topology.queues}
+    return tuple(
+        f"{binding['source']} -> {binding['destination']} key {binding['routing_key']!r}"
+        for binding in found
+        if binding["source"]  # every queue is bound to the default exchange, whose name is empty
+        and binding["destination"] in ours
+        and (binding["source"], binding["destination"], binding["routing_key"]) not in declared
+    )

@@ -1,0 +1,144 @@
+"""What there is on the broker.
+
+A queue's arguments cannot be changed without deleting it, so its type is the only one; everything
+that may have to change is a policy. The keys used mean the same from RabbitMQ 3.10 to 4.x.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+RAW_EXCHANGE = "leadbus.raw"
+EVENTS_EXCHANGE = "leadbus.events"
+DLX = "leadbus.dlx"
+UNROUTED = "leadbus.unrouted"
+
+DELIVERY_LIMIT = 20
+"""Well above what a message can meet by bad luck: restarts and lost channels count for all it was fetched with."""
+
+_GIB = 1024**3
+_WORK_MESSAGES = 1_000_000
+_WORK_BYTES = 4 * _GIB
+_PARKED_BYTES = 1 * _GIB
+
+_LEAD_SOURCES = ("contactatonce", "virtualexpo", "bdk", "alfatrack", "adf")
+"""Every source but the DMS files, whose rows must never stand before a lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Durable; `kind` is the AMQP exchange type."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A durable quorum queue."""
+
+    name: str
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        return {"x-queue-type": "quorum"}
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    exchange: str
+    queue: str
+    routing_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings for exactly one exchange or queue, `target`; `apply_to` is `exchanges` or `queues`."""
+
+    target: str
+    apply_to: str
+    definition: Mapping[str, str | int]
+
+    @property
+    def name(self) -> str:
+        return f"leadbus {self.apply_to} {self.target}"
+
+    @property
+    def pattern(self) -> str:
+        return f"^{re.escape(self.target)}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    bindings: tuple[Binding, ...]
+    policies: tuple[Policy, ...]
+
+
+def parked(queue: str) -> str:
+    """Where the broker puts a message of `queue` that was rejected or came back too often."""
+    return f"{queue}.parked"
+
+
+def _work_policy(queue: str) -> Policy:
+    return Policy(
+        target=queue,
+        apply_to="queues",
+        definition={
+            "delivery-limit": DELIVERY_LIMIT,
+            "dead-letter-exchange": DLX,
+            "dead-letter-routing-key": queue,
+            # Only with this and reject-publish does a dead letter survive a parked queue that is away or full.
+            "dead-letter-strategy": "at-least-once",
+            "overflow": "reject-publish",
+            "max-length": _WORK_MESSAGES,
+            "max-length-bytes": _WORK_BYTES,
+        },
+    )
+
+
+def _holding_policy(queue: str) -> Policy:
+    """For queues that nobody consumes: what does not fit stays where it was."""
+    return Policy(
+        target=queue,
+        apply_to="queues",
+        definition={"overflow": "reject-publish", "max-length-bytes": _PARKED_BYTES},
+    )
+
+
+def _topology(work: Mapping[str, tuple[tuple[str, str], ...]]) -> Topology:
+    """`work`: the consumed queues, each with its (exchange, routing key) pairs."""
+    return Topology(
+        exchanges=(
+            Exchange(DLX, "direct"),
+            Exchange(UNROUTED, "fanout"),
+            Exchange(RAW_EXCHANGE, "topic"),
+            Exchange(EVENTS_EXCHANGE, "topic"),
+        ),
+        # Where dead letters go comes before where they come from.
+        queues=(Queue(UNROUTED), *(Queue(parked(name)) for name in work), *(Queue(name) for name in work)),
+        bindings=(
+            Binding(UNROUTED, UNROUTED, ""),
+            *(Binding(DLX, parked(name), name) for name in work),
+            *(Binding(exchange, name, key) for name, keys in work.items() for exchange, key in keys),
+        ),
+        policies=(
+            # The events exchange has none: an alternate exchange would turn an unroutable event into a success.
+            Policy(RAW_EXCHANGE, "exchanges", {"alternate-exchange": UNROUTED}),
+            _holding_policy(UNROUTED),
+            *(_holding_policy(parked(name)) for name in work),
+            *(_work_policy(name) for name in work),
+        ),
+    )
+
+
+TOPOLOGY = _topology(
+    {
+        "normalizer.raw": tuple((RAW_EXCHANGE, f"raw.{source}") for source in _LEAD_SOURCES),
+        "normalizer.ledger": ((EVENTS_EXCHANGE, "delivery.#"),),
+        "adf-mailer.leads": ((EVENTS_EXCHANGE, "lead.#"),),
+    }
+)

@@ -1,0 +1,70 @@
+"""The part of RabbitMQ's management API that the topology needs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+_TIMEOUT_SECONDS = 10.0
+
+
+class ManagementError(Exception):
+    """The management API is away or refuses; the message says which call and why."""
+
+
+class Management:
+    """One virtual host seen through the management API."""
+
+    def __init__(self, url: str, vhost: str) -> None:
+        address = httpx2.URL(url)
+        self._vhost = quote(vhost, safe="")
+        self._client = httpx2.AsyncClient(
+            base_url=address.copy_with(username=None, password=None, path="/"),
+            auth=(address.username or "guest", address.password or "guest"),
+            timeout=_TIMEOUT_SECONDS,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def exchanges(self) -> dict[str, dict[str, Any]]:
+        return {found["name"]: found for found in await self._list("exchanges")}
+
+    async def queues(self) -> dict[str, dict[str, Any]]:
+        return {found["name"]: found for found in await self._list("queues")}
+
+    async def bindings(self) -> list[dict[str, Any]]:
+        return await self._list("bindings")
+
+    async def set_policy(self, name: str, policy: dict[str, Any]) -> None:
+        await self._call("PUT", f"policies/{self._vhost}/{quote(name, safe='')}", policy)
+
+    async def _list(self, what: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self._call("GET", f"{what}/{self._vhost}")).json()
+        return found
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+        call = f"{method} /api/{path}"
+        try:
+            answer = await self._client.request(method, f"api/{path}", json=body)
+        except httpx2.HTTPError as error:
+            raise ManagementError(f"{call}: {type(error).__name__}") from error
+        if answer.is_error:
+            raise ManagementError(f"{call}: {answer.status_code} {_reason(answer)}")
+        return answer
+
+
+def _reason(answer: httpx2.Response) -> str:
+    try:
+        said = answer.json()
+    except ValueError:
+        return answer.reason_phrase
+    return str(said.get("reason", answer.reason_phrase)) if isinstance(said, dict) else answer.reason_phrase
