@@ -1,0 +1,72 @@
+"""The last line of defence: what looks like personal data or a secret does not leave the process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+REDACTED = "[redacted]"
+
+_FORBIDDEN_WORDS = frozenset(
+    """
+    address addresses authorization body bodies caller city comment comments content cookie customer
+    email emails mail firstname lastname fullname surname name names message messages password passwd
+    payload phone phones postcode query raw recipient recipients secret sender street subject text
+    token transcript url vin
+    """.split()
+)
+# A key is forbidden by its last word (`customer_email`, `emails`), so that `email_count` and
+# `phone_type` can be said. These end in a forbidden word and are ours to say.
+_ALLOWED_KEYS = frozenset({"content_type", "logger_name", "queue_name", "task_name", "service_name"})
+
+_EMAIL = r"[^\s<>\"'(),:;@\[\]]+@[^\s<>\"'(),:;@\[\]]+\.[^\s<>\"'(),:;@\[\].]{2,}"
+_PHONE = r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().\-/\u00a0]{0,2}\d){8,14}(?![\w.])"
+_IDENTIFIER = "|".join(
+    (
+        r"<?[0-9a-fA-F-]{32,}[\w.-]*@[\w.-]+>?",  # a Message-ID of ours: ids, no person
+        r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
+        r"\b[0-9a-fA-F]{32,}\b",
+        r"\b\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?",
+        r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b",
+    )
+)
+_PERSONAL = re.compile(f"(?P<identifier>{_IDENTIFIER})|{_EMAIL}|{_PHONE}")
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+def scrub(text: str) -> str:
+    """`text` without email addresses, telephone numbers and credentials in URLs."""
+    without_credentials = _CREDENTIALS.sub(f"{REDACTED}@", text)
+    return _PERSONAL.sub(lambda found: found[0] if found["identifier"] else REDACTED, without_credentials)
+
+
+def forbidden(key: str) -> bool:
+    """Whether a field called `key` may hold personal data, a body or a secret."""
+    if key in _ALLOWED_KEYS:
+        return False
+    words = key.lower().replace("-", "_").split("_")
+    return words[-1] in _FORBIDDEN_WORDS or "".join(words) in _FORBIDDEN_WORDS
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: drop the values of forbidden keys, scrub every other text."""
+    for key in event:
+        event[key] = REDACTED if forbidden(key) else _clean(event[key])
+    return event
+
+
+def _clean(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"[{len(value)} bytes]"
+    if isinstance(value, Mapping):
+        return {
+            scrub(str(key)): REDACTED if forbidden(str(key)) else _clean(inner) for key, inner in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner) for inner in value]
+    return scrub(str(value))

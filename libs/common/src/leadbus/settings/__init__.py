@@ -1,0 +1,1 @@
+"""Settings: `environment` for what a deployment fixes, `documents` for what the business changes."""
