@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +114,14 @@ async def _declare(amqp_url: str, topology: Topology) -> None:
 async def _wait_until_effective(management: Management, topology: Topology) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PROPAGATION_SECONDS
+    overridden = await management.has_operator_policies()
     while True:
-        differences = [*_differences(topology, await management.exchanges(), await management.queues())]
+        exchanges, queues = await management.exchanges(), await management.queues()
+        differences = [
+            difference
+            for policy in topology.policies
+            if (difference := _difference(policy, exchanges, queues, overridden=overridden))
+        ]
         if not differences:
             return
         if loop.time() > deadline:
@@ -124,23 +129,32 @@ async def _wait_until_effective(management: Management, topology: Topology) -> N
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _differences(
-    topology: Topology, exchanges: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]]
-) -> Iterator[str]:
-    for policy in topology.policies:
-        found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
-        if found is None:
-            yield f"{policy.target} is not there"
-        elif found.get("policy") != policy.name:
-            yield (
-                f"policy {found.get('policy')!r} is in effect on {policy.target} instead of {policy.name!r}:"
-                " clear it, or give it a negative priority"
-            )
-        elif policy.apply_to == "queues" and found.get("effective_policy_definition") != dict(policy.definition):
-            yield (
-                f"on {policy.target} {found.get('effective_policy_definition')} is in effect, {dict(policy.definition)}"
-                f" is declared: see operator policy {found.get('operator_policy')!r}"
-            )
+def _difference(
+    policy: Policy,
+    exchanges: dict[str, dict[str, Any]],
+    queues: dict[str, dict[str, Any]],
+    *,
+    overridden: bool,
+) -> str | None:
+    found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
+    if found is None:
+        return f"{policy.target} is not there"
+    if found.get("policy") != policy.name:
+        return (
+            f"policy {found.get('policy')!r} is in effect on {policy.target} instead of {policy.name!r}:"
+            " clear it, or give it a negative priority"
+        )
+    if policy.apply_to == "exchanges":
+        return None
+    effective = found.get("effective_policy_definition")
+    if effective is None and not overridden:
+        return None  # the policy is in effect, and without operator policies it is all that is
+    if effective != dict(policy.definition):
+        return (
+            f"on {policy.target} {effective} is in effect, {dict(policy.definition)} is declared:"
+            f" see operator policy {found.get('operator_policy')!r}"
+        )
+    return None
 
 
 def _surplus(topology: Topology, found: list[dict[str, Any]]) -> tuple[str, ...]:
