@@ -33,6 +33,7 @@ class IncomingMessage:
     `headers` were written by the sender and prove nothing; `user_id` and `routing_key` were
     checked by the broker. `delivery_count` is the number of earlier deliveries a quorum queue
     counted (0 at first). `delivery_tag` means something only to the channel it came through.
+    `reply_to` is never honoured; that it is set tells a sender who takes us for something else.
     """
 
     body: bytes
@@ -44,6 +45,7 @@ class IncomingMessage:
     delivery_count: int
     delivery_tag: int
     user_id: str | None = None
+    reply_to: str | None = None
 
 
 def event_message(envelope: Envelope) -> OutgoingMessage:
