@@ -1,0 +1,56 @@
+"""What a source sent that no field holds: kept as text by dotted path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from pydantic import BaseModel
+
+from normalizer.domain.text import clean
+
+_ENTRIES_PER_FIELD = 50
+
+
+def unlisted(payload: BaseModel) -> dict[str, str]:
+    """Every field of `payload` that its contract does not list, wherever it stands.
+
+    A field with more than fifty values inside is kept as one JSON text: a flattened list would
+    make a small message a large lead.
+    """
+    return dict(_of_model(payload, ""))
+
+
+def _of_model(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
+    for name, value in (model.model_extra or {}).items():
+        yield from _field(value, path + clean(name))
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _of_model(value, f"{path}{name}.")
+        elif isinstance(value, tuple):
+            for index, entry in enumerate(value):
+                if isinstance(entry, BaseModel):
+                    yield from _of_model(entry, f"{path}{name}.{index}.")
+
+
+def _field(value: object, path: str) -> Iterator[tuple[str, str]]:
+    entries = list(islice(_leaves(value, path), _ENTRIES_PER_FIELD + 1))
+    if len(entries) > _ENTRIES_PER_FIELD:
+        yield path, clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    else:
+        yield from entries
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, entry in value.items():
+            yield from _leaves(entry, f"{path}.{clean(str(name))}")
+    elif isinstance(value, list | tuple):
+        for index, entry in enumerate(value):
+            yield from _leaves(entry, f"{path}.{index}")
+    elif isinstance(value, bool):
+        yield path, str(value).lower()
+    elif value is not None and (text := clean(str(value))):
+        yield path, text

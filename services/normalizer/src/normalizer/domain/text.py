@@ -1,0 +1,22 @@
+"""Text as it may be stored: no control characters, no lone surrogates, no ragged edges."""
+
+from __future__ import annotations
+
+import re
+
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_BREAK = re.compile(r"\r\n?")
+_SPACE = re.compile(r"\s+")
+
+
+def clean(value: str) -> str:
+    """What XML 1.0, UTF-8 and Postgres can all hold of `value`, line ends as LF, trimmed.
+
+    Only characters that no reader could see are dropped; the raw bytes keep them.
+    """
+    return _BREAK.sub("\n", _UNSTORABLE.sub("", value)).strip()
+
+
+def clean_line(value: str) -> str:
+    """`clean`, and on one line: every run of white space becomes one space."""
+    return _SPACE.sub(" ", clean(value))

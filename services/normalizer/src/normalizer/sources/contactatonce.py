@@ -1,0 +1,280 @@
+"""ContactAtOnce: calls, chats and texts that the provider pushes as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from leadbus.contracts.contactatonce import CaoCustomer, CaoLine, CaoVehicle, ContactAtOnceLead
+from leadbus.contracts.lead import (
+    Call,
+    Colour,
+    Consent,
+    Email,
+    Name,
+    Odometer,
+    Phone,
+    Price,
+    SourceId,
+    TranscriptLine,
+    Vehicle,
+    Warning_,
+)
+from leadbus.contracts.vocabulary import Channel, ConsentBasis, Intent, PhoneType, Urgency
+from pydantic import ValidationError
+
+from normalizer.domain.draft import Draft
+from normalizer.domain.emails import read_email
+from normalizer.domain.extras import unlisted
+from normalizer.domain.names import NameReading, split_name
+from normalizer.domain.rejection import Rejection
+from normalizer.domain.text import clean, clean_line
+from normalizer.domain.vin import read_vin
+from normalizer.sources.document import format_of, parse_xml
+from normalizer.sources.invalid import rejection_of
+
+PROVIDER = "ContactAtOnce!"
+"""The provider's name in the custody chain, as its portal and its ADF write it."""
+
+_LARGEST_PRICE = 10**12
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    channel: Channel
+    intents: tuple[Intent, ...]
+    consent: ConsentBasis
+    urgency: Urgency
+    phone: PhoneType = "unknown"
+
+
+_TYPES: Mapping[str, _Type] = {
+    "ClickForCallBack": _Type("phone", ("callback",), "form", "high"),
+    "Chat": _Type("chat", ("inquiry",), "request", "high"),
+    "TextToChat": _Type("text", ("inquiry",), "request", "high", "cellphone"),
+    "TrackedCall": _Type("phone", ("inquiry",), "request", "normal"),
+}
+_MISSED_CALL = _Type("phone", ("inquiry", "callback"), "request", "high")
+
+
+def read(body: bytes, content_type: str | None) -> Draft:
+    """The draft that one push tells; raises Rejection and nothing else."""
+    return _Reader(_payload(body, content_type)).draft()
+
+
+def _payload(body: bytes, content_type: str | None) -> ContactAtOnceLead:
+    try:
+        if format_of(body, content_type) == "json":
+            return ContactAtOnceLead.model_validate_json(body)
+        return ContactAtOnceLead.model_validate(_from_xml(parse_xml(body, "lead")))
+    except ValidationError as error:
+        raise rejection_of(error, ContactAtOnceLead) from None
+
+
+def _from_xml(fields: dict[str, Any]) -> dict[str, Any]:
+    """The XML form as the JSON one: an empty element is an absent one, lists lose their inner name."""
+    told = {name: value for name, value in fields.items() if value is not None}
+    for name, entry in (("vehicles", "vehicle"), ("transcript", "line")):
+        value = told.get(name)
+        if isinstance(value, dict) and entry in value:
+            inner = value.pop(entry)
+            told[name] = inner if isinstance(inner, list) else [inner]
+            told |= {f"{name}.{extra}": left for extra, left in value.items()}
+    return told
+
+
+class _Reader:
+    """Reads one payload; collects what was doubtful (`warnings`) and what has no field (`extras`)."""
+
+    def __init__(self, payload: ContactAtOnceLead) -> None:
+        self._payload = payload
+        self._type = _type_of(payload)
+        self._warnings: list[Warning_] = []
+        self._extras = unlisted(payload)
+
+    def draft(self) -> Draft:
+        payload = self._payload
+        emails, phones = self._emails(payload.customer), self._phones(payload.customer)
+        occurred_at = self._occurred_at()
+        self._keep("dealer.name", payload.dealer.name)
+        self._keep("lead_source", payload.lead_source)
+        self._keep("customer.preferred_contact", payload.customer.preferred_contact)
+        return Draft(
+            location=_required(payload.dealer.id, "dealer.id"),
+            source_type=payload.lead_type,
+            channel=self._type.channel,
+            external_id=_required(payload.lead_id, "lead_id"),
+            intents=self._type.intents,
+            urgency=self._type.urgency,
+            occurred_at=occurred_at,
+            ids=self._ids(),
+            name=self._name(payload.customer),
+            emails=emails,
+            phones=phones,
+            vehicles=self._vehicles(),
+            message=_text(payload.comments),
+            transcript=tuple(self._line(index, line) for index, line in enumerate(payload.transcript)),
+            call=self._call(),
+            consent=Consent(basis=self._type.consent, purposes=("reply", "sales"), at=occurred_at),
+            extras=self._extras,
+            warnings=tuple(self._warnings),
+            test=payload.test,
+        )
+
+    def _warn(self, code: str | None, field: str) -> None:
+        if code is not None:
+            self._warnings.append(Warning_(code=code, field=field))
+
+    def _keep(self, path: str, value: object) -> None:
+        if value is not None and (text := clean(str(value))):
+            self._extras[path] = text
+
+    def _moment(self, value: datetime | None, path: str) -> datetime | None:
+        """`value` if a lead can have happened then; a clock gone wrong is kept in extras."""
+        if value is None or _EARLIEST <= value < _LATEST:
+            return value
+        self._keep(path, value.isoformat())
+        self._warn("time_implausible", path)
+        return None
+
+    def _occurred_at(self) -> datetime | None:
+        """What is told; else when the call began or the first line was said."""
+        told = self._moment(self._payload.occurred_at, "occurred_at")
+        call, lines = self._payload.call, self._payload.transcript
+        others = (call.started_at if call else None, *(line.at for line in lines))
+        return told or next((at for at in others if at and _EARLIEST <= at < _LATEST), None)
+
+    def _ids(self) -> tuple[SourceId, ...]:
+        related = (
+            SourceId(source=f"{PROVIDER} {label}", value=value)
+            for name, written in self._payload.related_ids.items()
+            if (label := clean_line(name)) and (value := clean_line(written))
+        )
+        return (SourceId(source=PROVIDER, value=_required(self._payload.lead_id, "lead_id")), *related)
+
+    def _name(self, customer: CaoCustomer) -> Name:
+        first, last, whole = _line(customer.first_name), _line(customer.last_name), _line(customer.name)
+        if first and last:
+            reading = NameReading(whole or f"{first} {last}", first=first, last=last)
+        elif written := whole or first:
+            reading = split_name(written)
+        elif last:
+            reading = NameReading(last, last=last)
+        else:
+            return Name()
+        self._warn(reading.warning, "customer.name")
+        return Name(
+            full=reading.full or None,
+            first=reading.first,
+            middle=reading.middle,
+            last=reading.last,
+            suffix=reading.suffix,
+            salutation=reading.salutation,
+        )
+
+    def _emails(self, customer: CaoCustomer) -> tuple[Email, ...]:
+        if not _line(customer.email):
+            return ()
+        reading = read_email(customer.email or "")
+        self._warn(reading.warning, "customer.emails.0")
+        return (
+            Email(address=reading.address, raw=reading.raw, primary=customer.preferred_contact == "email"),
+        )
+
+    def _phones(self, customer: CaoCustomer) -> tuple[Phone, ...]:
+        raw = _line(customer.phone)
+        preferred = customer.preferred_contact in ("phone", "text")
+        return (Phone(raw=raw, type=self._type.phone, primary=preferred),) if raw else ()
+
+    def _vehicles(self) -> tuple[Vehicle, ...]:
+        told: list[CaoVehicle] = []
+        for vehicle in self._payload.all_vehicles:
+            if vehicle not in told:
+                told.append(vehicle)
+        return tuple(self._vehicle(index, vehicle) for index, vehicle in enumerate(told))
+
+    def _vehicle(self, index: int, told: CaoVehicle) -> Vehicle:
+        path = f"vehicles.{index}"
+        vin, doubt = self._vin(told.vin, path)
+        colour = Colour(exterior=_line(told.exterior_color), interior=_line(told.interior_color))
+        return Vehicle(
+            interest="buy",
+            status=told.status or "unknown",
+            wanted=index == 0,
+            year=_line(told.year),
+            make=_line(told.make),
+            model=_line(told.model),
+            trim=_line(told.trim),
+            body=_line(told.body),
+            vin=vin,
+            vin_warning=doubt,
+            stock=_line(told.stock_number),
+            odometer=_odometer(told),
+            colours=(colour,) if colour.exterior or colour.interior else (),
+            prices=self._prices(told, path),
+            url=_line(told.url),
+            image=_line(told.image_url),
+        )
+
+    def _vin(self, written: str | None, path: str) -> tuple[str | None, str | None]:
+        if not _line(written):
+            return None, None
+        reading = read_vin(written or "")
+        self._warn(reading.warning, f"{path}.vin")
+        if reading.vin is None:
+            self._keep(f"{path}.vin", reading.raw)
+            return None, None
+        return reading.vin, reading.warning and reading.warning.removeprefix("vin_")
+
+    def _prices(self, told: CaoVehicle, path: str) -> tuple[Price, ...]:
+        if told.price is None:
+            return ()
+        if not 0 <= told.price <= _LARGEST_PRICE or told.price.as_tuple().exponent < -6:  # type: ignore[operator]
+            self._keep(f"{path}.price", told.price)
+            self._warn("price_implausible", f"{path}.prices")
+            return ()
+        return (Price(kind="asking", amount=told.price, currency=told.currency),)
+
+    def _line(self, index: int, line: CaoLine) -> TranscriptLine:
+        at = self._moment(line.at, f"transcript.{index}.at")
+        return TranscriptLine(at=at, speaker=line.speaker, name=_line(line.name), text=clean(line.text))
+
+    def _call(self) -> Call | None:
+        told = self._payload.call
+        if told is None:
+            return None
+        return Call(
+            recording_url=_line(told.recording_url),
+            started_at=self._moment(told.started_at, "call.started_at"),
+            duration_seconds=told.duration_seconds,
+            tracking_number=_line(told.tracking_number),
+            answered=told.answered,
+        )
+
+
+def _type_of(payload: ContactAtOnceLead) -> _Type:
+    missed = payload.lead_type == "TrackedCall" and payload.call and payload.call.answered is False
+    return _MISSED_CALL if missed else _TYPES[payload.lead_type]
+
+
+def _odometer(told: CaoVehicle) -> Odometer | None:
+    return None if told.mileage is None else Odometer(value=told.mileage, units=told.mileage_units or "mi")
+
+
+def _required(written: str, field: str) -> str:
+    value = clean_line(written)
+    if not value:
+        raise Rejection("payload_invalid", "blank", field=field, kind="string")
+    return value
+
+
+def _line(value: str | None) -> str | None:
+    return clean_line(value) or None if value is not None else None
+
+
+def _text(value: str | None) -> str | None:
+    return clean(value) or None if value is not None else None
