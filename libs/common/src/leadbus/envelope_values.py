@@ -48,7 +48,7 @@ class EnvelopeError(ValueError):
 
 
 def invalid(field: str, detail: str) -> EnvelopeError:
-    return EnvelopeError("envelopeinvalid", field, detail)
+    return EnvelopeError("envelope_invalid", field, detail)
 
 
 def check_all(attributes: Mapping[str, str]) -> None:
