@@ -45,6 +45,8 @@ class IncomingMessage:
     delivery_count: int
     delivery_tag: int
     user_id: str | None = None
+    unreadable: str | None = None
+    """Why headers and properties are empty, where what the sender wrote into them is not valid AMQP."""
     reply_to: str | None = None
 
 

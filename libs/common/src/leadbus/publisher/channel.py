@@ -101,7 +101,9 @@ class ConfirmChannel(aiormq.channel.Channel):
                 batch.results[index] = PublishResult.REFUSED
                 continue
             written += frames
-            waiting.append(_Unanswered(batch, index, _address(message) if message.mandatory else ("", "", None)))
+            waiting.append(
+                _Unanswered(batch, index, _address(message) if message.mandatory else ("", "", None))
+            )
         return b"".join(written), waiting
 
     def _frames(self, message: OutgoingMessage) -> list[bytes]:
@@ -119,7 +121,9 @@ class ConfirmChannel(aiormq.channel.Channel):
         for known in answered:
             unanswered = self._unanswered.pop(known, None)
             if unanswered is not None:
-                unanswered.batch.answer(unanswered.index, PublishResult.RETURNED if unanswered.returned else said)
+                unanswered.batch.answer(
+                    unanswered.index, PublishResult.RETURNED if unanswered.returned else said
+                )
 
     async def _on_return_frame(self, frame: commands.Basic.Return) -> None:
         """Mark the message; its confirm follows.

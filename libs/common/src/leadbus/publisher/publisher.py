@@ -11,6 +11,7 @@ from yarl import URL
 
 from leadbus import metrics
 from leadbus.backoff import waits
+from leadbus.cancellation import really_cancelled
 from leadbus.log import logger
 from leadbus.messages import OutgoingMessage
 from leadbus.publisher.channel import Batch
@@ -175,16 +176,6 @@ class Publisher:
             reason = type(error).__name__
         _log.warning("publisher.cannot_connect", host=self._url.host, reason=reason)
         return None
-
-
-def really_cancelled() -> bool:
-    """Whether somebody cancelled this task.
-
-    aiormq also raises CancelledError out of calls that were waiting when their connection died; taken
-    for a cancellation, it would end a loop that nobody wanted to end.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _parts(messages: Sequence[OutgoingMessage]) -> Iterator[Sequence[OutgoingMessage]]:

@@ -1,0 +1,70 @@
+"""The FastStream broker of a consuming service, with every default that loses messages overridden."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from aiormq.abc import AbstractConnection
+from faststream import AckPolicy
+from faststream.rabbit import Channel, RabbitBroker
+from pydantic import SecretStr
+from yarl import URL
+
+HEARTBEAT_SECONDS = 10
+"""A silent peer is noticed after (heartbeat + 1) * 3 seconds; FastStream's default makes that three minutes."""
+RECONNECT_SECONDS = 2.0
+CONNECT_TIMEOUT_SECONDS = 10.0
+PREFETCH = 10
+
+
+class ConsumingBroker(RabbitBroker):
+    """Carries the connection that is consumed from. Nothing is published through it.
+
+    FastStream 0.7.8 publishes transiently, drops the timeout, takes a return for a success, and may raise
+    CancelledError; and acknowledgements would wait behind publishes that an alarm blocks.
+    """
+
+    async def publish(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a consuming broker does not publish: use leadbus.publisher")
+
+    async def request(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a consuming broker does not publish: use leadbus.publisher")
+
+
+async def _raw(message: Any) -> bytes:
+    body: bytes = message.body
+    return body
+
+
+def make_broker(url: SecretStr, app_id: str) -> RabbitBroker:
+    """A broker that waits for a server that is away and comes back after every loss.
+
+    Whoever runs the service starts it, and starts the batch consumers beside it. A plain FastStream
+    subscriber added to it gets raw bytes, ten at a time, and acknowledges by itself.
+    """
+    address = URL(url.get_secret_value()).update_query(heartbeat=str(HEARTBEAT_SECONDS), name=app_id)
+    return ConsumingBroker(
+        str(address),
+        app_id=app_id,
+        fail_fast=False,
+        reconnect_interval=RECONNECT_SECONDS,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        default_channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_raw,
+        apply_types=False,
+        specification_url=str(address.with_user(None).with_password(None).with_query(None)),
+    )
+
+
+def live_connection(broker: RabbitBroker) -> AbstractConnection | None:
+    """The aiormq connection under a started broker, None while there is none.
+
+    FastStream gives its connection away only as the result of `connect()`, which would open a second
+    one while the first is still trying.
+    """
+    robust = broker._connection  # noqa: SLF001
+    if robust is None or robust.transport is None:
+        return None
+    connection = robust.transport.connection
+    return connection if connection.is_opened else None
