@@ -22,7 +22,8 @@ count = 0
 for name in sys.argv[1:]:
     package = importlib.import_module(name)
     # Migrations are scripts that alembic loads within its own context.
-    modules = [m.name for m in pkgutil.walk_packages(package.__path__, name + ".") if ".migrations." not in m.name]
+    found = [module.name for module in pkgutil.walk_packages(package.__path__, name + ".")]
+    modules = [module for module in found if ".migrations." not in module]
     for module in modules:
         importlib.import_module(module)
     count += 1 + len(modules)
@@ -47,7 +48,11 @@ def check(distribution: str, package: str, folder: Path) -> bool:
         return False
     python = folder / distribution / "bin" / "python"
     imported = subprocess.run(
-        [python, "-I", "-c", IMPORT_ALL, package, "leadbus"], cwd=folder, capture_output=True, text=True, check=False
+        [python, "-I", "-c", IMPORT_ALL, package, "leadbus"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     print(f"{distribution}: {imported.stdout.strip() or imported.stderr.strip()}")
     return imported.returncode == 0

@@ -28,7 +28,7 @@ def version_of(python):
         [python, "-c", "import sys; print(*sys.version_info[:2])"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     return tuple(int(word) for word in asked.stdout.split()) if asked.returncode == 0 else None
@@ -87,10 +87,10 @@ def install_venv_module(python):
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return
     package = "python{}.{}-venv".format(*version_of(python))
-    print("setup: installing {} with apt".format(package), flush=True)
+    print(f"setup: installing {package} with apt", flush=True)
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     for command in (["update", "-q"], ["install", "-q", "--yes", "--no-install-recommends", package]):
-        subprocess.run(["apt-get"] + command, env=environment, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(["apt-get", *command], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def get_uv(python):
@@ -99,18 +99,18 @@ def get_uv(python):
     stamp = TOOLS / "version"
     if uv.exists() and stamp.exists() and stamp.read_text() == UV_VERSION:
         return str(uv)
-    print("setup: getting uv {} from PyPI into {}".format(UV_VERSION, TOOLS.relative_to(ROOT)), flush=True)
+    print(f"setup: getting uv {UV_VERSION} from PyPI into {TOOLS.relative_to(ROOT)}", flush=True)
     if not make_venv(python, TOOLS):
         install_venv_module(python)
         if not make_venv(python, TOOLS):
             shutil.rmtree(str(TOOLS), ignore_errors=True)
             fail(
-                "`{} -m venv` does not work here. On Debian and Ubuntu its second half is a package of its own:\n"
-                "  apt-get install python3-venv".format(python)
+                f"`{python} -m venv` does not work here. Debian and Ubuntu keep half of it in a package:\n"
+                "  apt-get install python3-venv"
             )
-    command = [str(TOOLS / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.call(command + ["uv=={}".format(UV_VERSION)]) != 0:
-        fail("pip could not get uv {}: is the package index reachable? (pip's words are above)".format(UV_VERSION))
+    pip = [str(TOOLS / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    if subprocess.call([*pip, "install", "--quiet", f"uv=={UV_VERSION}"]) != 0:
+        fail(f"pip could not get uv {UV_VERSION}: is the package index reachable? (its words are above)")
     stamp.write_text(UV_VERSION)
     return str(uv)
 
@@ -118,7 +118,7 @@ def get_uv(python):
 def main():
     python = find_python()
     uv = get_uv(python)
-    print("setup: environment in .venv with {}".format(python), flush=True)
+    print(f"setup: environment in .venv with {python}", flush=True)
     command = [uv, "sync", "--locked", "--quiet", "--python", python, "--no-python-downloads"]
     # An environment of somebody else's is none of ours.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from leadbus_devstack.errors import DevstackError
 
@@ -27,7 +28,9 @@ def install(packages: Sequence[str], log: Path) -> None:
 
     Raises DevstackError when apt fails.
     """
-    print(f"installing {' '.join(packages)} with apt (once; LEADBUS_NO_INSTALL=1 forbids it)", file=sys.stderr)
+    print(
+        f"installing {' '.join(packages)} with apt (once; LEADBUS_NO_INSTALL=1 forbids it)", file=sys.stderr
+    )
     log.parent.mkdir(parents=True, exist_ok=True)
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
     with _services_forbidden(), log.open("ab") as output:
@@ -36,7 +39,7 @@ def install(packages: Sequence[str], log: Path) -> None:
             raise DevstackError(f"apt-get could not install {' '.join(packages)}", log=log)
 
 
-def _apt(command: Sequence[str], output: object) -> int:
+def _apt(command: Sequence[str], output: IO[bytes]) -> int:
     environment = dict(os.environ) | {
         "DEBIAN_FRONTEND": "noninteractive",
         # postgresql-common would otherwise create and keep a cluster nobody asked for.
@@ -46,7 +49,7 @@ def _apt(command: Sequence[str], output: object) -> int:
         command,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=output,  # type: ignore[call-overload]
+        stdout=output,
         stderr=subprocess.STDOUT,
         check=False,
     ).returncode

@@ -111,5 +111,7 @@ def _wait(ready: Any, name: str) -> None:
     deadline = time.monotonic() + 90
     while not ready():
         if time.monotonic() > deadline:
-            raise DevstackError(f"{name} in Docker was not ready after 90 s; see `docker ps` and `docker logs`")
+            raise DevstackError(
+                f"{name} in Docker was not ready after 90 s; see `docker ps` and `docker logs`"
+            )
         time.sleep(0.2)

@@ -20,5 +20,5 @@ class DevstackError(RuntimeError):
         return f"{self}\n--- last lines of {self.log} ---\n{tail}"
 
 
-class ServerMissing(DevstackError):
+class ServerMissingError(DevstackError):
     """No way to get a server on this machine: the message names what to install."""

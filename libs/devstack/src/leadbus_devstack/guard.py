@@ -93,7 +93,11 @@ def main(arguments: list[str]) -> int:
     signal.set_wakeup_fd(wake_writer)
 
     program = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_guard, stdout=sys.stderr
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_guard,
+        stdout=sys.stderr,
     )
     print(program.pid, flush=True)
 

@@ -31,7 +31,9 @@ class PostgresPrograms:
 
 def find_programs() -> PostgresPrograms | None:
     """The newest installed Postgres server, or None."""
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name), reverse=True)
+    debian = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name), reverse=True
+    )
     on_path = shutil.which("postgres")
     folders = [*debian, *([Path(on_path).resolve().parent] if on_path else [])]
     for folder in folders:
@@ -41,7 +43,9 @@ def find_programs() -> PostgresPrograms | None:
 
 
 def _version(folder: Path) -> str:
-    words = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False).stdout
+    words = subprocess.run(
+        [folder / "postgres", "--version"], capture_output=True, text=True, check=False
+    ).stdout
     found = re.search(r"(\d+(?:\.\d+)*)", words)
     return found.group(1) if found else "unknown"
 
@@ -118,7 +122,15 @@ class NativePostgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         data = str(self._data)
-        return [*_as_owner(), str(self.programs.folder / "postgres"), "-D", data, "-p", str(self.port), *flags]
+        return [
+            *_as_owner(),
+            str(self.programs.folder / "postgres"),
+            "-D",
+            data,
+            "-p",
+            str(self.port),
+            *flags,
+        ]
 
     @property
     def _data(self) -> Path:
@@ -132,7 +144,15 @@ class NativePostgres:
         self.directory.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(self.directory, "nobody")
-        command = [str(self.programs.folder / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust"]
+        command = [
+            str(self.programs.folder / "initdb"),
+            "-D",
+            str(self._data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+        ]
         command += ["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
         done = subprocess.run(
             [*_as_owner(), *command],

@@ -111,7 +111,9 @@ class GuardedProcess:
         while not ready():
             if not self.running:
                 code = self.exit_code
-                raise DevstackError(f"{self.name} ended with exit code {code} before it was ready", log=self.log)
+                raise DevstackError(
+                    f"{self.name} ended with exit code {code} before it was ready", log=self.log
+                )
             if time.monotonic() > deadline:
                 raise DevstackError(f"{self.name} was not ready after {timeout_seconds:.0f} s", log=self.log)
             time.sleep(POLL_SECONDS)

@@ -16,7 +16,7 @@ import pytest
 
 from leadbus_devstack import postgres, rabbitmq
 from leadbus_devstack.databases import DatabaseFactory
-from leadbus_devstack.errors import DevstackError, ServerMissing
+from leadbus_devstack.errors import DevstackError, ServerMissingError
 from leadbus_devstack.resolve import Way, resolve_postgres, resolve_rabbitmq
 from leadbus_devstack.servers import Servers, scratch_directory, start_servers
 from leadbus_devstack.smtp import SmtpServer
@@ -231,7 +231,7 @@ def _running(server: Any, directory: Path) -> Iterator[Any]:
 def _no_native(resolve: Callable[..., Any]) -> str:
     try:
         source = resolve(use_url=False)
-    except ServerMissing as error:
+    except ServerMissingError as error:
         return str(error)
     if source.way is Way.NATIVE:
         return "installed just now; run again"

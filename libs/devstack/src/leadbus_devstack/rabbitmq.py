@@ -76,7 +76,7 @@ class NativeRabbitMQ:
         return self._process
 
     def start(self) -> None:
-        """Start, or start again on the same ports with the same data; returns when AMQP and management answer."""
+        """Start, or start again on the same ports with the same data; returns when it has booted."""
         if self._process is None:
             self._prepare()
             self._process = GuardedProcess(
@@ -121,7 +121,9 @@ class NativeRabbitMQ:
             check=False,
         )
         if done.returncode != 0:
-            raise DevstackError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+            raise DevstackError(
+                f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout
 
     def _prepare(self) -> None:

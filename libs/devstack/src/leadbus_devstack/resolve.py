@@ -1,4 +1,4 @@
-"""Where each server comes from: a URL, a Docker engine, native programs, or a message that says what to do."""
+"""Where each server comes from: a URL, a Docker engine, native programs, or words that say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leadbus_devstack import apt, docker, postgres, rabbitmq
-from leadbus_devstack.errors import ServerMissing
+from leadbus_devstack.errors import ServerMissingError
 
 AMQP_URL = "LEADBUS_TEST_AMQP_URL"
 MANAGEMENT_URL = "LEADBUS_TEST_MANAGEMENT_URL"
@@ -43,24 +43,24 @@ class Source:
 
 
 def forced_way() -> Way | None:
-    """LEADBUS_DEVSTACK=url|docker|native leaves only that way. Raises ServerMissing for another word."""
+    """LEADBUS_DEVSTACK=url|docker|native leaves only that way. Raises ServerMissingError for another word."""
     word = os.environ.get(FORCE, "auto")
     if word in ("", "auto"):
         return None
     try:
         return Way(word)
     except ValueError:
-        raise ServerMissing(f"{FORCE}={word}: must be auto, {', '.join(Way)}") from None
+        raise ServerMissingError(f"{FORCE}={word}: must be auto, {', '.join(Way)}") from None
 
 
 def resolve_rabbitmq(*, use_url: bool = True) -> Source:
     """Decides without starting anything, but installs packages when that is the way and it is allowed.
 
-    `use_url=False` asks for a server of our own, which may be killed. Raises ServerMissing.
+    `use_url=False` asks for a server of our own, which may be killed. Raises ServerMissingError.
     """
     given = bool(os.environ.get(AMQP_URL)) and use_url
     if given and not os.environ.get(MANAGEMENT_URL):
-        raise ServerMissing(f"{AMQP_URL} is set and {MANAGEMENT_URL} is not: both are needed")
+        raise ServerMissingError(f"{AMQP_URL} is set and {MANAGEMENT_URL} is not: both are needed")
     return _resolve("RabbitMQ", given=given, find=lambda: _version_of(rabbitmq.find_programs()))
 
 
@@ -85,7 +85,7 @@ def _resolve(server: str, *, given: bool, find: Callable[[], str | None]) -> Sou
         version = find() or _install(server, find)
         if version is not None:
             return Source(server, Way.NATIVE, version)
-    raise ServerMissing(_what_to_do(server, forced))
+    raise ServerMissingError(_what_to_do(server, forced))
 
 
 def _install(server: str, find: Callable[[], str | None]) -> str | None:

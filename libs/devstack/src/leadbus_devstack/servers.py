@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import httpx2
 
 from leadbus_devstack import docker, postgres, rabbitmq
 from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.processes import GuardedProcess
 from leadbus_devstack.resolve import (
     AMQP_URL,
     MANAGEMENT_URL,
     POSTGRES_URL,
+    Source,
     Way,
     resolve_postgres,
     resolve_rabbitmq,
@@ -26,25 +30,79 @@ from leadbus_devstack.resolve import (
 from leadbus_devstack.threads import run_apart
 
 
-class Stoppable(Protocol):
+class Broker(Protocol):
+    """A RabbitMQ, whoever runs it."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def management_url(self) -> str: ...
+    def start(self) -> None: ...
     def stop(self) -> None: ...
+
+
+class DatabaseServer(Protocol):
+    """A Postgres, whoever runs it; `url` belongs to a superuser."""
+
+    @property
+    def url(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBroker:
+    """Somebody else's, found in the environment: never started, never stopped."""
+
+    url: str
+    management_url: str
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GivenDatabaseServer:
+    """Somebody else's, found in the environment: never started, never stopped."""
+
+    url: str
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where servers keep data and logs, and which ports they take where those are free (0: any)."""
+
+    data: Path
+    logs: Path
+    amqp_port: int = 0
+    management_port: int = 0
+    postgres_port: int = 0
 
 
 @dataclass
 class Servers:
-    """Running servers. `postgres_url` belongs to a superuser; `description` names servers and versions."""
+    """Running servers. `description` names them with their versions; `own`: nobody else uses them."""
 
     amqp_url: str
     management_url: str
     postgres_url: str
     description: str
-    _started: list[Stoppable] = field(default_factory=list, repr=False)
+    own: bool = True
+    _started: list[Broker | DatabaseServer] = field(default_factory=list, repr=False)
     _scratch: Path | None = field(default=None, repr=False)
 
+    def processes(self) -> list[GuardedProcess]:
+        """Those that run as processes of ours."""
+        natives = (rabbitmq.NativeRabbitMQ, postgres.NativePostgres)
+        return [server.process for server in self._started if isinstance(server, natives)]
+
     def stop(self) -> None:
-        """Stop and remove what was started here; servers given by URL are left alone."""
-        while self._started:
-            self._started.pop().stop()
+        """Stop what was started here, and remove it when it was in a temporary place."""
+        for server in self._started:
+            server.stop()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -56,60 +114,91 @@ def scratch_directory(label: str) -> Path:
     return directory
 
 
-def start_servers(directory: Path | None = None, *, durable: bool) -> Servers:
-    """Resolve and start both; data and logs in `directory`, or in a temporary one that `stop` removes.
+def start_servers(
+    place: Place | None = None, *, durable: bool, on_database: Callable[[str], None] = lambda _: None
+) -> Servers:
+    """Resolve and start both, side by side; in a temporary place that `stop` removes when none is given.
 
-    Raises ServerMissing when one cannot be had, DevstackError when one does not start.
+    `on_database` gets Postgres' URL as soon as it answers, while RabbitMQ is still starting.
+    Raises ServerMissingError when one cannot be had, DevstackError when one does not start.
     """
-    rabbitmq_source, postgres_source = resolve_rabbitmq(), resolve_postgres()
-    scratch = scratch_directory("servers") if directory is None else None
-    place = scratch or directory
-    assert place is not None
-    servers = Servers("", "", "", "", _scratch=scratch)
+    broker_source, database_source = resolve_rabbitmq(), resolve_postgres()
+    scratch = scratch_directory("servers") if place is None else None
+    place = place or Place(scratch or Path(), (scratch or Path()) / "logs")
     try:
-        if postgres_source.way is Way.URL:
-            servers.postgres_url = os.environ[POSTGRES_URL]
-        else:
-            server = new_postgres(postgres_source.way, place, durable=durable)
-            servers._started.append(server)
-            server.start()
-            servers.postgres_url = server.url
-        if rabbitmq_source.way is Way.URL:
-            servers.amqp_url, servers.management_url = os.environ[AMQP_URL], os.environ[MANAGEMENT_URL]
-        else:
-            broker = new_rabbitmq(rabbitmq_source.way, place)
-            servers._started.append(broker)
-            broker.start()
-            servers.amqp_url, servers.management_url = broker.url, broker.management_url
-        servers.description = (
-            f"RabbitMQ {rabbitmq_version(servers.management_url)} ({rabbitmq_source.way}), "
-            f"Postgres {postgres_version(servers.postgres_url)} ({postgres_source.way})"
+        broker = new_broker(broker_source.way, place)
+        database = new_database_server(database_source.way, place, durable=durable)
+        _start_both(broker, database, on_database)
+        return Servers(
+            broker.url,
+            broker.management_url,
+            database.url,
+            _describe(broker, broker_source, database, database_source),
+            Way.URL not in (broker_source.way, database_source.way),
+            [broker, database],
+            scratch,
         )
     except BaseException:
-        servers.stop()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
         raise
-    return servers
 
 
-def new_rabbitmq(way: Way, directory: Path) -> rabbitmq.NativeRabbitMQ | docker.DockerRabbitMQ:
+def _start_both(broker: Broker, database: DatabaseServer, on_database: Callable[[str], None]) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        booting = beside.submit(broker.start)
+        try:
+            database.start()
+            on_database(database.url)
+            booting.result()
+        except BaseException:
+            # A broker that is still booting ends its own start-up when its process is gone.
+            broker.stop()
+            database.stop()
+            raise
+
+
+def _describe(
+    broker: Broker, broker_source: Source, database: DatabaseServer, database_source: Source
+) -> str:
+    return (
+        f"RabbitMQ {rabbitmq_version(broker.management_url)} ({broker_source.way}), "
+        f"Postgres {postgres_version(database.url)} ({database_source.way})"
+    )
+
+
+def new_broker(way: Way, place: Place) -> Broker:
     """A RabbitMQ not yet started."""
+    if way is Way.URL:
+        return GivenBroker(os.environ[AMQP_URL], os.environ[MANAGEMENT_URL])
     if way is Way.DOCKER:
         return docker.DockerRabbitMQ()
     programs = rabbitmq.find_programs()
     assert programs is not None, "resolved as native"
-    return rabbitmq.NativeRabbitMQ(programs, directory / "rabbitmq", directory / "logs" / "rabbitmq.log")
+    return rabbitmq.NativeRabbitMQ(
+        programs,
+        place.data / "rabbitmq",
+        place.logs / "rabbitmq.log",
+        amqp_port=place.amqp_port,
+        management_port=place.management_port,
+    )
 
 
-def new_postgres(
-    way: Way, directory: Path, *, durable: bool
-) -> postgres.NativePostgres | docker.DockerPostgres:
+def new_database_server(way: Way, place: Place, *, durable: bool) -> DatabaseServer:
     """A Postgres not yet started."""
+    if way is Way.URL:
+        return GivenDatabaseServer(os.environ[POSTGRES_URL])
     if way is Way.DOCKER:
         return docker.DockerPostgres(durable=durable)
     programs = postgres.find_programs()
     assert programs is not None, "resolved as native"
-    log = directory / "logs" / "postgres.log"
-    return postgres.NativePostgres(programs, directory / "postgres", log, durable=durable)
+    return postgres.NativePostgres(
+        programs,
+        place.data / "postgres",
+        place.logs / "postgres.log",
+        port=place.postgres_port,
+        durable=durable,
+    )
 
 
 def rabbitmq_version(management_url: str) -> str:
@@ -118,11 +207,13 @@ def rabbitmq_version(management_url: str) -> str:
     try:
         answer = httpx2.get(
             f"{address.scheme}://{address.hostname}:{address.port}/api/overview",
-            auth=(address.username or "guest", address.password or "guest"),
+            auth=(unquote(address.username or "guest"), unquote(address.password or "guest")),
             timeout=10,
         ).raise_for_status()
     except httpx2.HTTPError as error:
-        raise DevstackError(f"RabbitMQ's management at port {address.port}: {type(error).__name__}") from error
+        raise DevstackError(
+            f"RabbitMQ's management at port {address.port}: {type(error).__name__}"
+        ) from error
     return str(answer.json()["rabbitmq_version"])
 
 

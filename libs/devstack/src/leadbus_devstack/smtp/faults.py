@@ -16,9 +16,13 @@ class Faults(BaseModel):
     banner: str | None = Field(None, description="Said in place of the greeting, then the connection ends.")
     ehlo: str | None = Field(None, description="Reply to EHLO and HELO.")
     mail: str | None = Field(None, description="Reply to MAIL FROM.")
-    rcpt: dict[str, str] = Field({}, description='Reply to RCPT TO by address; "*" stands for every other one.')
+    rcpt: dict[str, str] = Field(
+        {}, description='Reply to RCPT TO by address; "*" stands for every other one.'
+    )
     data: str | None = Field(None, description="Reply after the final dot; the mail is not stored.")
-    drop_after_data: bool = Field(False, description="The connection ends at the DATA command, before the text.")
+    drop_after_data: bool = Field(
+        False, description="The connection ends at the DATA command, before the text."
+    )
     hang_after_data: Literal[False, "stored", "unstored"] = Field(
         False, description="No reply after the final dot; the mail is stored or not."
     )
@@ -26,4 +30,6 @@ class Faults(BaseModel):
         False, description="The connection ends after the final dot, without a reply."
     )
     delay_seconds: float = Field(0.0, ge=0, description="Waited before the reply to every command.")
-    times: int | None = Field(None, ge=1, description="How often a fault shows before all are off; None: for good.")
+    times: int | None = Field(
+        None, ge=1, description="How often a fault shows before all are off; None: for good."
+    )

@@ -1,5 +1,7 @@
 """The SMTP side: aiosmtpd with a mailbox behind it and faults in front of it."""
 
+# ruff: noqa: N802 -- aiosmtpd looks its hooks up by these names
+
 from __future__ import annotations
 
 import asyncio
@@ -51,11 +53,11 @@ class Connection(SMTP):
             self._server.shown()
             self.cut()
             return
-        await super().smtp_DATA(arg)  # type: ignore[no-untyped-call]
+        await super().smtp_DATA(arg)
 
     def cut(self) -> None:
         """End the connection at once, as a crashed peer would."""
-        if self.transport is not None:
+        if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
 
 

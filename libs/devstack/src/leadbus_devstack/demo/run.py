@@ -1,0 +1,90 @@
+"""The demo from nothing to nothing: everything it starts, it stops and removes."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from leadbus_devstack import stack as stacks
+from leadbus_devstack.demo import leads, play, report
+from leadbus_devstack.endpoints import Endpoints
+from leadbus_devstack.examples import apply_examples
+from leadbus_devstack.layout import Layout
+from leadbus_devstack.progress import Steps
+from leadbus_devstack.servers import Place, Servers, scratch_directory, start_servers
+from leadbus_devstack.stack import Stack
+
+_ARRIVAL_SECONDS = 60.0
+
+
+def demo(layout: Layout, out: Console) -> int:
+    """0 when every mail arrived, is ADF and says what its lead said; else 1. Raises DevstackError."""
+    steps = Steps(out)
+    shutil.rmtree(layout.demo, ignore_errors=True)
+    layout.demo_result.unlink(missing_ok=True)
+    with _running_stack(layout, steps) as stack:
+        steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
+        stack.create_api_key()
+        arrivals = _play(stack, stack.endpoints(), steps)
+    report.write(layout.demo_result, arrivals, layout.root)
+    steps("every process and server stopped and removed")
+    out.print(report.table(arrivals, layout.root))
+    problems = [
+        f"{arrival.lead.lead_type}: {problem}" for arrival in arrivals for problem in arrival.problems
+    ]
+    for problem in problems:
+        out.print(f"[red]✗[/red] {problem}", highlight=False, soft_wrap=True)
+    if problems:
+        out.print(f"Logs: {(layout.demo / 'logs').relative_to(layout.root)}", highlight=False)
+    return 1 if problems else 0
+
+
+def _play(stack: Stack, endpoints: Endpoints, steps: Steps) -> list[report.Arrival]:
+    sent = []
+    for lead in leads.leads(datetime.now(UTC).astimezone()):
+        sent.append(play.send(lead, endpoints))
+        steps(f"{lead.lead_type} {lead.external_id} accepted by {lead.way} ({lead.media_type})")
+    mails = play.wait_for_mails(
+        sent,
+        stack.smtp.messages,
+        timeout_seconds=_ARRIVAL_SECONDS,
+        arrived=lambda each, mail: steps(f"{each.lead.lead_type} arrived at {', '.join(mail.rcpt_to)}"),
+    )
+    return [report.judge(each, mails.get(each.lead.external_id)) for each in sent]
+
+
+@contextmanager
+def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
+    """Fresh data in a temporary place: the demo shows the same whatever was here before."""
+    name = f"demo{secrets.token_hex(3)}"
+    scratch = scratch_directory("demo")
+    servers: Servers | None = None
+    stack: Stack | None = None
+
+    def migrate(postgres_url: str) -> None:
+        stacks.migrate(postgres_url, name)
+        steps("Postgres runs, three schemas migrated")
+
+    try:
+        servers = start_servers(Place(scratch, layout.demo / "logs"), durable=True, on_database=migrate)
+        steps(f"servers run: {servers.description}")
+        stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name)
+        with stacks.running(stack, steps):
+            yield stack
+    finally:
+        _remove(scratch, servers, stack)
+
+
+def _remove(scratch: Path, servers: Servers | None, stack: Stack | None) -> None:
+    if servers is not None:
+        # Servers of our own go whole; on somebody else's we leave nothing behind.
+        if stack is not None and not servers.own:
+            stack.remove()
+        servers.stop()
+    shutil.rmtree(scratch, ignore_errors=True)

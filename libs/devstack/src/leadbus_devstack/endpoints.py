@@ -1,0 +1,90 @@
+"""What a running system can be reached by."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEndpoint:
+    """`log` is a file; `pid` the process that a test may kill."""
+
+    url: str
+    pid: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpEndpoint:
+    """`control_url` takes faults (docs in libs/devstack/README.md)."""
+
+    host: str
+    port: int
+    control_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Everything a person, a test or a publisher needs; development secrets included.
+
+    `publishers`: AMQP URL by source, of a broker user that may publish `raw.<source>` and nothing else.
+    `tokens`: bearer tokens by role. `api_keys`: ingest's keys by source.
+    """
+
+    servers: str
+    amqp_url: str
+    management_url: str
+    vhost: str
+    postgres_url: str
+    databases: Mapping[str, str]
+    services: Mapping[str, ServiceEndpoint]
+    smtp: SmtpEndpoint
+    mail_dir: str
+    tokens: Mapping[str, str]
+    api_keys: Mapping[str, str]
+    publishers: Mapping[str, str]
+    supervisor_pid: int
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    def variables(self) -> dict[str, str]:
+        """As environment variables: what the `leadbus` command and the README's examples read."""
+        urls = {
+            f"LEADBUS_{name.upper().replace('-', '_')}_URL": service.url
+            for name, service in self.services.items()
+        }
+        return urls | {
+            "LEADBUS_AMQP_URL": self.amqp_url,
+            "LEADBUS_MANAGEMENT_URL": self.management_url,
+            "LEADBUS_TOKEN": self.tokens["admin"],
+            "LEADBUS_API_KEY": next(iter(self.api_keys.values()), ""),
+            "LEADBUS_PUBLISHER_URL": next(iter(self.publishers.values()), ""),
+        }
+
+    def as_shell(self) -> str:
+        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables().items())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace `path` at once, readable by its owner alone: half a file is never seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text)
+    os.replace(unfinished, path)
+
+
+def read_endpoints(path: Path) -> dict[str, Any] | None:
+    """The file's content, or None when nothing runs."""
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content if isinstance(content, dict) else None

@@ -1,0 +1,201 @@
+"""The whole of Leadbus, running: servers given, everything else made here and removed again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+from leadbus import topology
+from leadbus.web.tokens import sign_token
+from pydantic import SecretStr
+
+from leadbus_devstack import broker_users, databases
+from leadbus_devstack.endpoints import Endpoints, ServiceEndpoint, SmtpEndpoint
+from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.ports import free_ports, is_free
+from leadbus_devstack.servers import Servers
+from leadbus_devstack.services import SERVICES, ServiceName, ServiceProcess
+from leadbus_devstack.smtp import SmtpServer
+from leadbus_devstack.threads import run_apart
+from leadbus_devstack.vhosts import Vhost, vhost_named
+
+Progress = Callable[[str], None]
+
+TOKEN_LIFETIME_SECONDS = 30 * 24 * 3600.0
+SOURCE = "contactatonce"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Preferred ports; 0, or one that is taken, means any free one."""
+
+    ingest: int = 0
+    normalizer: int = 0
+    adf_mailer: int = 0
+    smtp: int = 0
+    smtp_control: int = 0
+
+    def of(self, service: ServiceName) -> int:
+        return take_port(int(getattr(self, service.package)))
+
+
+def take_port(preferred: int) -> int:
+    """`preferred` if nobody listens there, else a free one."""
+    return preferred if preferred and is_free(preferred) else free_ports(1)[0]
+
+
+@dataclass
+class Stack:
+    """One running system on `servers`.
+
+    `name` tells it from others on the same servers: virtual host, databases and broker users carry it.
+    An empty name takes the plain ones and is for servers of our own.
+    """
+
+    servers: Servers
+    logs: Path
+    mail_dir: Path
+    name: str = ""
+    ports: Ports = field(default_factory=Ports)
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Further settings by service folder, without prefix: {"adf-mailer": {"SMTP_TIMEOUT_SECONDS": "5"}}."""
+    token_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
+    services: dict[str, ServiceProcess] = field(default_factory=dict)
+    api_keys: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.smtp = SmtpServer(
+            self.mail_dir,
+            self.logs / "smtp.log",
+            port=take_port(self.ports.smtp),
+            control_port=take_port(self.ports.smtp_control),
+        )
+        self.vhost: Vhost = vhost_named(
+            self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
+        )
+        self._users: dict[str, broker_users.BrokerUser] = {}
+
+    def database_url(self, service: ServiceName) -> str:
+        name = database_name(service, self.name)
+        return databases.with_database(self.servers.postgres_url, name)
+
+    def apply_topology(self) -> None:
+        """Virtual host, exchanges, queues, policies, and a broker user for each who connects."""
+        self.vhost.create()
+        run_apart(lambda: topology.apply(self.vhost.amqp_url, self.vhost.management_url))
+        for user, rights in broker_users.SERVICES.items():
+            self._users[user] = broker_users.create_user(self.vhost, self._user(user), rights)
+        rights = broker_users.publisher(SOURCE)
+        self._users[SOURCE] = broker_users.create_user(self.vhost, self._user(SOURCE), rights)
+
+    def _user(self, plain: str) -> str:
+        return f"{self.name}.{plain}" if self.name else plain
+
+    def start_services(self) -> None:
+        """SMTP server and the three services; returns when all are ready."""
+        self.smtp.start()
+        for service in SERVICES:
+            process = ServiceProcess(
+                service, self.ports.of(service), self._settings(service), self.logs / f"{service.folder}.log"
+            )
+            self.services[service.folder] = process
+            process.start()
+        for process in self.services.values():
+            process.wait_ready()
+
+    def _settings(self, service: ServiceName) -> dict[str, str]:
+        settings = {
+            "AMQP_URL": self._users[service.folder].url,
+            "DATABASE_URL": self.database_url(service),
+            "TOKEN_KEY": self.token_key.get_secret_value(),
+        }
+        if service.folder == "adf-mailer":
+            settings |= {"SMTP_HOST": self.smtp.host, "SMTP_PORT": str(self.smtp.port)}
+        return settings | dict(self.settings.get(service.folder, {}))
+
+    def token(self, role: str) -> str:
+        """A bearer token that all three services accept."""
+        return sign_token(self.token_key, f"devstack-{role}", role, ttl=TOKEN_LIFETIME_SECONDS)
+
+    def create_api_key(self) -> str:
+        """A new key for the source, which has to be set up by then. Raises DevstackError."""
+        answer = httpx2.post(
+            f"{self.services['ingest'].url}/v1/sources/{SOURCE}/keys",
+            headers={"Authorization": f"Bearer {self.token('admin')}"},
+            json={"label": "devstack"},
+            timeout=10,
+        )
+        if answer.status_code != 201:
+            raise DevstackError(f"ingest gave no API key: {answer.status_code} {answer.text}")
+        self.api_keys[SOURCE] = str(answer.json()["key"])
+        return self.api_keys[SOURCE]
+
+    def endpoints(self) -> Endpoints:
+        return Endpoints(
+            servers=self.servers.description,
+            amqp_url=self.vhost.amqp_url,
+            management_url=self.vhost.management_url,
+            vhost=self.vhost.name,
+            postgres_url=self.servers.postgres_url,
+            databases={service.package: self.database_url(service) for service in SERVICES},
+            services={
+                name: ServiceEndpoint(service.url, service.process.pid, str(service.process.log))
+                for name, service in self.services.items()
+            },
+            smtp=SmtpEndpoint(self.smtp.host, self.smtp.port, self.smtp.control_url),
+            mail_dir=str(self.mail_dir),
+            tokens={role: self.token(role) for role in ("viewer", "operator", "admin")},
+            api_keys=dict(self.api_keys),
+            publishers={SOURCE: self._users[SOURCE].url},
+            supervisor_pid=os.getpid(),
+        )
+
+    def stop(self) -> None:
+        """End the services, all at once, then the SMTP server. Idempotent."""
+        for service in self.services.values():
+            service.process.request_stop()
+        for service in self.services.values():
+            service.stop()
+        self.smtp.stop()
+
+    def remove(self) -> None:
+        """Take databases, virtual host and users off the servers, for servers that go on living."""
+        for service in SERVICES:
+            databases.drop(self.servers.postgres_url, database_name(service, self.name))
+        with contextlib.suppress(httpx2.HTTPError):
+            for user in self._users.values():
+                user.delete()
+            self.vhost.delete()
+
+
+def database_name(service: ServiceName, stack_name: str) -> str:
+    """The service's package, preceded by the stack's name when it has one."""
+    return f"leadbus_{stack_name}_{service.package}" if stack_name else service.package
+
+
+def migrate(postgres_url: str, stack_name: str = "") -> None:
+    """Create each service's database where there is none, and bring it to the newest schema."""
+    for service in SERVICES:
+        name = database_name(service, stack_name)
+        databases.create(postgres_url, name)
+        databases.migrate(service.package, databases.with_database(postgres_url, name))
+
+
+@contextlib.contextmanager
+def running(stack: Stack, progress: Progress = lambda _: None) -> Iterator[Stack]:
+    """Topology and services started on migrated databases; services stopped at the end."""
+    try:
+        stack.apply_topology()
+        progress("exchanges, queues, policies and broker users applied")
+        stack.start_services()
+        for name, service in stack.services.items():
+            progress(f"{name} ready at {service.url}")
+        progress(f"mail server ready at {stack.smtp.host}:{stack.smtp.port}")
+        yield stack
+    finally:
+        stack.stop()
