@@ -62,7 +62,9 @@ class Health:
         self,
         service: str,
         *,
-        unavailable: Callable[[BaseException], bool] = lambda error: isinstance(error, OSError | TimeoutError),
+        unavailable: Callable[[BaseException], bool] = lambda error: isinstance(
+            error, OSError | TimeoutError
+        ),
         dead_seconds: float = 300.0,
         check_seconds: float = 2.0,
         backoff_seconds: tuple[float, float] = (0.5, 30.0),

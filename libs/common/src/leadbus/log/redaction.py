@@ -8,14 +8,15 @@ from typing import Any
 
 REDACTED = "[redacted]"
 
-_FORBIDDEN_WORDS = frozenset(
-    """
-    address addresses authorization body bodies caller city comment comments content cookie customer
-    email emails mail firstname lastname fullname surname name names message messages password passwd
-    payload phone phones postcode query raw recipient recipients secret sender street subject text
-    token transcript url vin
-    """.split()
-)
+# fmt: off
+_FORBIDDEN_WORDS = frozenset({
+    "address", "addresses", "authorization", "body", "bodies", "caller", "city", "comment", "comments",
+    "content", "cookie", "customer", "email", "emails", "mail", "firstname", "lastname", "fullname",
+    "surname", "name", "names", "message", "messages", "password", "passwd", "payload", "phone", "phones",
+    "postcode", "query", "raw", "recipient", "recipients", "secret", "sender", "street", "subject", "text",
+    "token", "transcript", "url", "vin",
+})
+# fmt: on
 # A key is forbidden by its last word (`customer_email`, `emails`), so that `email_count` and
 # `phone_type` can be said. These end in a forbidden word and are ours to say.
 _ALLOWED_KEYS = frozenset({"content_type", "logger_name", "queue_name", "task_name", "service_name"})
@@ -65,7 +66,8 @@ def _clean(value: Any) -> Any:
         return f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
         return {
-            scrub(str(key)): REDACTED if forbidden(str(key)) else _clean(inner) for key, inner in value.items()
+            scrub(str(key)): REDACTED if forbidden(str(key)) else _clean(inner)
+            for key, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(inner) for inner in value]

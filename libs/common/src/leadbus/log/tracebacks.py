@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import MutableMapping
 from types import TracebackType
@@ -29,8 +30,7 @@ def describe(error: BaseException) -> dict[str, Any]:
             {"type": item["type"], "field": ".".join(str(part) for part in item["loc"])}
             for item in error.errors(include_url=False, include_context=False, include_input=False)[:10]
         ]
-    causes = [described_cause for described_cause in map(_summary, _causes(error))]
-    if causes:
+    if causes := [_summary(cause) for cause in _causes(error)]:
         described["causes"] = causes
     if isinstance(error, BaseExceptionGroup):
         described["group"] = [_summary(inner) for inner in error.exceptions[:_MAX_CAUSES]]
@@ -64,11 +64,7 @@ def _error_of(exc_info: Any) -> BaseException | None:
         return exc_info
     if isinstance(exc_info, tuple) and len(exc_info) == 3:
         return exc_info[1] if isinstance(exc_info[1], BaseException) else None
-    if exc_info:
-        import sys
-
-        return sys.exc_info()[1]
-    return None
+    return sys.exc_info()[1] if exc_info else None
 
 
 def _summary(error: BaseException) -> dict[str, Any]:

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-# Read by prometheus_client when a metric is made: without it every counter has a `_created` twin.
+from leadbus.log import logger
+from leadbus.metrics.labels import OTHER, Configured, Values
+
+# Read by prometheus_client when it is imported: without it every counter has a `_created` twin.
 os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "True")
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    GCCollector,
     Gauge,
+    GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
 
-from leadbus.log import logger
-from leadbus.metrics.labels import OTHER, Configured, Values
-
 Allowed = Iterable[str] | type[Enum] | Configured
-Kind = TypeVar("Kind", Counter, Gauge, Histogram)
+"""What a label may say."""
 
 _NAME = re.compile(r"leadbus_[a-z0-9_]+\Z")
 _UNITS = ("_seconds", "_bytes", "_ratio", "_messages", "_rows")
@@ -39,94 +38,121 @@ PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
 
 
-class Metric(Generic[Kind]):
-    """A metric with bounded labels. Use `.labels(...)` as with prometheus_client, or the methods of
-    `.plain` through `inc`, `set`, `observe` when it has no labels."""
+class Declared:
+    """What was declared of a metric; `values` are the bounds of its labels."""
 
-    def __init__(self, kind: str, name: str, help_: str, labels: Mapping[str, Allowed], collector: Kind) -> None:
-        self.kind = kind
+    kind: str
+
+    def __init__(self, name: str, help_: str, labels: Mapping[str, Allowed]) -> None:
         self.name = name
         self.help = help_
         self.values = {label: Values(allowed) for label, allowed in labels.items()}
-        self._collector = collector
         self._strangers: set[str] = set()
 
-    def labels(self, **values: object) -> Kind:
-        """The series of these label values; a value outside its set becomes `other` and is logged once."""
-        bounded = {label: self._bound(label, value) for label, value in values.items()}
-        return self._collector.labels(**bounded)
-
-    def remove(self, **values: object) -> None:
-        """Forget one series (a destination that is configured no more)."""
-        bounded = [self.values[label].bound(values[label]) for label in self.values]
-        try:
-            self._collector.remove(*bounded)
-        except KeyError:
-            return
-
-    @property
-    def plain(self) -> Kind:
-        """The only series of a metric without labels."""
-        return self._collector
+    def bound(self, values: Mapping[str, object]) -> dict[str, str]:
+        """Label values within their bounds. Raises ValueError for a label that was not declared."""
+        return {label: self._bound(label, value) for label, value in values.items()}
 
     def _bound(self, label: str, value: object) -> str:
-        allowed = self.values.get(label)
-        if allowed is None:
+        if label not in self.values:
             raise ValueError(f"{self.name} has no label {label}")
-        bounded = allowed.bound(value)
-        if bounded == OTHER and str(value) != OTHER and label not in self._strangers:
+        bounded = self.values[label].bound(value)
+        if bounded == OTHER and value != OTHER and label not in self._strangers:
             # The value itself is not said: it is unknown and may be anything a stranger sent.
             self._strangers.add(label)
             _log.warning("metrics.label_outside_its_set", metric=self.name, label=label)
         return bounded
 
 
-class CounterMetric(Metric[Counter]):
+class CounterMetric(Declared):
+    """Counts up. With labels: `.labels(...).inc()`."""
+
+    kind = "counter"
+
+    def __init__(self, name: str, help_: str, labels: Mapping[str, Allowed]) -> None:
+        super().__init__(name, help_, labels)
+        self._series = Counter(name, help_, tuple(labels), registry=REGISTRY)
+
+    def labels(self, **values: object) -> Counter:
+        return self._series.labels(**self.bound(values))
+
     def inc(self, amount: float = 1) -> None:
-        self._collector.inc(amount)
+        self._series.inc(amount)
 
 
-class GaugeMetric(Metric[Gauge]):
+class GaugeMetric(Declared):
+    """Goes up and down. With labels: `.labels(...).set(...)`."""
+
+    kind = "gauge"
+
+    def __init__(self, name: str, help_: str, labels: Mapping[str, Allowed]) -> None:
+        super().__init__(name, help_, labels)
+        self._series = Gauge(name, help_, tuple(labels), registry=REGISTRY)
+
+    def labels(self, **values: object) -> Gauge:
+        return self._series.labels(**self.bound(values))
+
     def set(self, value: float) -> None:
-        self._collector.set(value)
+        self._series.set(value)
 
     def inc(self, amount: float = 1) -> None:
-        self._collector.inc(amount)
+        self._series.inc(amount)
 
     def dec(self, amount: float = 1) -> None:
-        self._collector.dec(amount)
+        self._series.dec(amount)
 
 
-class HistogramMetric(Metric[Histogram]):
+class HistogramMetric(Declared):
+    """Observes a distribution. With labels: `.labels(...).observe(...)`."""
+
+    kind = "histogram"
+
+    def __init__(
+        self, name: str, help_: str, labels: Mapping[str, Allowed], buckets: tuple[float, ...]
+    ) -> None:
+        super().__init__(name, help_, labels)
+        self.buckets = buckets
+        self._series = Histogram(name, help_, tuple(labels), registry=REGISTRY, buckets=buckets)
+
+    def labels(self, **values: object) -> Histogram:
+        return self._series.labels(**self.bound(values))
+
     def observe(self, value: float) -> None:
-        self._collector.observe(value)
+        self._series.observe(value)
 
 
-AnyMetric = CounterMetric | GaugeMetric | HistogramMetric
+class Catalogue(Mapping[str, Declared]):
+    """Declared metrics by name."""
 
+    def __init__(self) -> None:
+        self._declared: dict[str, Declared] = {}
+        self._spelled: dict[str, tuple[object, ...]] = {}
 
-@dataclass(frozen=True, slots=True)
-class _Declaration:
-    metric: AnyMetric
-    spelled: tuple[object, ...]
+    def __getitem__(self, name: str) -> Declared:
+        return self._declared[name]
 
-
-_declared: dict[str, _Declaration] = {}
-
-
-class Catalogue(Mapping[str, AnyMetric]):
-    """Declared metrics by name, a read-only view."""
-
-    def __getitem__(self, name: str) -> AnyMetric:
-        return _declared[name].metric
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter(sorted(_declared))
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._declared))
 
     def __len__(self) -> int:
-        return len(_declared)
+        return len(self._declared)
+
+    def declare(self, make: Callable[[], M], name: str, *spelled: object) -> M:
+        """The metric `make` makes; the one there is when `name` was declared in the same words before.
+
+        Raises ValueError for a name that breaks the rules or was declared differently.
+        """
+        if not _NAME.match(name):
+            raise ValueError(f"{name}: names start with leadbus_ and are lower case")
+        if name not in self._declared:
+            self._declared[name] = make()
+            self._spelled[name] = spelled
+        elif self._spelled[name] != spelled:
+            raise ValueError(f"{name} is declared twice and differently")
+        return self._declared[name]  # type: ignore[return-value]  # same words, same type
 
 
+M = TypeVar("M", bound=Declared)
 CATALOGUE = Catalogue()
 
 
@@ -134,14 +160,16 @@ def counter(name: str, help: str, labels: Mapping[str, Allowed] | None = None) -
     """Declare a counter; its name ends in `_total`."""
     if not name.endswith("_total"):
         raise ValueError(f"{name}: a counter's name ends in _total")
-    return _declare(CounterMetric, Counter, "counter", name, help, labels or {}, {})
+    said = _spelled(labels)
+    return CATALOGUE.declare(lambda: CounterMetric(name, help, said), name, "counter", help, said)
 
 
 def gauge(name: str, help: str, labels: Mapping[str, Allowed] | None = None) -> GaugeMetric:  # noqa: A002
     """Declare a gauge."""
     if name.endswith("_total"):
         raise ValueError(f"{name}: _total is for counters")
-    return _declare(GaugeMetric, Gauge, "gauge", name, help, labels or {}, {})
+    said = _spelled(labels)
+    return CATALOGUE.declare(lambda: GaugeMetric(name, help, said), name, "gauge", help, said)
 
 
 def histogram(
@@ -154,7 +182,10 @@ def histogram(
     """Declare a histogram; its name ends in a unit."""
     if not name.endswith(_UNITS):
         raise ValueError(f"{name}: a histogram's name ends in its unit, one of {', '.join(_UNITS)}")
-    return _declare(HistogramMetric, Histogram, "histogram", name, help, labels or {}, {"buckets": buckets})
+    said = _spelled(labels)
+    return CATALOGUE.declare(
+        lambda: HistogramMetric(name, help, said, buckets), name, "histogram", help, said, buckets
+    )
 
 
 def exposition() -> bytes:
@@ -162,19 +193,8 @@ def exposition() -> bytes:
     return generate_latest(REGISTRY)
 
 
-def _declare(wrapper, collector, kind, name, help_, labels, options):  # type: ignore[no-untyped-def]
-    if not _NAME.match(name):
-        raise ValueError(f"{name}: names start with leadbus_ and are lower case")
-    materialised = {
-        label: allowed if isinstance(allowed, Configured) else tuple(allowed) for label, allowed in labels.items()
+def _spelled(labels: Mapping[str, Allowed] | None) -> dict[str, Allowed]:
+    return {
+        label: allowed if isinstance(allowed, Configured) else tuple(allowed)
+        for label, allowed in (labels or {}).items()
     }
-    spelled = (kind, help_, tuple(materialised.items()), tuple(options.items()))
-    known = _declared.get(name)
-    if known is not None:
-        if known.spelled != spelled:
-            raise ValueError(f"{name} is declared twice and differently")
-        return known.metric
-    made = collector(name, help_, tuple(materialised), registry=REGISTRY, **options)
-    metric = wrapper(kind, name, help_, materialised, made)
-    _declared[name] = _Declaration(metric, spelled)
-    return metric

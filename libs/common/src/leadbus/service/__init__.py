@@ -5,7 +5,7 @@ A service's `app.py` is pure wiring:
     def build(settings: IngestSettings) -> Service:
         database = Database(settings.database_url)
         ...
-        return Service("ingest", "ingest", settings, database=database, routers=[...], tasks={"relay": relay.run})
+        return Service("ingest", "ingest", settings, database=database, tasks={"relay": relay.run}, ...)
 
 and its `__main__.py` is `main(build, IngestSettings)`.
 """

@@ -77,7 +77,13 @@ def _reference(_build: Callable[[S], Service], settings_type: type[S]) -> None:
     sys.stdout.write(markdown_table(settings_type))
 
 
-_COMMANDS = {"run": _run, "migrate": _migrate, "openapi": _openapi, "config": _config, "reference": _reference}
+_COMMANDS = {
+    "run": _run,
+    "migrate": _migrate,
+    "openapi": _openapi,
+    "config": _config,
+    "reference": _reference,
+}
 
 
 def _built(build: Callable[[S], Service], settings: S) -> Service:

@@ -180,9 +180,7 @@ class Service:
         await _until_available("broker", start)
         self._broker_started.set()
 
-    def _watched(
-        self, work: Any, name: str, *, must_go_on: bool = False
-    ) -> asyncio.Task[None]:
+    def _watched(self, work: Any, name: str, *, must_go_on: bool = False) -> asyncio.Task[None]:
         """Run `work`; its failure (or, when it must go on, its end) is the fate of the service."""
 
         def settle(task: asyncio.Task[None]) -> None:
@@ -211,7 +209,10 @@ class Service:
         serving, starting = parts
         starting.cancel()
         await asyncio.gather(
-            *(self._drain(f"consumer {consumer.queue}", consumer.drain, until) for consumer in self._consumers)
+            *(
+                self._drain(f"consumer {consumer.queue}", consumer.drain, until)
+                for consumer in self._consumers
+            )
         )
         for number, drain in enumerate(self._drains):
             await self._drain(f"drain {number}", drain, until)

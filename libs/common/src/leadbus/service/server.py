@@ -29,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         why = "it is in use" if in_use else getattr(error, "strerror", None) or type(error).__name__
         raise StartError(f"cannot listen on {host} port {port}: {why}") from error
-    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    listener.setblocking(False)
     return listener
 
 

@@ -60,13 +60,20 @@ class ServiceSettings(BaseSettings):
         None, description="Key of HS256 bearer tokens, at least 32 bytes. This or JWKS_URL."
     )
     jwks_url: str | None = Field(None, description="Where the OIDC provider publishes its keys.")
-    token_issuer: str | None = Field(None, description="The `iss` a token must carry; required with JWKS_URL.")
-    token_audience: str | None = Field(None, description="The `aud` a token must name; required with JWKS_URL.")
+    token_issuer: str | None = Field(
+        None, description="The `iss` a token must carry; required with JWKS_URL."
+    )
+    token_audience: str | None = Field(
+        None, description="The `aud` a token must name; required with JWKS_URL."
+    )
     token_role_claim: str = Field("role", description="Claim with the role; dots go into nested objects.")
     token_dealers_claim: str = Field("dealers", description="Claim with the dealers a token is limited to.")
     drain_seconds: float = Field(25, gt=0, le=600, description="Time given to work in hand on SIGTERM.")
     grace_seconds: float = Field(
-        45, gt=0, le=900, description="When the platform kills the process after SIGTERM; above DRAIN_SECONDS."
+        45,
+        gt=0,
+        le=900,
+        description="When the platform kills the process after SIGTERM; above DRAIN_SECONDS.",
     )
 
     _documented: ClassVar[Mapping[str, Any]] = {

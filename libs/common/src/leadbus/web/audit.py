@@ -24,7 +24,9 @@ class Audit(SQLModel, table=True):
     __table_args__ = (Index("audit_object", "object", "at"), Index("audit_at", "at"))
     metadata: ClassVar[MetaData] = metadata
 
-    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
     at: datetime = Field(
         sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp())
     )

@@ -86,9 +86,7 @@ def _tags(header: str) -> tuple[str, ...]:
         return ("*",)
     tags = tuple(_TAG.findall(header))
     if not tags:
-        raise Problem(
-            BAD_REQUEST, errors=[FieldError("not an entity tag", "if_match", parameter="If-Match")]
-        )
+        raise Problem(BAD_REQUEST, errors=[FieldError("not an entity tag", "if_match", parameter="If-Match")])
     return tags
 
 

@@ -98,9 +98,9 @@ def _problem_of_invalid(request: Request, errors: Sequence[Any]) -> Problem:
     first = errors[0]
     if first["type"] == "json_invalid":
         return Problem(MALFORMED_BODY, "not JSON", position=first["loc"][-1])
-    if tuple(first["loc"]) == ("body",) and not _is_json(request.headers.get("content-type")):
-        if first["type"] != "missing":
-            return Problem(UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
+    a_body_came = tuple(first["loc"]) == ("body",) and first["type"] != "missing"
+    if a_body_came and not _is_json(request.headers.get("content-type")):
+        return Problem(UNSUPPORTED_MEDIA_TYPE, accepted=["application/json"])
     return Problem(INVALID, errors=[_field_error(item) for item in errors])
 
 
@@ -128,7 +128,9 @@ def _is_json(content_type: str | None) -> bool:
     message = Message()
     message["content-type"] = content_type or ""
     subtype = message.get_content_subtype()
-    return message.get_content_maintype() == "application" and (subtype == "json" or subtype.endswith("+json"))
+    return message.get_content_maintype() == "application" and (
+        subtype == "json" or subtype.endswith("+json")
+    )
 
 
 def _phrase(status: int) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx2
 from joserfc.jwk import KeySet
 
+from leadbus.log import logger
 from leadbus.web.problems import UNAVAILABLE, Problem
 from leadbus.web.tokens import ASYMMETRIC
 
@@ -16,6 +18,7 @@ _MAX_AGE_SECONDS = 600.0
 _MIN_INTERVAL_SECONDS = 30.0
 _TIMEOUT_SECONDS = 3.0
 _MAX_KEYS_BYTES = 262_144
+_log = logger("tokens")
 
 
 class RemoteKeys:
@@ -67,13 +70,11 @@ class RemoteKeys:
             keys = [key for key in document["keys"] if key.get("kty") != "oct" and key.get("use") != "enc"]
             self._keys = KeySet.import_key_set({"keys": keys})
         except (httpx2.HTTPError, ValueError, TypeError, KeyError, AttributeError):
-            from leadbus.log import logger
-
-            logger("tokens").warning("tokens.keys_not_fetched", keys_known=self._keys is not None)
+            _log.warning("tokens.keys_not_fetched", keys_known=self._keys is not None)
             return
         self._fetched_at = self._tried_at
 
-    async def _get(self):  # type: ignore[no-untyped-def]
+    async def _get(self) -> Any:
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False)
         response = await self._client.get(self._url)

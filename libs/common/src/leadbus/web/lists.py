@@ -29,7 +29,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from fastapi import Query, Request
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from leadbus.web.problems import INVALID_CURSOR, UNKNOWN_PARAMETER, Problem
@@ -125,15 +125,16 @@ class Listing:
         orders = [order for name in self.sorts for order in (name, f"-{name}")]
         parameters = [_parameter("request", Request, inspect.Parameter.empty)]
         for name, filter_ in self.filters.items():
-            kind = Word if filter_.kind is str else filter_.kind
-            annotation = Annotated[kind | None, Query(description=filter_.description)]
+            kind: Any = Word if filter_.kind is str else filter_.kind
+            annotation: Any = Annotated[kind | None, Query(description=filter_.description)]
             parameters.append(_parameter(name, annotation, None))
-        order = Annotated[
-            Literal[tuple(orders)], Query(description="Column to sort by, `-` for descending.")  # type: ignore[valid-type]
-        ]
+        words: Any = Literal[tuple(orders)]
+        order: Any = Annotated[words, Query(description="Column to sort by, `-` for descending.")]
         parameters.append(_parameter("sort", order, self.default_sort))
         parameters.append(_parameter("limit", Annotated[int, Query(ge=1, le=MAX_LIMIT)], DEFAULT_LIMIT))
-        cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+        cursor: Any = Annotated[
+            str | None, Query(max_length=1000, description="`next_cursor` of the page before.")
+        ]
         parameters.append(_parameter("cursor", cursor, None))
         return inspect.Signature(parameters)
 
@@ -148,9 +149,7 @@ class ListQuery:
     limit: int
     after: tuple[Any, Any] | None = field(default=None, init=False)
 
-    async def page(
-        self, session: AsyncSession, statement: Select[Any], item: Callable[[Any], T]
-    ) -> Page[T]:
+    async def page(self, session: AsyncSession, statement: Select[Any], item: Callable[[Any], T]) -> Page[T]:
         """Run `statement` filtered, sorted and cut; `item` turns its entity (or row) into a list item."""
         return self.paged((await session.execute(self.apply(statement))).all(), item)
 
@@ -162,7 +161,9 @@ class ListQuery:
                 statement = statement.where(_COMPARISONS[filter_.comparison](filter_.column, value))
         column, key = self._columns()
         if self.after is not None:
-            edge = tuple_(*(_bound(side, value) for side, value in zip((column, key), self.after, strict=True)))
+            edge = tuple_(
+                *(_bound(side, value) for side, value in zip((column, key), self.after, strict=True))
+            )
             place = tuple_(column, key)
             statement = statement.where(place < edge if self._descending else place > edge)
         order = (column.desc(), key.desc()) if self._descending else (column.asc(), key.asc())
@@ -209,8 +210,6 @@ def _column(attribute: Any) -> Any:
 
 
 def _bound(column: Any, value: Any) -> ColumnElement[Any]:
-    from sqlalchemy import literal
-
     return literal(value, _column(column).type)
 
 

@@ -57,7 +57,7 @@ class FieldError:
         return said
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the name RFC 9457 gives it
     """Raised anywhere below a route; becomes the response.
 
     `kind` is a ProblemType or the slug of one; `detail` is for people and never quotes what was sent;

@@ -98,7 +98,9 @@ class _Exchange:
         problem = self._scope.get("state", {}).get("problem")
         if problem is not None:
             line["problem"] = problem
-        line.setdefault("outcome", "error" if status >= 500 or not status else "ok" if status < 400 else "refused")
+        line.setdefault(
+            "outcome", "error" if status >= 500 or not status else "ok" if status < 400 else "refused"
+        )
         if self._failure is not None:
             line["exc_info"] = self._failure
 

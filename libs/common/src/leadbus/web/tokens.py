@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,19 @@ AUDIENCE = "leadbus"
 CLOCK_SKEW_SECONDS = 60
 MAX_TOKEN_BYTES = 8192
 SYMMETRIC = ("HS256",)
-ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+ASYMMETRIC = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+)
 
 
 class Role(str, Enum):
@@ -59,7 +73,8 @@ class Actor:
 class KeySource(Protocol):
     """Where verification keys come from."""
 
-    algorithms: tuple[str, ...]
+    @property
+    def algorithms(self) -> tuple[str, ...]: ...
 
     async def keys(self, key_id: str | None) -> KeySet | OctKey: ...
 
@@ -140,9 +155,7 @@ class TokenVerifier:
         if claims["exp"] + CLOCK_SKEW_SECONDS < now:
             raise _refused("expired")
         for start in ("nbf", "iat"):
-            if start in claims and (
-                not _is_time(claims[start]) or claims[start] - CLOCK_SKEW_SECONDS > now
-            ):
+            if start in claims and (not _is_time(claims[start]) or claims[start] - CLOCK_SKEW_SECONDS > now):
                 raise _refused("not yet valid")
         if claims.get("iss") != self._claims.issuer:
             raise _refused("issuer")
@@ -229,9 +242,6 @@ def _refused(why: str) -> Problem:
 
 
 def _header_of(token: str) -> Mapping[str, Any]:
-    import base64
-    import json
-
     try:
         encoded = token.split(".", 1)[0]
         header = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))

@@ -1,11 +1,11 @@
 """Business settings: documents of a kind with a name and a spec, changed over HTTP or from files in Git.
 
-    class RouteSpec(Spec):
-        dealer: str = Field(title="Dealer", description="Whose leads go this way.")
-        address: str = Field(title="XML Lead Address")
+class RouteSpec(Spec):
+    dealer: str = Field(title="Dealer", description="Whose leads go this way.")
+    address: str = Field(title="XML Lead Address")
 
-    store = DocumentStore(database, [Kind("Dealer", DealerSpec), Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})])
-    routers = [router(store)]
+store = DocumentStore(database, [Kind("Dealer", DealerSpec), Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})])
+routers = [router(store)]
 """
 
 from leadbus.settings.documents.api import router

@@ -1,12 +1,11 @@
 """`/v1/settings`: kinds with their JSON Schema, documents, history."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
+from sqlmodel import col
 
 from leadbus.settings.documents.document import Change, Document, Revision
 from leadbus.settings.documents.kind import NAME_PATTERN
@@ -58,7 +57,9 @@ class Put(BaseModel):
     managed_by: Manager = Field(BY_HAND, description="Who keeps it from now on.")
 
 
-def router(store: DocumentStore, *, read: Role | str = Role.VIEWER, write: Role | str = Role.ADMIN) -> APIRouter:
+def router(
+    store: DocumentStore, *, read: Role | str = Role.VIEWER, write: Role | str = Role.ADMIN
+) -> APIRouter:
     """The HTTP API of the store's documents. Tokens limited to dealers see what is theirs and change nothing."""
     api = APIRouter(prefix="/v1/settings", tags=["settings"])
     Reader = Annotated[Actor, require(read)]  # noqa: N806 - a type
@@ -76,8 +77,10 @@ def router(store: DocumentStore, *, read: Role | str = Role.VIEWER, write: Role 
     ) -> Page[Document]:
         store.kind(kind)
         async with store.database.session() as session:
-            page = await query.page(session, select(Setting).where(Setting.kind == kind), _document)
-        return page.model_copy(update={"items": [each for each in page.items if _visible(store, actor, each)]})
+            page = await query.page(session, select(Setting).where(col(Setting.kind) == kind), _document)
+        return page.model_copy(
+            update={"items": [each for each in page.items if _visible(store, actor, each)]}
+        )
 
     @api.get("/{kind}/{name}", summary="A document", responses={304: {"description": "Not modified"}})
     async def document(

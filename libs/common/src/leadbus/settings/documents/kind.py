@@ -24,7 +24,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class InvalidSpec(Exception):
+class InvalidSpec(Exception):  # noqa: N818 - a statement about the spec, not our error
     """Raised by a kind's `check`: the field (JSON pointer into the spec) and what is wrong, without values."""
 
     def __init__(self, pointer: str, detail: str, code: str = "invalid") -> None:
@@ -59,7 +59,9 @@ class Kind:
 
     def __post_init__(self) -> None:
         if self.model.model_config.get("extra") != "forbid":
-            raise TypeError(f"{self.model.__name__} extends leadbus.settings.documents.Spec, or forbids extras")
+            raise TypeError(
+                f"{self.model.__name__} extends leadbus.settings.documents.Spec, or forbids extras"
+            )
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the spec; `x-order` on each property is its place in a form, `x-reference`

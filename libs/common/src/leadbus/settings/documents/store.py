@@ -63,11 +63,13 @@ class DocumentStore:
         document = await self.find(connection, kind, name)
         return self.kinds[kind].model.model_validate(document.spec) if document else None
 
-    async def list(self, kind: str) -> list[Document]:
+    async def all_of(self, kind: str) -> list[Document]:
         """All documents of a kind by name."""
         self.kind(kind)
         async with self.database.acquire() as connection:
-            rows = await connection.fetch(f"SELECT {_COLUMNS} FROM setting WHERE kind = $1 ORDER BY name", kind)  # noqa: S608
+            rows = await connection.fetch(
+                f"SELECT {_COLUMNS} FROM setting WHERE kind = $1 ORDER BY name", kind
+            )
         return [_document(row) for row in rows]
 
     async def history(self, kind: str, name: str) -> list[Revision]:
@@ -83,7 +85,8 @@ class DocumentStore:
         if not rows:
             raise Problem(NOT_FOUND)
         return [
-            Revision(**{**row, "spec": None if row["spec"] is None else json.loads(row["spec"])}) for row in rows
+            Revision(**{**row, "spec": None if row["spec"] is None else json.loads(row["spec"])})
+            for row in rows
         ]
 
     async def put(
@@ -107,11 +110,11 @@ class DocumentStore:
         written = declared.write(model)
         async with self.database.transaction() as connection:
             before = await self._lock(connection, kind, check_name(name))
-            (condition or Condition()).check(before and before.etag, required=not dry_run)
+            (condition or Condition()).check(before.etag if before else None, required=not dry_run)
             _check_manager(before, managed_by, take_over=take_over)
             await self._check_references(connection, declared, written)
             await _run_check(declared, connection, name, model)
-            diff = differences(before and before.spec, written)
+            diff = differences(before.spec if before else None, written)
             if before is not None and not diff and before.managed_by == managed_by:
                 return Change(action="unchanged", dry_run=dry_run, diff=[], document=before)
             revision = 1 + await self._last_revision(connection, kind, name)
@@ -128,7 +131,9 @@ class DocumentStore:
             action: Action = "changed" if before else "created"
             if not dry_run:
                 await _write(connection, document)
-                await self._remember(connection, document, action, before, diff=[each.pointer for each in diff])
+                await self._remember(
+                    connection, document, action, before, diff=[each.pointer for each in diff]
+                )
                 if declared.on_change:
                     old = declared.model.model_validate(before.spec) if before else None
                     await declared.on_change(connection, name, old, model)
@@ -169,12 +174,16 @@ class DocumentStore:
                 )
                 await self._remember(connection, after, "deleted", before, diff=[])
                 if declared.on_change:
-                    await declared.on_change(connection, name, declared.model.model_validate(before.spec), None)
+                    await declared.on_change(
+                        connection, name, declared.model.model_validate(before.spec), None
+                    )
         return Change(action="deleted", dry_run=dry_run, diff=diff, document=None)
 
     async def _lock(self, connection: Connection, kind: str, name: str) -> Document | None:
         # The advisory lock orders two creations of the same name, for which there is no row to lock.
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"setting {kind} {name}")
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"setting {kind} {name}"
+        )
         return await _read(connection, kind, name, lock="FOR UPDATE")
 
     async def _last_revision(self, connection: Connection, kind: str, name: str) -> int:
@@ -191,7 +200,9 @@ class DocumentStore:
                 "SELECT true FROM setting WHERE kind = $1 AND name = $2 FOR SHARE", target, name
             )
             if not found:
-                missing.append(FieldError(f"there is no such {target}", "reference", pointer=f"/spec{pointer}"))
+                missing.append(
+                    FieldError(f"there is no such {target}", "reference", pointer=f"/spec{pointer}")
+                )
         if missing:
             raise Problem(INVALID, errors=missing)
 
@@ -206,7 +217,7 @@ class DocumentStore:
             found += [
                 f"{referrer.name}/{row['name']}"
                 for row in rows
-                if any(target == (kind, name) for _, *target_ in referrer.referred(json.loads(row["spec"])) for target in [tuple(target_)])
+                if (kind, name) in {found[1:] for found in referrer.referred(json.loads(row["spec"]))}
             ]
         return found
 
@@ -236,7 +247,11 @@ class DocumentStore:
             document.updated_by,
             f"setting.{action}",
             f"{document.kind}/{document.name}",
-            {"revision": document.revision, "fields": diff, "before_revision": before and before.revision},
+            {
+                "revision": document.revision,
+                "fields": diff,
+                "before_revision": before.revision if before else None,
+            },
         )
 
 
