@@ -187,6 +187,7 @@ def incoming(delivered: DeliveredMessage) -> IncomingMessage:
         delivery_count=_delivery_count(headers.get("x-delivery-count")) if redelivered else 0,
         delivery_tag=deliver.delivery_tag or 0,
         user_id=properties.user_id,
+        reply_to=properties.reply_to,
         unreadable=properties.reason if isinstance(properties, UnreadableProperties) else None,
     )
 
