@@ -39,9 +39,9 @@ def router(service: str) -> APIRouter:
 
 
 def _asyncapi() -> dict[str, Any]:
-    from leadbus.contracts.asyncapi import document
+    from leadbus.contracts.publishing.asyncapi import asyncapi_document
 
-    return document()
+    return asyncapi_document()
 
 
 def _operations(document: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@
         key=Lead.lead_id,
         sorts={"received_at": Lead.received_at},
         default_sort="-received_at",
-        filters={"source": Filter(str, Lead.source), "received_after": Filter(AwareDatetime, Lead.received_at, ">=")},
+        filters={"source": Filter(str, Lead.source), "since": Filter(AwareDatetime, Lead.received_at, ">=")},
     )
 
     @router.get("/v1/leads")

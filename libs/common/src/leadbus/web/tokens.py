@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
@@ -40,7 +40,7 @@ ASYMMETRIC = (
 )
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a token may do; each includes the one before."""
 
     VIEWER = "viewer"

@@ -4,7 +4,8 @@ class RouteSpec(Spec):
     dealer: str = Field(title="Dealer", description="Whose leads go this way.")
     address: str = Field(title="XML Lead Address")
 
-store = DocumentStore(database, [Kind("Dealer", DealerSpec), Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})])
+ROUTE = Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})
+    store = DocumentStore(database, [Kind("Dealer", DealerSpec), ROUTE])
 routers = [router(store)]
 """
 

@@ -60,7 +60,7 @@ class Put(BaseModel):
 def router(
     store: DocumentStore, *, read: Role | str = Role.VIEWER, write: Role | str = Role.ADMIN
 ) -> APIRouter:
-    """The HTTP API of the store's documents. Tokens limited to dealers see what is theirs and change nothing."""
+    """The HTTP API of `store`. Tokens limited to dealers see what is theirs and change nothing."""
     api = APIRouter(prefix="/v1/settings", tags=["settings"])
     Reader = Annotated[Actor, require(read)]  # noqa: N806 - a type
     Writer = Annotated[Actor, require(write)]  # noqa: N806

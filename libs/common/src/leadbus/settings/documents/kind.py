@@ -25,7 +25,7 @@ class Spec(BaseModel):
 
 
 class InvalidSpec(Exception):  # noqa: N818 - a statement about the spec, not our error
-    """Raised by a kind's `check`: the field (JSON pointer into the spec) and what is wrong, without values."""
+    """Raised by a kind's `check`: which field (JSON pointer into the spec) is wrong how, without values."""
 
     def __init__(self, pointer: str, detail: str, code: str = "invalid") -> None:
         super().__init__(f"{pointer}: {detail}")
@@ -44,8 +44,8 @@ class Kind:
     """`references` maps a field (dots go into objects, lists are walked) to the kind it names.
 
     `check(connection, name, spec)` may refuse with InvalidSpec. `on_change(connection, name, old, new)` runs
-    in the transaction of the change (old None: created, new None: deleted). `dealer_of(name, spec)` says whose
-    the document is, for tokens limited to dealers; without it such tokens do not see the kind.
+    in the transaction of the change (old None: created, new None: deleted). `dealer_of(name, spec)` says
+    whose the document is, for tokens limited to dealers; without it such tokens do not see the kind.
     """
 
     name: str

@@ -68,7 +68,8 @@ class DocumentStore:
         self.kind(kind)
         async with self.database.acquire() as connection:
             rows = await connection.fetch(
-                f"SELECT {_COLUMNS} FROM setting WHERE kind = $1 ORDER BY name", kind
+                f"SELECT {_COLUMNS} FROM setting WHERE kind = $1 ORDER BY name",  # noqa: S608
+                kind,
             )
         return [_document(row) for row in rows]
 
@@ -103,7 +104,7 @@ class DocumentStore:
     ) -> Change:
         """Create or overwrite. Overwriting needs a `condition` with the ETag that was seen.
 
-        `dry_run` says what would happen, with all checks and without the kind's `on_change`; it needs no ETag.
+        `dry_run` says what would happen, with all checks but without the kind's `on_change`, needs no ETag.
         """
         declared = self.kind(kind)
         model = declared.read(spec)
@@ -296,8 +297,8 @@ async def _write(connection: Connection, document: Document) -> None:
     await connection.execute(
         "INSERT INTO setting (kind, name, spec, revision, etag, managed_by, updated_at, updated_by) "
         "VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8) ON CONFLICT (kind, name) DO UPDATE SET "
-        "spec = excluded.spec, revision = excluded.revision, etag = excluded.etag, "
-        "managed_by = excluded.managed_by, updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        "spec = excluded.spec, revision = excluded.revision, etag = excluded.etag, managed_by = excluded.managed_by, "
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         document.kind,
         document.name,
         json.dumps(document.spec),
