@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, WithJsonSchema
 
 from leadbus.contracts.vocabulary import Speaker
 from leadbus.contracts.wire import Amount, Code, Currency, Text, WireModel
 
 LeadType = Literal["ClickForCallBack", "Chat", "TextToChat", "TrackedCall"]
+
+
+# Senders write ids, years and prices as numbers or as text; either is read.
+_Id = Annotated[Code, Field(min_length=1), WithJsonSchema({"type": ["string", "integer"], "minLength": 1})]
+_Code = Annotated[Code, WithJsonSchema({"type": ["string", "integer"]})]
+_Price = Annotated[
+    Amount, WithJsonSchema({"type": ["string", "number"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
+]
 
 
 class _Payload(WireModel):
@@ -25,7 +33,7 @@ class _Payload(WireModel):
 class CaoDealer(_Payload):
     """The dealer whose contact settings the lead was made for."""
 
-    id: Annotated[Code, Field(min_length=1)]
+    id: _Id
     """Dealer reference in the provider's portal; a ``Location`` setting maps it."""
     name: Text | None = None
     """Dealer's name in the portal."""
@@ -40,7 +48,7 @@ class CaoCustomer(_Payload):
     """Given name."""
     last_name: Text | None = None
     """Family name."""
-    phone: Code | None = None
+    phone: _Code | None = None
     """Phone number as typed or as shown by the network."""
     email: Text | None = None
     """E-mail address as typed."""
@@ -51,23 +59,23 @@ class CaoCustomer(_Payload):
 class CaoVehicle(_Payload):
     """A vehicle of interest."""
 
-    year: Code | None = None
+    year: _Code | None = None
     """Model year."""
     make: Text | None = None
     """Manufacturer."""
-    model: Code | None = None
+    model: _Code | None = None
     """Model."""
-    trim: Code | None = None
+    trim: _Code | None = None
     """Trim level."""
     body: Text | None = None
     """Body style."""
     vin: Text | None = None
     """Vehicle identification number, as told; a wrong one costs the number, not the lead."""
-    stock_number: Code | None = None
+    stock_number: _Code | None = None
     """The dealer's stock number."""
     status: Literal["new", "used"] | None = None
     """New or used."""
-    price: Amount | None = None
+    price: _Price | None = None
     """Asking price."""
     currency: Currency | None = None
     """ISO 4217 code of the price."""
@@ -107,7 +115,7 @@ class CaoCall(_Payload):
     """When the phone rang."""
     duration_seconds: Annotated[int, Field(ge=0)] | None = None
     """Length in seconds."""
-    tracking_number: Code | None = None
+    tracking_number: _Code | None = None
     """The number that was dialled."""
     answered: bool | None = None
     """Whether the dealer picked up."""
@@ -121,9 +129,9 @@ class ContactAtOnceLead(_Payload):
 
     lead_type: LeadType
     """Written unchanged into the ADF provider's ``service``."""
-    lead_id: Annotated[Code, Field(min_length=1)]
+    lead_id: _Id
     """The lead's id in the provider's portal reports."""
-    related_ids: Annotated[dict[Text, Code], Field(default_factory=dict)]
+    related_ids: Annotated[dict[Text, _Code], Field(default_factory=dict)]
     """Further ids of the reports by name, such as ``conversation_id``, ``call_id``, ``campaign_id``."""
     occurred_at: AwareDatetime | None = None
     """When the shopper acted, with offset."""

@@ -199,7 +199,7 @@ class Lead(WireModel):
     attribution: Attribution = Attribution()
     """Where the visitor came from."""
     consent: Consent = Consent()
-    """On what ground the customer may be contacted."""
+    """Whether the customer may be contacted; a sink reads it at the moment of acting."""
     extras: Annotated[dict[Text, Text], Field(default_factory=dict)]
     """Everything the source sent that has no field here, by dotted path; never dropped."""
     warnings: tuple[Warning_, ...] = ()
