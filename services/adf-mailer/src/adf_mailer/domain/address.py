@@ -7,7 +7,9 @@ from typing import Annotated
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator
 
-_MAX_BYTES = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
+# RFC 5321 4.5.3.1: a path of 256 with its angle brackets, a local part of 64.
+_MAX_BYTES = 254
+_MAX_LOCAL_PART_BYTES = 64
 
 
 def addr_spec(value: str) -> str:
@@ -30,7 +32,9 @@ def addr_spec(value: str) -> str:
     address = f"{checked.local_part}@{checked.ascii_domain}"
     if "." not in (checked.ascii_domain or ""):
         raise ValueError("the domain has no dot")
-    if len(address) > _MAX_BYTES or not address.isascii() or "=?" in address:
+    if len(checked.local_part) > _MAX_LOCAL_PART_BYTES or len(address) > _MAX_BYTES:
+        raise ValueError("longer than SMTP allows")
+    if not address.isascii() or "=?" in address:
         raise ValueError("not an address that SMTP can carry")
     return address
 

@@ -1,0 +1,232 @@
+"""One SMTP connection, driven step by step.
+
+aiosmtplib brings the protocol, TLS and AUTH; its `sendmail` would run DATA, text and final dot as one call,
+after which nobody could say whether a failure left the mail with the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar, cast
+
+import aiosmtplib
+from adf_mailer.delivery.replies import Reply, Step, accepted, refusal
+from leadbus.delivery import Ambiguous, Outcome, Transient
+from pydantic import SecretStr
+
+T = TypeVar("T")
+TlsMode = Literal["required", "opportunistic", "off"]
+
+_DOT_AT_LINE_START = re.compile(rb"(?m)^\.")
+
+
+@dataclass(frozen=True, slots=True)
+class SmartHost:
+    """Where all mail goes, and how to speak to it."""
+
+    host: str
+    port: int
+    ehlo_name: str
+    tls: TlsMode = "required"
+    ca_file: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    step_timeout_seconds: float = 10.0
+    answer_timeout_seconds: float = 30.0
+
+    @property
+    def name(self) -> str:
+        """The destination's name: health belongs to the host, not to an address behind it."""
+        return f"{self.host}:{self.port}"
+
+    def tls_context(self) -> ssl.SSLContext:
+        """`required` proves the host's certificate; `opportunistic` only hides the mail from listeners."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.tls == "opportunistic":
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One transaction: one sender, one recipient, the exact bytes (CRLF, ASCII)."""
+
+    sender: str
+    recipient: str
+    raw: bytes
+
+
+class Refused(Exception):  # noqa: N818 -- an answer, not an error of ours
+    """The host said something else than hoped for."""
+
+    def __init__(self, step: Step, reply: Reply) -> None:
+        super().__init__(f"{step.value}: {reply.code}")
+        self.step = step
+        self.reply = reply
+
+
+class Lost(Exception):  # noqa: N818
+    """The connection broke, timed out or could not be made. `reason` is an outcome's reason code."""
+
+    def __init__(self, step: Step, reason: str) -> None:
+        super().__init__(f"{step.value}: {reason}")
+        self.step = step
+        self.reason = reason
+
+
+class SmtpConnection:
+    """Open, greeted, encrypted and authenticated as the host's settings say."""
+
+    def __init__(self, host: SmartHost) -> None:
+        self._host = host
+        self._client = aiosmtplib.SMTP(
+            hostname=host.host,
+            port=host.port,
+            timeout=host.step_timeout_seconds,
+            local_hostname=host.ehlo_name,
+            use_tls=False,
+            start_tls=False,
+        )
+        self._step = Step.CONNECT
+        self.transactions = 0
+        self.idle_since = time.monotonic()
+
+    @property
+    def usable(self) -> bool:
+        return self._client.is_connected
+
+    async def open(self) -> None:
+        """Raises Refused or Lost; the connection is closed then."""
+        try:
+            await self._guarded(self._open())
+        except BaseException:
+            self.close()
+            raise
+
+    async def reset(self) -> None:
+        """RSET: forgets what an earlier transaction left, and proves that the host still listens."""
+        await self._command(Step.MAIL, 250, b"RSET")
+
+    async def transact(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
+        """Send one mail. Only a failure after the final dot is Ambiguous.
+
+        `before_data` runs once the recipient is accepted and before anything of the mail is sent. What the
+        caller must do with the connection afterwards: give it back if it is still `usable`.
+        """
+        self.transactions += 1
+        try:
+            await self._announce(envelope)
+            await before_data()
+            await self._command(Step.DATA, 354, b"DATA")
+            await self._guarded(self._write(envelope.raw))
+        except Refused as refused:
+            return refusal(refused.step, refused.reply)
+        except Lost as lost:
+            self.close()
+            # A text that kills every connection has to use up its tries: that step is not the host's fault.
+            return Transient(lost.reason, destination_down=lost.step is not Step.CONTENT)
+        return await self._finish()
+
+    async def quit(self) -> None:
+        """Leave politely, without waiting long."""
+        try:
+            await self._client.execute_command(b"QUIT", timeout=1.0)
+        except (aiosmtplib.SMTPException, OSError):
+            pass
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def _open(self) -> None:
+        self._step = Step.CONNECT
+        await self._client.connect()
+        await self._ehlo()
+        if self._host.tls != "off":
+            await self._encrypt()
+        if self._host.username:
+            self._step = Step.AUTH
+            if not self._client.supports_extension("auth"):
+                raise Lost(Step.AUTH, "auth_not_offered")
+            password = self._host.password.get_secret_value() if self._host.password else ""
+            await self._client.login(self._host.username, password)
+
+    async def _ehlo(self) -> None:
+        self._step = Step.EHLO
+        await self._client.ehlo()
+
+    async def _encrypt(self) -> None:
+        self._step = Step.STARTTLS
+        if not self._client.supports_extension("starttls"):
+            if self._host.tls == "required":
+                raise Lost(Step.STARTTLS, "tls_not_offered")
+            return
+        await self._client.starttls(tls_context=self._host.tls_context())
+        await self._ehlo()
+
+    async def _announce(self, envelope: Envelope) -> None:
+        sender = [b"FROM:<" + envelope.sender.encode("ascii") + b">"]
+        if self._client.supports_extension("size"):
+            sender.append(b"SIZE=%d" % len(envelope.raw))
+        await self._command(Step.MAIL, 250, b"MAIL", *sender)
+        await self._command(Step.RCPT, 250, b"RCPT", b"TO:<" + envelope.recipient.encode("ascii") + b">")
+
+    async def _write(self, raw: bytes) -> None:
+        """The text without its final dot, until the kernel has all of it."""
+        self._step = Step.CONTENT
+        protocol, transport = self._client.protocol, self._client.transport
+        if protocol is None or transport is None:
+            raise Lost(Step.CONTENT, "connection_lost")
+        # Pauses at the first byte that the kernel does not take, so that the drain below means all of them.
+        cast("asyncio.WriteTransport", transport).set_write_buffer_limits(high=0)
+        protocol.write(_DOT_AT_LINE_START.sub(b"..", raw))
+        async with asyncio.timeout(self._host.step_timeout_seconds):
+            await protocol._drain_helper()  # noqa: SLF001 -- asyncio's name for a protocol's part of drain()
+
+    async def _finish(self) -> Outcome:
+        self._step = Step.CONTENT
+        if not self.usable:
+            self.close()
+            return Transient("connection_lost")
+        try:
+            reply = await self._exchange(b".", timeout_seconds=self._host.answer_timeout_seconds)
+        except Lost as lost:
+            self.close()
+            return Ambiguous(lost.reason)
+        if 200 <= reply.code < 300:
+            return accepted(reply)
+        if 400 <= reply.code < 600:
+            return refusal(Step.CONTENT, reply)
+        self.close()
+        return Ambiguous("unreadable_answer", reply.answer)
+
+    async def _command(self, step: Step, hoped_for: int, *words: bytes) -> None:
+        self._step = step
+        reply = await self._exchange(*words, timeout_seconds=self._host.step_timeout_seconds)
+        if reply.code != hoped_for and not (step is Step.RCPT and reply.code == 251):
+            raise Refused(step, reply)
+
+    async def _exchange(self, *words: bytes, timeout_seconds: float) -> Reply:
+        response = await self._guarded(self._client.execute_command(*words, timeout=timeout_seconds))
+        return Reply(response.code, response.message)
+
+    async def _guarded(self, act: Awaitable[T]) -> T:
+        """Run one step and turn whatever the library or the network raises into Refused or Lost."""
+        try:
+            return await act
+        except aiosmtplib.SMTPResponseException as error:
+            raise Refused(self._step, Reply(error.code, error.message)) from error
+        except TimeoutError as error:
+            raise Lost(self._step, "connect_timeout" if self._step is Step.CONNECT else "timeout") from error
+        except ssl.SSLError as error:
+            raise Lost(self._step, "tls_failed") from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            reason = "connect_failed" if self._step is Step.CONNECT else "connection_lost"
+            raise Lost(self._step, reason) from error

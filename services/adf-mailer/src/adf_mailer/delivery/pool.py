@@ -1,0 +1,79 @@
+"""Connections to the smart host, kept for the next mail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from adf_mailer.delivery.connection import Envelope, Lost, Refused, SmartHost, SmtpConnection
+from adf_mailer.delivery.replies import refusal
+from adf_mailer.metrics import CONNECTIONS
+from leadbus.delivery import Outcome, Transient
+
+
+class ConnectionPool:
+    """At most `size` idle connections, each used for at most `max_transactions` and idle at most so long.
+
+    How many are open at once is bounded by who calls: the delivery engine's capacity.
+    """
+
+    def __init__(
+        self, host: SmartHost, *, size: int, max_transactions: int = 100, max_idle_seconds: float = 30.0
+    ) -> None:
+        self.host = host
+        self._size = size
+        self._max_transactions = max_transactions
+        self._max_idle_seconds = max_idle_seconds
+        self._idle: list[SmtpConnection] = []
+
+    async def send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
+        """One transaction over a kept connection or a new one; never raises for the host's answers."""
+        try:
+            connection = await self._take()
+        except Refused as refused:
+            return refusal(refused.step, refused.reply)
+        except Lost as lost:
+            return Transient(lost.reason, destination_down=True)
+        try:
+            outcome = await connection.transact(envelope, before_data)
+        except BaseException:
+            # Cancelled, or the lease is gone: what the host believes now is unknown.
+            self._discard(connection)
+            raise
+        await self._give_back(connection)
+        return outcome
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().quit()
+
+    async def _take(self) -> SmtpConnection:
+        while self._idle:
+            connection = self._idle.pop()
+            if time.monotonic() - connection.idle_since > self._max_idle_seconds:
+                await connection.quit()
+                continue
+            try:
+                await connection.reset()
+            except (Lost, Refused):
+                self._discard(connection)
+                continue
+            CONNECTIONS.labels(event="reused").inc()
+            return connection
+        connection = SmtpConnection(self.host)
+        await connection.open()
+        CONNECTIONS.labels(event="opened").inc()
+        return connection
+
+    async def _give_back(self, connection: SmtpConnection) -> None:
+        if not connection.usable:
+            self._discard(connection)
+        elif connection.transactions >= self._max_transactions or len(self._idle) >= self._size:
+            await connection.quit()
+        else:
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
+
+    def _discard(self, connection: SmtpConnection) -> None:
+        CONNECTIONS.labels(event="discarded").inc()
+        connection.close()

@@ -1,0 +1,213 @@
+"""P1–P5: whatever a lead holds, the mail is one that every receiver can parse."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from typing import Any, get_args
+from uuid import UUID
+
+from adf_mailer.domain import text, validation
+from adf_mailer.domain.letter import delivery_key, write
+from adf_mailer.domain.mail import Letter, compose
+from adf_mailer.domain.route import AdfRoute, Route
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from leadbus.contracts import Lead
+from leadbus.contracts.vocabulary import Channel, Interest, PhoneType, PriceKind, VehicleStatus
+from lxml import etree
+
+# Everything Python can hold but NUL, which the contract refuses; surrogates cannot arrive through JSON.
+CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
+NASTY = st.sampled_from(
+    [
+        *("\r\nBcc: x@evil.example", "=?utf-8?q?=0D=0ABcc:x?=", "]]>", "<!--", "&#0;", "\x0b\x1f\ufffe", "."),
+        *("https://t.example/" + "u" * 1500, "車" * 700, "a" * 1200, "", " ", '"', "\u202e", "😀"),
+    ]
+)
+TEXT = st.one_of(st.text(CHARACTERS, max_size=40), NASTY, st.tuples(NASTY, NASTY).map("".join))
+MAYBE = st.none() | TEXT
+MOMENT = st.datetimes(timezones=st.sampled_from([UTC])).map(datetime.isoformat)
+PHONE = st.fixed_dictionaries(
+    {"raw": TEXT, "type": st.sampled_from(get_args(PhoneType)), "primary": st.booleans()},
+    optional={"e164": st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True) | MAYBE, "extension": MAYBE},
+)
+PRICE = st.fixed_dictionaries(
+    {"kind": st.sampled_from(get_args(PriceKind))},
+    optional={
+        "amount": st.decimals(allow_nan=False, allow_infinity=False).map(str),
+        "currency": st.just("USD"),
+    },
+)
+VEHICLE = st.fixed_dictionaries(
+    {
+        "interest": st.sampled_from(get_args(Interest)),
+        "status": st.sampled_from(get_args(VehicleStatus)),
+    },
+    optional={
+        **dict.fromkeys(("year", "make", "model", "trim", "body", "stock", "transmission"), MAYBE),
+        **dict.fromkeys(("url", "image", "comments", "vin_warning"), MAYBE),
+        "vin": st.just("1M8GDM9AXKP042788"),
+        "odometer": st.fixed_dictionaries({"value": st.integers(0, 10**30)}),
+        "colours": st.lists(st.fixed_dictionaries({}, optional={"exterior": TEXT, "interior": TEXT})),
+        "prices": st.lists(PRICE, max_size=3),
+        "options": st.lists(st.fixed_dictionaries({"name": TEXT}, optional={"price": PRICE}), max_size=2),
+    },
+)
+ADDRESS = st.fixed_dictionaries(
+    {"street": st.lists(TEXT, max_size=7)},
+    optional={"city": TEXT, "region": TEXT, "postal_code": TEXT, "country": st.just("US"), "apartment": TEXT},
+)
+CUSTOMER = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.fixed_dictionaries({}, optional=dict.fromkeys(("full", "first", "middle", "last"), TEXT)),
+        "type": st.sampled_from(["person", "business"]),
+        "company": st.fixed_dictionaries({}, optional={"name": TEXT}),
+        "emails": st.lists(
+            st.fixed_dictionaries({"raw": TEXT}, optional={"address": MAYBE, "primary": st.booleans()}),
+            max_size=3,
+        ),
+        "phones": st.lists(PHONE, max_size=3),
+        "addresses": st.lists(ADDRESS, max_size=2),
+    },
+)
+LEAD = st.fixed_dictionaries(
+    {
+        "lead_id": st.uuids().map(str),
+        "revision": st.integers(1, 9),
+        "source": st.just("contactatonce"),
+        "account": st.just("a"),
+        "source_type": TEXT,
+        "channel": st.sampled_from(get_args(Channel)),
+        "received_at": MOMENT,
+        "dealer": st.fixed_dictionaries(
+            {"dealer_id": st.just("d"), "name": TEXT},
+            optional={
+                "contact": TEXT,
+                "phone": TEXT,
+                "email": TEXT,
+                "address": ADDRESS,
+                "time_zone": st.sampled_from(["America/Chicago", "Asia/Kathmandu", "No/Where", ""]),
+            },
+        ),
+    },
+    optional={
+        "ids": st.lists(
+            st.fixed_dictionaries(
+                {"source": TEXT, "value": TEXT.filter(bool)}, optional={"sequence": st.integers(0, 10**12)}
+            ),
+            max_size=3,
+        ),
+        "occurred_at": MOMENT,
+        "customer": CUSTOMER,
+        "vehicles": st.lists(VEHICLE, max_size=2),
+        "message": TEXT,
+        "subject": TEXT,
+        "transcript": st.lists(
+            st.fixed_dictionaries({"speaker": st.just("agent"), "text": TEXT}, optional={"name": TEXT}),
+            max_size=3,
+        ),
+        "call": st.fixed_dictionaries({}, optional={"recording_url": TEXT, "tracking_number": TEXT}),
+        "finance": st.fixed_dictionaries(
+            {"product": st.sampled_from(["cash", "financing", "leasing", "unknown"])},
+            optional={"monthly": st.decimals(allow_nan=False, allow_infinity=False).map(str)},
+        ),
+        "extras": st.fixed_dictionaries({}, optional={"lead_source": TEXT}),
+    },
+)
+SPEC = st.fixed_dictionaries(
+    {"dealer": st.just("d"), "address": st.just("leads@x.example")},
+    optional={
+        "subject": st.sampled_from(["{dealer_name} {vehicle}", "{provider}{service}{lead_ref}"]),
+        "missing_name": st.sampled_from(["contact", "empty"]),
+    },
+)
+NAMES = {
+    *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"),
+    *("Content-Transfer-Encoding", "Auto-Submitted", "X-Leadbus-Lead", "X-Leadbus-Revision"),
+}
+
+relaxed = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@relaxed
+@given(LEAD, SPEC)
+def test_any_lead_is_a_valid_safe_and_true_mail(told: dict[str, Any], spec: dict[str, Any]) -> None:
+    lead, route = Lead.model_validate(told), Route("r", AdfRoute.model_validate(spec))
+    written = write(
+        lead,
+        route,
+        status="new",
+        date=datetime(2026, 1, 1, tzinfo=UTC),
+        default_from="leads@leadbus.example",
+        key=delivery_key(lead, route),
+    )
+    raw = written.mail.raw
+
+    # P1: SMTP can carry it as it is.
+    assert raw.isascii()
+    assert raw.endswith(b"\r\n")
+    assert all(len(line) <= 998 and b"\n" not in line and b"\r" not in line for line in raw.split(b"\r\n"))
+
+    # P2: exactly our headers, one sender, one recipient.
+    message = message_from_bytes(raw, policy=policy.default)
+    assert set(message.keys()) == NAMES
+    assert len(message.keys()) == len(NAMES)
+    assert [one.addr_spec for one in message["From"].addresses] == ["leads@leadbus.example"]
+    assert [one.addr_spec for one in message["To"].addresses] == ["leads@x.example"]
+
+    # P3: the body is valid in both layers, and was not degraded to become so.
+    body = message.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    assert validation.problems(body) == []
+    assert "degraded" not in {warning.code for warning in written.warnings}
+
+    # P4: it says what the lead says.
+    prospect = etree.fromstring(body)[0]
+    assert_says(prospect, lead)
+
+
+def assert_says(prospect: Any, lead: Lead) -> None:
+    def shown(told: str | None) -> str:
+        return text.shorten(text.line(told or ""), 600)
+
+    def at(path: str) -> str:
+        return str(prospect.findtext(path) or "")
+
+    assert prospect.findall("id")[-1].text is not None
+    assert at("vendor/vendorname") == next(
+        filter(None, map(shown, (lead.dealer.name, lead.dealer.dealer_id)))
+    )
+    assert at("provider/name") == "ContactAtOnce!"
+    assert at("provider/service") == shown(lead.source_type)
+    for vehicle, element in zip(lead.vehicles, prospect.findall("vehicle"), strict=False):
+        for tag in ("year", "make", "model", "trim", "stock"):
+            assert (element.findtext(tag) or "") == shown(getattr(vehicle, tag))
+    words = at("customer/comments").replace("\n", "").replace(" ", "")
+    for phone in lead.customer.phones:
+        if phone.e164 and phone.e164.startswith("+") and phone.e164[1:].isascii():
+            numbers = " ".join(one.text for one in prospect.findall("customer/contact/phone"))
+            assert phone.e164 in numbers or text.line(phone.raw).replace(" ", "")[:200] in words
+    if "https://" not in (lead.message or ""):
+        assert "".join(text.block(lead.message or "").split()) in "".join(words.split())
+
+
+@relaxed
+@given(subject=st.text(), display=st.text())
+def test_p5_any_words_in_subject_and_name_stay_there(subject: str, display: str) -> None:
+    letter = Letter(
+        from_address="leads@leadbus.example",
+        from_display=display,
+        to_address="leads@x.example",
+        subject=subject,
+        date=datetime(2026, 1, 1, tzinfo=UTC),
+        message_id="<a@leadbus.example>",
+        lead_id=UUID(int=1),
+        revision=1,
+    )
+    message = message_from_bytes(compose(letter, b"<adf/>\n", encoded=False).raw, policy=policy.default)
+
+    assert set(message.keys()) == NAMES
+    assert len(message.keys()) == len(NAMES)
+    assert message.get_payload() == "<adf/>\r\n"
