@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Before, Deliver, Skip, decide, material, refusal
+from adf_mailer.domain.routing import Before, Deliver, Skip, SkipReason, decide, material, refusal
 from leadbus.contracts import Lead
 
 Leads = Callable[..., Lead]
@@ -47,7 +47,7 @@ def test_r3_every_enabled_route_delivers(golden_lead: Leads, make_route: Routes)
     ],
 )
 def test_who_is_not_written_about(
-    golden_lead: Leads, make_route: Routes, changes: dict[str, Any], reason: str
+    golden_lead: Leads, make_route: Routes, changes: dict[str, Any], reason: SkipReason
 ) -> None:
     route = make_route()
 
