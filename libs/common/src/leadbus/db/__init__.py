@@ -1,0 +1,26 @@
+"""Postgres for every service: one asyncpg pool, one word for "away", one way to migrate.
+
+Rules that hold for whoever borrows a connection:
+
+* Settings are changed with ``SET LOCAL`` and advisory locks taken with ``pg_advisory_xact_lock`` only:
+  connections go back to the pool without a reset query, which would cost a round trip per use.
+* Isolation is READ COMMITTED; the set-based statements of inbox and outbox rely on it.
+* No outside I/O inside a transaction (the outbox relay alone may): the server ends a transaction that
+  idles longer than ``IDLE_IN_TRANSACTION_SECONDS``.
+"""
+
+from leadbus.db.availability import DatabaseUnavailable, is_unavailable
+from leadbus.db.migrations import Schema, migrate, run_env, schema_state
+from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
+
+__all__ = [
+    "IDLE_IN_TRANSACTION_SECONDS",
+    "Connection",
+    "Database",
+    "DatabaseUnavailable",
+    "Schema",
+    "is_unavailable",
+    "migrate",
+    "run_env",
+    "schema_state",
+]

@@ -1,0 +1,59 @@
+"""Is it the database that is away, or our statement that is wrong? The one place that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import asyncpg
+from sqlalchemy import exc as sqlalchemy_errors
+
+# SQLSTATE classes: connection exception; insufficient resources (disk full, memory, too many
+# connections); operator intervention (shutdown, cannot connect now, cancelled by a timeout).
+_AWAY_CLASSES = ("08", "53", "57")
+_AWAY_STATES = frozenset(
+    {
+        "25006",  # read-only transaction: a standby, or a primary that was demoted
+        "25P03",  # idle in transaction timeout
+        "25P04",  # transaction timeout
+        "55P03",  # lock not available: lock_timeout
+        "58030",  # I/O error of the server
+    }
+)
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818 -- it names a condition, as http.HTTPStatus does
+    """The database cannot be asked right now; the same call may work later."""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the same work may succeed unchanged once the database is back.
+
+    Knows asyncpg's errors, the same wrapped by SQLAlchemy, operating system errors of the network, and
+    timeouts of the client. Looks through explicit causes and groups (a group is unavailable when every
+    member is), never through ``__context__``.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_unavailable(member) for member in error.exceptions)
+    return any(_says_away(link) for link in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        original = getattr(link, "orig", None)
+        link = original if isinstance(original, BaseException) else link.__cause__
+
+
+def _says_away(error: BaseException) -> bool:
+    if isinstance(error, DatabaseUnavailable | OSError | sqlalchemy_errors.TimeoutError):
+        return True  # builtins.TimeoutError and every ConnectionError are OSErrors
+    if isinstance(error, sqlalchemy_errors.DBAPIError) and error.connection_invalidated:
+        return True
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str) and (state[:2] in _AWAY_CLASSES or state in _AWAY_STATES):
+        return True
+    # asyncpg gives its own "connection is closed" no code.
+    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)

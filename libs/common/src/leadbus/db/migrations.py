@@ -1,0 +1,122 @@
+"""Schema changes: alembic inside each service's package, run one at a time and never in the way.
+
+Expand and contract: a release adds what it needs, the next one removes what nobody reads any more. A
+service therefore runs against a schema that is ahead of it, and ends when the schema is behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+
+from alembic import command, context
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from pydantic import SecretStr
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import MetaData, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from leadbus.db.pool import Database
+
+LOCK_TIMEOUT_SECONDS = 5
+"""A migration gives up rather than queue every writer of the table behind itself."""
+WAIT_FOR_OTHER_MIGRATION_SECONDS = 300
+
+
+class Schema(Enum):
+    """The database's schema seen from this release."""
+
+    BEHIND = "behind"
+    CURRENT = "current"
+    AHEAD = "ahead"
+
+
+def migrate(package: str, url: SecretStr | str) -> None:
+    """Bring the database up to the newest revision in ``<package>/migrations``.
+
+    Safe to run twice at once: an advisory lock lets one through at a time. Blocks; in a running event
+    loop call it through ``asyncio.to_thread``.
+    """
+    plain = url.get_secret_value() if isinstance(url, SecretStr) else url
+    # A thread of its own, because the caller's may already run an event loop.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, _migrate(package, plain)).result()
+
+
+async def schema_state(package: str, database: Database) -> Schema:
+    """Compare the database's revision with the newest of ``<package>/migrations``.
+
+    A revision this release does not know was put there by a newer one: AHEAD.
+    """
+    scripts = ScriptDirectory.from_config(_config(package))
+    async with database.acquire() as connection:
+        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+            return Schema.BEHIND
+        revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+    if revision is None:
+        return Schema.BEHIND
+    if revision == scripts.get_current_head():
+        return Schema.CURRENT
+    return Schema.BEHIND if _knows(scripts, revision) else Schema.AHEAD
+
+
+def run_env(metadatas: Sequence[MetaData]) -> None:
+    """The whole of a service's ``migrations/env.py``.
+
+    ``metadatas`` are what the migrated schema is expected to equal; ``leadbus.db`` brings the connection.
+    Raises RuntimeError when alembic was started by hand.
+    """
+    connection = context.config.attributes.get("connection")
+    if not isinstance(connection, SyncConnection):
+        raise RuntimeError("migrations run through leadbus.db.migrate (`<service> migrate`)")  # noqa: TRY004
+    context.configure(
+        connection=connection,
+        target_metadata=list(metadatas),
+        transaction_per_migration=True,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _config(package: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", f"{package}:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _knows(scripts: ScriptDirectory, revision: str) -> bool:
+    try:
+        return scripts.get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+async def _migrate(package: str, url: str) -> None:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(_upgrade, package)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: SyncConnection, package: str) -> None:
+    lock = {"key": zlib.crc32(f"leadbus migrate {package}".encode())}
+    connection.execute(text(f"SET lock_timeout = '{WAIT_FOR_OTHER_MIGRATION_SECONDS}s'"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), lock)
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
+    connection.commit()
+    config = _config(package)
+    config.attributes["connection"] = connection
+    # The lock goes with the connection, which is closed after this.
+    command.upgrade(config, "head")
+    connection.commit()

@@ -1,0 +1,168 @@
+"""The connections of one service to its own database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from leadbus.db.availability import DatabaseUnavailable, is_unavailable
+from leadbus.log import logger
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+
+COMMAND_TIMEOUT_SECONDS = 10.0
+ACQUIRE_TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+PING_TIMEOUT_SECONDS = 2.0
+IDLE_IN_TRANSACTION_SECONDS = 30
+_RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
+_LISTEN_CHECK_SECONDS = 30.0
+
+_log = logger("db")
+
+
+async def _no_reset(_: Any) -> None:
+    """asyncpg itself still rolls back a transaction that was left open."""
+
+
+class Database:
+    """A pool of asyncpg connections, and SQLAlchemy sessions for operator queries.
+
+    ``url`` is ``postgresql://user:password@host:port/name``. Every command is bounded by
+    ``COMMAND_TIMEOUT_SECONDS``; a server that is away shows as an error for which
+    ``is_unavailable`` is true.
+    """
+
+    def __init__(self, url: SecretStr | str, *, min_size: int = 1, max_size: int = 10) -> None:
+        self._url = url.get_secret_value() if isinstance(url, SecretStr) else url
+        self._min_size = min_size
+        self._max_size = max_size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._engine: AsyncEngine | None = None
+
+    async def open(self) -> None:
+        """Connect; waits and tries again for as long as the server is away.
+
+        Errors that waiting does not heal (wrong password, no such database) are raised.
+        """
+        attempt = 0
+        while self._pool is None:
+            try:
+                self._pool = await self._new_pool()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                if attempt == 0:
+                    _log.warning("db.waiting", error=type(error).__name__)
+                await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+                attempt += 1
+
+    async def close(self) -> None:
+        """Give every connection back; those still in use after 5 seconds are cut."""
+        pool, self._pool = self._pool, None
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.dispose()
+        if pool is None:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    @contextlib.asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction (each statement commits by itself)."""
+        if self._pool is None:
+            raise DatabaseUnavailable("the pool is not open")
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error."""
+        async with self.acquire() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A SQLAlchemy session for operator queries, over a small pool of its own."""
+        if self._engine is None:
+            self._engine = create_async_engine(
+                self._url.replace("postgresql://", "postgresql+asyncpg://", 1),
+                pool_size=2,
+                max_overflow=3,
+                pool_timeout=ACQUIRE_TIMEOUT_SECONDS,
+                # A connection that died with the server is found before the query, not by it.
+                pool_pre_ping=True,
+                connect_args={"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": COMMAND_TIMEOUT_SECONDS},
+            )
+        async with async_sessionmaker(self._engine, expire_on_commit=False)() as session:
+            yield session
+
+    async def ping(self) -> bool:
+        """Whether the database answers within ``PING_TIMEOUT_SECONDS``."""
+        try:
+            async with asyncio.timeout(PING_TIMEOUT_SECONDS), self.acquire() as connection:
+                return bool(await connection.fetchval("SELECT true"))
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            return False
+
+    async def listen(self, channel: str, callback: Callable[[], None]) -> None:
+        """Call ``callback`` on every NOTIFY of ``channel`` until cancelled.
+
+        A hint, never a guarantee: notifications sent while the connection was down are lost. Therefore
+        ``callback`` is also called after each reconnection; whoever listens must poll as well.
+        """
+        while True:
+            try:
+                await self._listen_once(channel, callback)
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+            await asyncio.sleep(1.0)
+
+    async def _listen_once(self, channel: str, callback: Callable[[], None]) -> None:
+        connection = await asyncpg.connect(
+            self._url, timeout=CONNECT_TIMEOUT_SECONDS, command_timeout=COMMAND_TIMEOUT_SECONDS
+        )
+        lost = asyncio.Event()
+        try:
+            # A dead server ends the connection without a word to the listener.
+            connection.add_termination_listener(lambda _: lost.set())
+            await connection.add_listener(channel, lambda *_: callback())
+            callback()
+            while not lost.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), _LISTEN_CHECK_SECONDS)
+                if not lost.is_set():
+                    await connection.fetchval("SELECT true")
+        finally:
+            connection.terminate()
+
+    async def _new_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=self._min_size,
+            max_size=self._max_size,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            reset=_no_reset,
+            server_settings={
+                "application_name": "leadbus",
+                "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS * 1000),
+            },
+        )

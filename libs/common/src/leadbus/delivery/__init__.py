@@ -1,0 +1,54 @@
+"""The engine of all sinks: deliveries are rows, retried, paused, redriven and told about alike.
+
+A consumer calls ``plan`` (or ``skip``) in its transaction; a ``DeliveryEngine`` in every replica hands each
+due delivery to the service's ``Sink`` and records what it said. The other side sees a delivery once, or
+the delivery says that nobody knows (``ambiguous``).
+"""
+
+from leadbus.delivery.breaker import BreakerSettings
+from leadbus.delivery.engine import DeliveryEngine
+from leadbus.delivery.job import Job, LeaseLost, Sink
+from leadbus.delivery.machine import Phase
+from leadbus.delivery.operations import (
+    NewDelivery,
+    NoSuchDelivery,
+    NoSuchDestination,
+    OperationRefused,
+    cancel,
+    pause,
+    plan,
+    redrive,
+    resume,
+    skip,
+)
+from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Transient
+from leadbus.delivery.schedule import Schedule
+from leadbus.delivery.tables import DDL_V1, metadata
+
+__all__ = [
+    "DDL_V1",
+    "Ambiguous",
+    "BreakerSettings",
+    "Delivered",
+    "DeliveryEngine",
+    "Job",
+    "LeaseLost",
+    "NewDelivery",
+    "NoSuchDelivery",
+    "NoSuchDestination",
+    "OperationRefused",
+    "Outcome",
+    "Permanent",
+    "Phase",
+    "Schedule",
+    "Sink",
+    "Skipped",
+    "Transient",
+    "cancel",
+    "metadata",
+    "pause",
+    "plan",
+    "redrive",
+    "resume",
+    "skip",
+]

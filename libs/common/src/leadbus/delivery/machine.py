@@ -1,0 +1,248 @@
+"""What becomes of a delivery: state and event to next state and decision.
+
+Pure: no I/O, no clock, no randomness. The engine and the operations both write what this module decides,
+and nothing else writes a delivery's phase but the claim, which is the event ``Claimed``.
+
+    queued ──┐                       ┌─▶ delivered
+             ├─ claimed ─▶ sending ──┼─▶ failed     ── redriven ─▶ waiting
+    waiting ─┘                │      └─▶ skipped
+       ▲                      │
+       └── transient, ambiguous, lease expired
+
+    queued, waiting ── cancel asked ─▶ cancelled; ── deadline passed ─▶ failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+from leadbus.delivery.breaker import Signal
+from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Transient
+from leadbus.delivery.schedule import Schedule
+
+
+class Phase(StrEnum):
+    QUEUED = "queued"
+    """Never tried."""
+    SENDING = "sending"
+    """Claimed: from here until an answer is recorded, only the leaseholder knows."""
+    WAITING = "waiting"
+    """Tried, to be tried again."""
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({Phase.DELIVERED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
+
+
+class Announcement(StrEnum):
+    """The event that tells the outside; values are the stems of event types."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    RECOVERED = "recovered"
+    """Taken after a failure had been announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The part of a delivery that decisions depend on.
+
+    ``attempts`` counts all tries, ``failures`` those that burnt a step of the schedule, ``doubts`` those of
+    this repeat that may have been taken without our knowing.
+    """
+
+    phase: Phase = Phase.QUEUED
+    attempts: int = 0
+    failures: int = 0
+    doubts: int = 0
+    repeat_number: int = 0
+    announced: Announcement | None = None
+    announcements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An engine committed its intent to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The leaseholder tells how its try ended. ``luck`` in [0, 1) is for the jitter."""
+
+    outcome: Outcome
+    luck: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseExpired:
+    """Nobody told in time how the try ended."""
+
+    luck: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NotActed:
+    """The leaseholder knows that it never began: the claim's commit got lost on the way back to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredLate:
+    """The answer to the last try came after its lease had expired and before the next try."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """Acting would be too late now."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """An operator does not want it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveAsked:
+    """An operator wants it tried now, or, when it had been accepted, repeated."""
+
+
+Event: TypeAlias = (
+    Claimed | Answered | LeaseExpired | NotActed | AnsweredLate | DeadlinePassed | CancelAsked | RedriveAsked
+)
+
+
+class NotAllowed(Exception):  # noqa: N818 -- it names a condition
+    """The event cannot happen to a delivery in this phase."""
+
+    def __init__(self, phase: Phase, event: Event) -> None:
+        super().__init__(f"{type(event).__name__} is not possible while {phase.value}")
+        self.phase = phase
+        self.event = event
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write.
+
+    ``outcome`` and ``reason`` are codes (None: leave them). ``wait_seconds`` is set when the delivery is to
+    be tried (again): due that long from now.
+    """
+
+    state: State
+    outcome: str | None = None
+    reason: str | None = None
+    wait_seconds: float | None = None
+    announce: Announcement | None = None
+    signal: Signal = Signal.NOTHING
+
+
+def decide(state: State, event: Event, schedule: Schedule) -> Decision:
+    """The one place where a delivery's fate is decided. Raises NotAllowed."""
+    match event:
+        case Claimed():
+            _require(state, event, Phase.QUEUED, Phase.WAITING)
+            return Decision(replace(state, phase=Phase.SENDING, attempts=state.attempts + 1))
+        case Answered(outcome, luck):
+            _require(state, event, Phase.SENDING)
+            return _answered(state, outcome, luck, schedule)
+        case LeaseExpired(luck):
+            _require(state, event, Phase.SENDING)
+            return _answered(state, Ambiguous("lease_expired"), luck, schedule)
+        case NotActed():
+            _require(state, event, Phase.SENDING)
+            return Decision(replace(state, phase=Phase.WAITING), wait_seconds=0)
+        case AnsweredLate(outcome):
+            return _answered_late(state, event, outcome)
+        case DeadlinePassed():
+            _require(state, event, Phase.QUEUED, Phase.WAITING)
+            return _finish(state, Phase.FAILED, Announcement.FAILED, "deadline_passed")
+        case CancelAsked():
+            _require(state, event, Phase.QUEUED, Phase.WAITING)
+            return _finish(state, Phase.CANCELLED, Announcement.FAILED, "cancelled")
+        case RedriveAsked():
+            return _redriven(state, event)
+        case _:
+            assert_never(event)
+
+
+def _require(state: State, event: Event, *phases: Phase) -> None:
+    if state.phase not in phases:
+        raise NotAllowed(state.phase, event)
+
+
+def _answered(state: State, outcome: Outcome, luck: float, schedule: Schedule) -> Decision:
+    match outcome:
+        case Delivered():
+            return _delivered(state)
+        case Skipped(reason):
+            return _finish(state, Phase.SKIPPED, Announcement.SKIPPED, "skipped", reason)
+        case Permanent(reason):
+            refused = _finish(state, Phase.FAILED, Announcement.FAILED, "refused", reason)
+            return replace(refused, signal=Signal.UP)
+        case Transient(reason, _, _, True):
+            return Decision(
+                replace(state, phase=Phase.WAITING),
+                "destination_down",
+                reason,
+                max(schedule.hold_seconds(luck=luck), schedule.honoured_seconds(outcome.after_seconds)),
+                signal=Signal.DOWN,
+            )
+        case Transient(reason, after_seconds):
+            retried = _try_again(state, "transient", reason, luck, schedule, after_seconds)
+            return replace(retried, signal=Signal.UP)
+        case Ambiguous(reason, _, destination_down):
+            doubted = replace(state, doubts=state.doubts + 1)
+            retried = _try_again(doubted, "ambiguous", reason, luck, schedule, None)
+            return replace(retried, signal=Signal.DOWN if destination_down else Signal.NOTHING)
+        case _:
+            assert_never(outcome)
+
+
+def _delivered(state: State) -> Decision:
+    recovered = state.announced is Announcement.FAILED
+    announcement = Announcement.RECOVERED if recovered else Announcement.SUCCEEDED
+    taken = _finish(state, Phase.DELIVERED, announcement, "delivered")
+    return replace(taken, signal=Signal.UP)
+
+
+def _try_again(
+    state: State, code: str, reason: str, luck: float, schedule: Schedule, after_seconds: float | None
+) -> Decision:
+    burnt = replace(state, failures=state.failures + 1)
+    wait = schedule.wait_seconds(burnt.failures, luck=luck, after_seconds=after_seconds)
+    if wait is None:
+        return _finish(burnt, Phase.FAILED, Announcement.FAILED, "gave_up", reason)
+    return Decision(replace(burnt, phase=Phase.WAITING), code, reason, wait)
+
+
+def _answered_late(state: State, event: Event, outcome: Outcome) -> Decision:
+    # Whatever the lease's expiry made of it, the truth wins as long as it prevents a second sending.
+    _require(state, event, Phase.WAITING, Phase.FAILED)
+    if isinstance(outcome, Delivered):
+        return _delivered(state)
+    return Decision(state)
+
+
+def _redriven(state: State, event: Event) -> Decision:
+    if state.phase is Phase.SENDING:
+        raise NotAllowed(state.phase, event)
+    if state.phase in (Phase.QUEUED, Phase.WAITING):
+        return Decision(state, wait_seconds=0)
+    again = replace(state, phase=Phase.WAITING, failures=0)
+    if state.phase is Phase.DELIVERED:
+        again = replace(again, repeat_number=state.repeat_number + 1, doubts=0)
+    return Decision(again, wait_seconds=0)
+
+
+def _finish(
+    state: State, phase: Phase, announcement: Announcement, code: str, reason: str | None = None
+) -> Decision:
+    ended = replace(state, phase=phase, announced=announcement, announcements=state.announcements + 1)
+    return Decision(ended, code, reason, announce=announcement)

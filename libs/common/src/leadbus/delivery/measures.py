@@ -1,0 +1,88 @@
+"""Figures of a sink: counted as tries end, and gathered from SQL every now and then."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from leadbus import metrics
+from leadbus.db import Connection
+
+_SINK = metrics.configured("name of the sink", 20)
+
+ATTEMPTS = metrics.counter(
+    "leadbus_delivery_attempts_total",
+    "Tries that ended, by what became of the delivery.",
+    labels={
+        "sink": _SINK,
+        "outcome": (
+            "delivered",
+            "transient",
+            "destination_down",
+            "ambiguous",
+            "refused",
+            "gave_up",
+            "skipped",
+        ),
+        "reason": metrics.configured("reason codes of the sink", 60),
+    },
+)
+DURATION = metrics.histogram(
+    "leadbus_delivery_attempt_duration_seconds",
+    "Time one try took at the destination.",
+    labels={"sink": _SINK},
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
+AMBIGUOUS = metrics.counter(
+    "leadbus_delivery_ambiguous_total",
+    "Tries of which nobody knows whether they were taken.",
+    labels={"sink": _SINK},
+)
+UNDELIVERED = metrics.gauge(
+    "leadbus_undelivered_leads",
+    "Deliveries without an end: never tried, being tried, to be retried, or held (pause, open breaker).",
+    labels={"sink": _SINK, "state": ("pending", "sending", "retrying", "held")},
+)
+OLDEST = metrics.gauge(
+    "leadbus_oldest_undelivered_lead_timestamp_seconds",
+    "When the oldest delivery without an end was planned (Unix time), 0 when there is none.",
+    labels={"sink": _SINK},
+)
+OLDEST_DUE_AGE = metrics.gauge(
+    "leadbus_delivery_oldest_due_age_seconds",
+    "For how long the delivery that waits longest for a free slot has been due.",
+    labels={"sink": _SINK},
+)
+DESTINATIONS = metrics.gauge(
+    "leadbus_destinations",
+    "Destinations by health; a paused one counts as paused only.",
+    labels={"sink": _SINK, "state": ("closed", "open", "half_open", "paused")},
+)
+
+_BACKLOG = """
+SELECT CASE WHEN phase = 'sending' THEN 'sending'
+            WHEN paused_at IS NOT NULL OR breaker <> 'closed' THEN 'held'
+            WHEN phase = 'queued' THEN 'pending' ELSE 'retrying' END AS state,
+       count(*) AS number, extract(epoch FROM min(planned_at))::float8 AS oldest,
+       extract(epoch FROM $1 - min(not_before))::float8 AS due_age
+FROM delivery LEFT JOIN destination ON destination.name = delivery.destination
+WHERE phase IN ('queued', 'waiting', 'sending')
+GROUP BY 1
+"""
+
+_DESTINATIONS = """
+SELECT CASE WHEN paused_at IS NOT NULL THEN 'paused' ELSE breaker END AS state, count(*) AS number
+FROM destination GROUP BY 1
+"""
+
+
+async def gather(conn: Connection, sink: str, *, now: datetime) -> None:
+    """Set the gauges from the tables: two queries, to be asked a few times a minute at most."""
+    backlog = {row["state"]: row for row in await conn.fetch(_BACKLOG, now)}
+    for state in ("pending", "sending", "retrying", "held"):
+        UNDELIVERED.labels(sink=sink, state=state).set(backlog[state]["number"] if state in backlog else 0)
+    OLDEST.labels(sink=sink).set(min((row["oldest"] for row in backlog.values()), default=0))
+    due = [row["due_age"] for state, row in backlog.items() if state in ("pending", "retrying")]
+    OLDEST_DUE_AGE.labels(sink=sink).set(max(0.0, *due) if due else 0)
+    destinations = {row["state"]: row["number"] for row in await conn.fetch(_DESTINATIONS)}
+    for state in ("closed", "open", "half_open", "paused"):
+        DESTINATIONS.labels(sink=sink, state=state).set(destinations.get(state, 0))

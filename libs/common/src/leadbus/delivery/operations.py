@@ -1,0 +1,243 @@
+"""What consumers and operators do to deliveries and destinations. Everything an operator does is audited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from leadbus.db import Connection
+from leadbus.delivery import machine, store
+from leadbus.delivery.announcing import Told, announce
+from leadbus.delivery.breaker import BreakerSettings
+from leadbus.delivery.machine import Announcement, Phase, State
+from leadbus.delivery.recording import Happening, Rules, record
+from leadbus.delivery.schedule import Schedule
+from leadbus.web.audit import record as audit
+
+
+class OperationRefused(Exception):  # noqa: N818 -- it names what happened
+    """The delivery is in no state for this. ``code``: ``in_flight``, ``finished``, ``no_destination``."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class NoSuchDelivery(LookupError):  # noqa: N818 -- it names a condition
+    """No delivery has this id."""
+
+
+class NoSuchDestination(LookupError):  # noqa: N818 -- it names a condition
+    """No delivery was ever planned for this destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A subject to be delivered on a route.
+
+    ``key`` is the sink's natural key: planning the same key again does nothing. Higher ``priority`` goes
+    first within a destination. Deliveries with the same ``ordering_key`` go one at a time and in the order
+    of planning, each waiting for the end of the one before. After ``deadline`` it is not tried any more.
+    ``dealer`` decides which limited tokens may see it.
+    """
+
+    key: str
+    subject_id: str
+    destination: str
+    route: str
+    priority: int = 0
+    ordering_key: str | None = None
+    not_before: datetime | None = None
+    deadline: datetime | None = None
+    dealer: str | None = None
+
+
+_INSERT = """
+INSERT INTO delivery (
+    id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
+    planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements)
+SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1::text, $2,
+       greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7
+FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[],
+            $15::text[], $16::timestamptz[], $17::timestamptz[]) WITH ORDINALITY
+    AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline, n)
+ORDER BY n
+ON CONFLICT (key) DO NOTHING
+RETURNING id
+"""
+
+# Sorted, so that two plans that introduce the same destinations wait for each other in the same order.
+_INTRODUCE = """
+INSERT INTO destination (name, created_at)
+SELECT DISTINCT name, $2::timestamptz FROM unnest($1::text[]) AS new (name) ORDER BY name
+ON CONFLICT DO NOTHING
+"""
+
+
+async def plan(
+    conn: Connection, deliveries: Sequence[NewDelivery], *, now: datetime | None = None
+) -> list[UUID | None]:
+    """Plan deliveries in the caller's transaction: ids of the new ones in order, None where the key is known.
+
+    ``now`` is the injected clock's time. Afterwards wake the engine; it finds them by itself within a second.
+    """
+    if not deliveries:
+        return []
+    if not all(delivery.destination for delivery in deliveries):
+        raise ValueError("a delivery needs a destination; without one, skip it")
+    moment = now or datetime.now(UTC)
+    await conn.execute(_INTRODUCE, [delivery.destination for delivery in deliveries], moment)
+    return await _insert(conn, deliveries, Phase.QUEUED, moment)
+
+
+async def skip(
+    conn: Connection, delivery: NewDelivery, reason: str, *, sink: str, now: datetime | None = None
+) -> UUID | None:
+    """Put on record that this will not be delivered and why (``no_route``), and tell the outside.
+
+    ``delivery.destination`` and ``route`` may be empty when none is known. Returns None where the key is
+    known already.
+    """
+    moment = now or datetime.now(UTC)
+    (delivery_id,) = await _insert(conn, [delivery], Phase.SKIPPED, moment, reason)
+    if delivery_id is None:
+        return None
+    state = State(Phase.SKIPPED, announced=Announcement.SKIPPED, announcements=1)
+    row = store.Row(
+        id=delivery_id,
+        key=delivery.key,
+        subject_id=delivery.subject_id,
+        destination=delivery.destination,
+        route=delivery.route,
+        ordering_key=delivery.ordering_key,
+        planned_at=moment,
+        deadline=delivery.deadline,
+        lease_token=None,
+        state=state,
+    )
+    await announce(conn, sink, [Told(row, state, Announcement.SKIPPED, reason, moment)])
+    return delivery_id
+
+
+async def redrive(
+    conn: Connection, delivery_id: UUID, *, actor: str, sink: str, now: datetime | None = None
+) -> State:
+    """Try now what was never accepted; repeat, saying so, what was. Returns the new state.
+
+    Raises NoSuchDelivery, and OperationRefused while it is in flight or when it has no destination.
+    """
+    row = await _lock(conn, delivery_id)
+    if not row.destination:
+        raise OperationRefused("no_destination", "it was skipped without a destination")
+    await conn.execute(_INTRODUCE, [row.destination], now or datetime.now(UTC))
+    return await _operate(conn, row, machine.RedriveAsked(), "delivery.redrive", actor, sink, now)
+
+
+async def cancel(
+    conn: Connection, delivery_id: UUID, *, actor: str, sink: str, now: datetime | None = None
+) -> State:
+    """End what has no end yet. Returns the new state; raises NoSuchDelivery, OperationRefused."""
+    row = await _lock(conn, delivery_id)
+    return await _operate(conn, row, machine.CancelAsked(), "delivery.cancel", actor, sink, now)
+
+
+async def pause(
+    conn: Connection, destination: str, *, actor: str, reason: str, now: datetime | None = None
+) -> None:
+    """Send nothing there until resumed; what is in flight ends. Raises NoSuchDestination."""
+    paused = await conn.fetchval(
+        """
+        UPDATE destination SET paused_at = coalesce(paused_at, $2), pause_reason = $3
+        WHERE name = $1 RETURNING name
+        """,
+        destination,
+        now or datetime.now(UTC),
+        reason,
+    )
+    if paused is None:
+        raise NoSuchDestination(destination)
+    await audit(conn, actor, "destination.pause", f"destination/{destination}", {"reason": reason})
+
+
+async def resume(conn: Connection, destination: str, *, actor: str, now: datetime | None = None) -> None:
+    """Lift a pause, and probe at once if the breaker is open. Raises NoSuchDestination."""
+    resumed = await conn.fetchval(
+        """
+        UPDATE destination SET paused_at = NULL, pause_reason = NULL,
+            next_probe_at = CASE WHEN breaker = 'open' THEN $2 ELSE next_probe_at END
+        WHERE name = $1 RETURNING name
+        """,
+        destination,
+        now or datetime.now(UTC),
+    )
+    if resumed is None:
+        raise NoSuchDestination(destination)
+    await audit(conn, actor, "destination.resume", f"destination/{destination}", {})
+
+
+async def _insert(
+    conn: Connection,
+    deliveries: Sequence[NewDelivery],
+    phase: Phase,
+    now: datetime,
+    reason: str | None = None,
+) -> list[UUID | None]:
+    ids = [uuid4() for _ in deliveries]
+    skipped = phase is Phase.SKIPPED
+    rows = await conn.fetch(
+        _INSERT,
+        phase.value,
+        now,
+        "skipped" if skipped else None,
+        reason,
+        now if skipped else None,
+        Announcement.SKIPPED.value if skipped else None,
+        1 if skipped else 0,
+        ids,
+        [delivery.key for delivery in deliveries],
+        [delivery.subject_id for delivery in deliveries],
+        [delivery.destination for delivery in deliveries],
+        [delivery.route for delivery in deliveries],
+        [delivery.dealer for delivery in deliveries],
+        [delivery.priority for delivery in deliveries],
+        [delivery.ordering_key for delivery in deliveries],
+        [delivery.not_before for delivery in deliveries],
+        [delivery.deadline for delivery in deliveries],
+    )
+    planned = {row["id"] for row in rows}
+    return [delivery_id if delivery_id in planned else None for delivery_id in ids]
+
+
+async def _lock(conn: Connection, delivery_id: UUID) -> store.Row:
+    rows = await store.lock(conn, [delivery_id])
+    if not rows:
+        raise NoSuchDelivery(delivery_id)
+    return rows[0]
+
+
+async def _operate(
+    conn: Connection,
+    row: store.Row,
+    event: machine.Event,
+    action: str,
+    actor: str,
+    sink: str,
+    now: datetime | None,
+) -> State:
+    # No operator's event depends on the schedule or the breaker.
+    rules = Rules(sink, Schedule(), BreakerSettings())
+    try:
+        (decision,) = await record(conn, rules, [Happening(row, event)], now=now or datetime.now(UTC))
+    except machine.NotAllowed as refusal:
+        if refusal.phase is Phase.SENDING:
+            raise OperationRefused("in_flight", "it is being sent right now; wait for its answer") from None
+        raise OperationRefused("finished", f"it has ended: {refusal.phase.value}") from None
+    detail = {
+        "from": row.state.phase.value,
+        "to": decision.state.phase.value,
+        "repeat_number": decision.state.repeat_number,
+    }
+    await audit(conn, actor, action, f"delivery/{row.id}", detail)
+    return decision.state

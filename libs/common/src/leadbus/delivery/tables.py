@@ -1,0 +1,223 @@
+"""Tables of a sink: deliveries, their attempts, their destinations. What operators did is in ``audit``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    SmallInteger,
+    Text,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+metadata = MetaData()
+
+DDL_V1 = """
+DO $ddl$ BEGIN
+CREATE TABLE destination (
+    name text PRIMARY KEY,
+    breaker text NOT NULL DEFAULT 'closed',
+    consecutive_failures integer NOT NULL DEFAULT 0,
+    probes integer NOT NULL DEFAULT 0,
+    opened_at timestamptz,
+    next_probe_at timestamptz,
+    paused_at timestamptz,
+    pause_reason text,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT destination_breaker_known CHECK (breaker IN ('closed', 'open', 'half_open'))
+);
+CREATE TABLE delivery (
+    id uuid PRIMARY KEY,
+    seq bigint GENERATED ALWAYS AS IDENTITY,
+    key text NOT NULL,
+    subject_id text NOT NULL,
+    destination text NOT NULL,
+    route text NOT NULL,
+    dealer text,
+    priority smallint NOT NULL DEFAULT 0,
+    ordering_key text,
+    phase text NOT NULL,
+    planned_at timestamptz NOT NULL,
+    not_before timestamptz NOT NULL,
+    deadline timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    doubts integer NOT NULL DEFAULT 0,
+    repeat_number integer NOT NULL DEFAULT 0,
+    announced text,
+    announcements integer NOT NULL DEFAULT 0,
+    outcome text,
+    reason text,
+    finished_at timestamptz,
+    lease_token uuid,
+    lease_expires_at timestamptz,
+    CONSTRAINT delivery_phase_known CHECK (phase IN
+        ('queued', 'sending', 'waiting', 'delivered', 'failed', 'skipped', 'cancelled')),
+    CONSTRAINT delivery_leased_while_sending CHECK ((phase = 'sending') = (lease_token IS NOT NULL)),
+    CONSTRAINT delivery_finished_when_terminal CHECK
+        ((phase IN ('queued', 'sending', 'waiting')) = (finished_at IS NULL))
+);
+CREATE UNIQUE INDEX delivery_key ON delivery (key);
+CREATE UNIQUE INDEX delivery_seq ON delivery (seq);
+CREATE INDEX delivery_subject ON delivery (subject_id);
+CREATE INDEX delivery_due ON delivery (phase, destination, priority DESC, not_before, seq)
+    WHERE phase IN ('queued', 'waiting');
+CREATE INDEX delivery_deadline ON delivery (deadline)
+    WHERE deadline IS NOT NULL AND phase IN ('queued', 'waiting');
+CREATE INDEX delivery_leases ON delivery (lease_expires_at) WHERE phase = 'sending';
+CREATE INDEX delivery_order ON delivery (ordering_key, seq)
+    WHERE ordering_key IS NOT NULL AND phase IN ('queued', 'waiting', 'sending');
+CREATE UNIQUE INDEX delivery_one_in_flight ON delivery (ordering_key) WHERE phase = 'sending';
+CREATE TABLE attempt (
+    delivery_id uuid NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    n integer NOT NULL,
+    repeat_number integer NOT NULL,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    duration_ms integer,
+    outcome text,
+    reason text,
+    answer text,
+    ambiguous boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (delivery_id, n)
+);
+END $ddl$
+"""
+"""Frozen: what a service's migration executes. Later versions are added beside it."""
+
+
+_TIME = DateTime(timezone=True)
+_OPEN = "phase IN ('queued', 'waiting', 'sending')"
+
+
+def _count() -> Any:
+    return Field(default=0, sa_column_kwargs={"server_default": text("0")})
+
+
+class Destination(SQLModel, table=True):
+    """A host or account that can be healthy or not, and that an operator can pause."""
+
+    __tablename__ = "destination"
+    __table_args__ = (
+        CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="destination_breaker_known"),
+    )
+    metadata: ClassVar[MetaData] = metadata
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    breaker: str = Field(
+        default="closed", sa_column=Column(Text, nullable=False, server_default=text("'closed'"))
+    )
+    consecutive_failures: int = _count()
+    probes: int = _count()
+    opened_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    next_probe_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    paused_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    pause_reason: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=Column(_TIME, nullable=False))
+
+
+class Delivery(SQLModel, table=True):
+    """One subject on one route. ``key`` is the sink's natural key; ``seq`` is the order of planning.
+
+    ``failures`` counts the tries that burnt a step of the schedule, ``doubts`` the ambiguous ones of this
+    repeat, ``announced`` is the last event told to the outside and ``announcements`` how many there were.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint(
+            "phase IN ('queued', 'sending', 'waiting', 'delivered', 'failed', 'skipped', 'cancelled')",
+            name="delivery_phase_known",
+        ),
+        CheckConstraint(
+            "(phase = 'sending') = (lease_token IS NOT NULL)", name="delivery_leased_while_sending"
+        ),
+        CheckConstraint(
+            "(phase IN ('queued', 'sending', 'waiting')) = (finished_at IS NULL)",
+            name="delivery_finished_when_terminal",
+        ),
+        Index("delivery_key", "key", unique=True),
+        Index("delivery_seq", "seq", unique=True),
+        Index("delivery_subject", "subject_id"),
+        Index(
+            "delivery_due",
+            "phase",
+            "destination",
+            text("priority DESC"),
+            "not_before",
+            "seq",
+            postgresql_where=text("phase IN ('queued', 'waiting')"),
+        ),
+        Index(
+            "delivery_deadline",
+            "deadline",
+            postgresql_where=text("deadline IS NOT NULL AND phase IN ('queued', 'waiting')"),
+        ),
+        Index("delivery_leases", "lease_expires_at", postgresql_where=text("phase = 'sending'")),
+        Index(
+            "delivery_order",
+            "ordering_key",
+            "seq",
+            postgresql_where=text(f"ordering_key IS NOT NULL AND {_OPEN}"),
+        ),
+        Index(
+            "delivery_one_in_flight", "ordering_key", unique=True, postgresql_where=text("phase = 'sending'")
+        ),
+    )
+    metadata: ClassVar[MetaData] = metadata
+
+    id: UUID = Field(primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, Identity(always=True), nullable=False))
+    key: str = Field(sa_column=Column(Text, nullable=False))
+    subject_id: str = Field(sa_column=Column(Text, nullable=False))
+    destination: str = Field(sa_column=Column(Text, nullable=False))
+    route: str = Field(sa_column=Column(Text, nullable=False))
+    dealer: str | None = Field(default=None, sa_column=Column(Text))
+    priority: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    ordering_key: str | None = Field(default=None, sa_column=Column(Text))
+    phase: str = Field(sa_column=Column(Text, nullable=False))
+    planned_at: datetime = Field(sa_column=Column(_TIME, nullable=False))
+    not_before: datetime = Field(sa_column=Column(_TIME, nullable=False))
+    deadline: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    attempts: int = _count()
+    failures: int = _count()
+    doubts: int = _count()
+    repeat_number: int = _count()
+    announced: str | None = Field(default=None, sa_column=Column(Text))
+    announcements: int = _count()
+    outcome: str | None = Field(default=None, sa_column=Column(Text))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    lease_token: UUID | None = None
+    lease_expires_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+
+
+class Attempt(SQLModel, table=True):
+    """One try. Without ``outcome`` it is being made right now, or its maker died and nobody noticed yet."""
+
+    __tablename__ = "attempt"
+    metadata: ClassVar[MetaData] = metadata
+
+    delivery_id: UUID = Field(
+        sa_column=Column(ForeignKey("delivery.id", ondelete="CASCADE"), primary_key=True, nullable=False)
+    )
+    n: int = Field(primary_key=True)
+    repeat_number: int
+    started_at: datetime = Field(sa_column=Column(_TIME, nullable=False))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    duration_ms: int | None = None
+    outcome: str | None = Field(default=None, sa_column=Column(Text))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    answer: str | None = Field(default=None, sa_column=Column(Text))
+    ambiguous: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

@@ -1,0 +1,169 @@
+"""Has this consumer seen this message before? Asked in the same transaction as the message's effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import ClassVar, TypeAlias
+
+from sqlalchemy import Column, DateTime, Index, MetaData, Text
+from sqlmodel import Field, SQLModel
+
+from leadbus.db import Connection
+
+metadata = MetaData()
+
+DDL_V1 = """
+DO $ddl$ BEGIN
+CREATE TABLE inbox (
+    consumer text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    account text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    digest text COLLATE "C" NOT NULL,
+    seen_at timestamptz NOT NULL,
+    forget_at timestamptz,
+    PRIMARY KEY (consumer, source, account, id)
+);
+CREATE INDEX inbox_seen_at ON inbox USING brin (seen_at);
+END $ddl$
+"""
+"""Frozen: what a service's migration executes. Later versions are added beside it."""
+
+Identity: TypeAlias = tuple[str, str, str]
+
+
+class Inbox(SQLModel, table=True):
+    """One message that a consumer took."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_seen_at", "seen_at", postgresql_using="brin"),)
+    metadata: ClassVar[MetaData] = metadata
+
+    consumer: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    source: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    account: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    id: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    digest: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
+    seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    forget_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class Seen(Enum):
+    """What the inbox says of a message."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    """Same identity, same content: it changes nothing."""
+    REUSED = "reused"
+    """Same identity, other content: one of the two lies; quarantine it as ``id_reused``."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """Identity and content digest of one message.
+
+    ``window_seconds`` limits for how long the identity is remembered (messages whose id is only a digest of
+    their body); None remembers it until pruned.
+    """
+
+    source: str
+    account: str
+    id: str
+    digest: str
+    window_seconds: int | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return (self.source, self.account, self.id)
+
+
+# Sorted, so that two consumers with overlapping batches wait for each other in the same order.
+_CLAIM = """
+INSERT INTO inbox AS known (consumer, source, account, id, digest, seen_at, forget_at)
+SELECT $1, source, account, id, digest, $2, $2 + make_interval(secs => window_seconds)
+FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
+    AS entry (source, account, id, digest, window_seconds)
+ORDER BY source COLLATE "C", account COLLATE "C", id COLLATE "C"
+ON CONFLICT (consumer, source, account, id) DO UPDATE
+    SET digest = excluded.digest, seen_at = excluded.seen_at, forget_at = excluded.forget_at
+    WHERE known.forget_at <= excluded.seen_at
+RETURNING source, account, id
+"""
+
+_KNOWN_DIGESTS = """
+SELECT source, account, id, digest
+FROM inbox JOIN unnest($2::text[], $3::text[], $4::text[]) AS entry (source, account, id)
+    USING (source, account, id)
+WHERE consumer = $1
+"""
+
+
+async def claim(
+    conn: Connection, consumer: str, entries: Sequence[InboxEntry], *, now: datetime | None = None
+) -> list[Seen]:
+    """Remember ``entries`` and say for each, in order, whether it is new.
+
+    One statement, and a second one only when something was known already. Of the same identity twice in
+    one call the first counts. ``conn`` must be in the READ COMMITTED transaction that also holds the effect:
+    a concurrent claim of the same identity waits for it. ``now`` is the injected clock's time.
+    """
+    if not entries:
+        return []
+    moment = now or datetime.now(UTC)
+    first: dict[Identity, InboxEntry] = {}
+    for entry in entries:
+        first.setdefault(entry.identity, entry)
+    fresh = await _insert(conn, consumer, list(first.values()), moment)
+    digests = {identity: first[identity].digest for identity in fresh}
+    if len(fresh) < len(first):
+        digests |= await _known_digests(conn, consumer, [i for i in first if i not in fresh])
+    answers = []
+    for entry in entries:
+        if entry.identity in fresh:
+            fresh.discard(entry.identity)
+            answers.append(Seen.NEW)
+        else:
+            same = digests[entry.identity] == entry.digest
+            answers.append(Seen.DUPLICATE if same else Seen.REUSED)
+    return answers
+
+
+async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> int:
+    """Forget up to ``limit`` messages seen before that time; returns how many."""
+    status = await conn.execute(
+        """
+        DELETE FROM inbox WHERE ctid IN (
+            SELECT ctid FROM inbox WHERE seen_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+        """,
+        before,
+        limit,
+    )
+    return int(status.rpartition(" ")[2])
+
+
+async def _insert(
+    conn: Connection, consumer: str, entries: Sequence[InboxEntry], now: datetime
+) -> set[Identity]:
+    rows = await conn.fetch(
+        _CLAIM,
+        consumer,
+        now,
+        [entry.source for entry in entries],
+        [entry.account for entry in entries],
+        [entry.id for entry in entries],
+        [entry.digest for entry in entries],
+        [entry.window_seconds for entry in entries],
+    )
+    return {(row["source"], row["account"], row["id"]) for row in rows}
+
+
+async def _known_digests(
+    conn: Connection, consumer: str, identities: Sequence[Identity]
+) -> dict[Identity, str]:
+    # A statement of its own: its snapshot sees rows that another transaction committed while ours waited.
+    sources, accounts, ids = zip(*identities, strict=True)
+    rows = await conn.fetch(_KNOWN_DIGESTS, consumer, list(sources), list(accounts), list(ids))
+    return {(row["source"], row["account"], row["id"]): row["digest"] for row in rows}
