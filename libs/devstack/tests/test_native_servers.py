@@ -1,0 +1,135 @@
+"""Private servers: everything of their own, nothing left, data kept over kill -9."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import pytest
+from leadbus_devstack import guard, ports, postgres, rabbitmq
+from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.postgres import NativePostgres
+from leadbus_devstack.rabbitmq import NativeRabbitMQ
+from leadbus_devstack.servers import scratch_directory
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    directory = scratch_directory("test")
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def names(pids: list[int]) -> set[str]:
+    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
+
+
+def listeners(pids: list[int]) -> set[str]:
+    """Local addresses ("0100007F:1F90") of the listening sockets of `pids`, from /proc."""
+    sockets = set()
+    for pid in pids:
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                sockets.add(os.readlink(entry))
+            except FileNotFoundError:
+                continue
+    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").open()][1:]
+    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+
+
+async def test_rabbitmq_is_private_survives_kill_and_leaves_nothing(
+    private_rabbitmq: NativeRabbitMQ,
+) -> None:
+    pids = private_rabbitmq.process.processes()
+    assert {"beam.smp", "epmd"} <= names(pids), "epmd is a child of ours, not of the system"
+    addresses = listeners(pids)
+    assert len(addresses) >= 4, "AMQP, management, distribution, epmd"
+    assert all(address.split(":")[0] == "0100007F" for address in addresses), "loopback only"
+
+    connection = await aio_pika.connect(private_rabbitmq.url)
+    channel = await connection.channel()
+    queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+    await channel.default_exchange.publish(aio_pika.Message(b"still here", delivery_mode=2), "kept")
+    private_rabbitmq.kill()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    private_rabbitmq.start()
+
+    connection = await aio_pika.connect(private_rabbitmq.url)
+    async with connection:
+        queue = await (await connection.channel()).get_queue("kept")
+        message = await queue.get(timeout=10)
+        assert message.body == b"still here"
+        await message.ack()
+    assert "leadbus@localhost" in private_rabbitmq.ctl("status")
+    with pytest.raises(DevstackError, match="rabbitmqctl nonsense"):
+        private_rabbitmq.ctl("nonsense")
+
+    pids = private_rabbitmq.process.processes()
+    private_rabbitmq.stop()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def test_postgres_is_private_survives_kill_and_leaves_nothing(private_postgres: NativePostgres) -> None:
+    connection = await asyncpg.connect(private_postgres.url)
+    settings = {
+        name: await connection.fetchval(f"SHOW {name}")
+        for name in ("fsync", "server_encoding", "lc_collate", "listen_addresses")
+    }
+    assert settings == {
+        "fsync": "on",
+        "server_encoding": "UTF8",
+        "lc_collate": "C.UTF-8",
+        "listen_addresses": "127.0.0.1",
+    }
+    await connection.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('still here')")
+    pids = private_postgres.process.processes()
+    private_postgres.kill()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    private_postgres.start()
+    connection = await asyncpg.connect(private_postgres.url)
+    assert await connection.fetchval("SELECT word FROM kept") == "still here"
+
+    # A client that is still connected does not keep the server from ending.
+    pids = private_postgres.process.processes()
+    private_postgres.stop()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def test_a_frozen_postgres_answers_again_after_thawing(private_postgres: NativePostgres) -> None:
+    connection = await asyncpg.connect(private_postgres.url)
+    private_postgres.freeze()
+    assert not private_postgres.ready()
+    private_postgres.thaw()
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+
+
+def test_a_cluster_that_was_cut_short_is_made_anew(place: Path) -> None:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("no native Postgres")
+    (place / "data").mkdir()
+    (place / "data" / "half").touch()
+    server = NativePostgres(programs, place, place / "log", durable=False)
+    server.start()
+    assert server.ready()
+    server.stop()
+
+
+def test_a_busy_port_ends_the_start_with_the_reason(place: Path) -> None:
+    programs = rabbitmq.find_programs()
+    if programs is None:
+        pytest.skip("no native RabbitMQ")
+    import socket
+
+    port = ports.free_ports(1)[0]
+    with socket.create_server(("127.0.0.1", port)):
+        server = NativeRabbitMQ(programs, place, place / "log", management_port=port)
+        with pytest.raises(DevstackError, match="RabbitMQ ended with exit code") as failure:
+            server.start()
+        assert "eaddrinuse" in failure.value.explain(lines=400).lower()
+    assert not guard.descendants(server.process.pid)
