@@ -56,15 +56,17 @@ def receive_again(kept: Raw, limits: Limits) -> Raw:
         envelope = decode(message)
     except EnvelopeError as error:
         return replace(kept, rejection=too_large or _of_envelope(error))
-    return replace(
-        kept, data=envelope.data, content_type=envelope.datacontenttype, rejection=too_large
-    )
+    return replace(kept, data=envelope.data, content_type=envelope.datacontenttype, rejection=too_large)
 
 
 def as_poison(message: IncomingMessage, limits: Limits, now: datetime, error: Exception) -> Raw:
     """A message that our own code fails on; only the error's class is told."""
-    raw = receive(message, limits, now)
-    return replace(raw, rejection=Rejection("undecodable", f"failed with {type(error).__name__}"))
+    try:
+        raw = receive(message, limits, now)
+    except Exception:  # noqa: BLE001 -- it may be what failed; the bytes are to be kept all the same
+        raw = _unread(message, source_of(message.routing_key), now)
+    failed = Rejection("undecodable", f"failed with {type(error).__name__}")
+    return replace(raw, rejection=raw.rejection or failed)
 
 
 def _raw(
@@ -125,6 +127,8 @@ def _too_large(message: IncomingMessage, limits: Limits) -> Rejection | None:
 
 def _foreign(message: IncomingMessage) -> Rejection | None:
     """Marks that no publisher of leads has a reason to set; they are never acted upon."""
+    if message.unreadable is not None:
+        return Rejection("envelope_invalid", "not valid AMQP", field="properties")
     if any(str(name).lower().startswith(_DEAD_LETTER_MARKS) for name in message.headers):
         return Rejection("foreign_message", "it claims to be a dead letter", field="headers.x-death")
     if message.reply_to is not None:

@@ -28,12 +28,13 @@ from leadbus.contracts.vocabulary import Channel, Intent, Urgency
 class Draft:
     """A reading of one raw message, before its dealer is known.
 
-    `location` is the source's own reference of the dealer. `phones` hold what was written only:
-    whoever reads them has to know the dealer's country. `issuer` and `external_id` are the lead's
-    identity; without an `external_id` its circumstances are.
+    `location` is the source's own reference of the dealer, told in `location_field`. `phones` hold
+    what was written only: whoever reads them has to know the dealer's country. `issuer` and
+    `external_id` are the lead's identity; without an `external_id` its circumstances are.
     """
 
     location: str
+    location_field: str
     source_type: str
     channel: Channel
     issuer: str | None = None

@@ -34,7 +34,9 @@ def _escaped(value: Any, depth: int) -> Any:
         plain = all(isinstance(key, str) and _storable(key) and key[:1] != "$" for key in value)
         if plain:
             return {key: _escaped(entry, depth - 1) for key, entry in value.items()}
-        return {"$table": [[_escaped(key, depth - 1), _escaped(entry, depth - 1)] for key, entry in value.items()]}
+        return {
+            "$table": [[_escaped(key, depth - 1), _escaped(entry, depth - 1)] for key, entry in value.items()]
+        }
     if isinstance(value, list | tuple):
         return [_escaped(entry, depth - 1) for entry in value]
     return _scalar(value)

@@ -38,6 +38,7 @@ from normalizer.sources.invalid import rejection_of
 PROVIDER = "ContactAtOnce!"
 """The provider's name in the custody chain, as its portal and its ADF write it."""
 
+_LOCATION = "dealer.id"
 _LARGEST_PRICE = 10**12
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -104,7 +105,8 @@ class _Reader:
         self._keep("lead_source", payload.lead_source)
         self._keep("customer.preferred_contact", payload.customer.preferred_contact)
         return Draft(
-            location=_required(payload.dealer.id, "dealer.id"),
+            location=_required(payload.dealer.id, _LOCATION),
+            location_field=_LOCATION,
             source_type=payload.lead_type,
             channel=self._type.channel,
             external_id=_required(payload.lead_id, "lead_id"),

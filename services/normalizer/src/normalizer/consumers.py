@@ -1,0 +1,173 @@
+"""The consumed queues: parse, decide, store; the acknowledgement follows from not raising."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from leadbus import inbox
+from leadbus.clock import Clock
+from leadbus.contracts.events import EVENTS, DeliveryEvent
+from leadbus.db import Connection, Database
+from leadbus.envelope import decode
+from leadbus.inbox import InboxEntry, Seen
+from leadbus.messages import IncomingMessage
+
+from normalizer import reporting
+from normalizer.domain.raw import Raw
+from normalizer.domain.rejection import Rejection
+from normalizer.normalizing import Decision, Normalizing, Read, read_raw
+from normalizer.receiving import Limits, as_poison, receive
+from normalizer.store import ledger, raws
+from normalizer.store.ledger import LedgerEntry, LedgerState
+from normalizer.transactions import in_transaction
+
+_CONSUMER = "normalizer.raw"
+_REUSED = Rejection("id_reused", "its id came before with another content", field="id")
+_STATES: dict[str, LedgerState] = {
+    "delivery.succeeded.v1": "delivered",
+    "delivery.recovered.v1": "delivered",
+    "delivery.failed.v1": "failed",
+    "delivery.skipped.v1": "skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What one batch came to."""
+
+    decision: Decision
+    duplicates: Sequence[Raw]
+
+
+class RawConsumer:
+    """`normalizer.raw`: a batch is one transaction, however many messages are in it."""
+
+    def __init__(
+        self,
+        database: Database,
+        normalizing: Normalizing,
+        clock: Clock,
+        *,
+        limits: Limits,
+        bare_window_seconds: int,
+        wake_relay: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._normalizing = normalizing
+        self._clock = clock
+        self._limits = limits
+        self._bare_window_seconds = bare_window_seconds
+        self._wake_relay = wake_relay
+
+    async def handle(self, messages: Sequence[IncomingMessage]) -> None:
+        """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""
+        now = self._clock.now()
+        reads = [read_raw(receive(message, self._limits, now)) for message in messages]
+        await self._take(reads, now)
+
+    async def poison(self, message: IncomingMessage, error: Exception) -> None:
+        """Keep a message that `handle` fails on, with the error's class."""
+        now = self._clock.now()
+        raw = as_poison(message, self._limits, now, error)
+        assert raw.rejection is not None
+        await self._take([Read(raw, raw.rejection)], now)
+
+    async def _take(self, reads: Sequence[Read], now: datetime) -> None:
+        taken = await in_transaction(self._database, lambda conn: self._store(conn, reads, now))
+        self._wake_relay()
+        reporting.report_told(taken.decision.told, self._clock.now())
+        reporting.report_quarantined(taken.decision.verdicts)
+        reporting.report_duplicates(taken.duplicates)
+
+    async def _store(self, conn: Connection, reads: Sequence[Read], now: datetime) -> _Taken:
+        seen = await inbox.claim(conn, _CONSUMER, [self._entry(one.raw) for one in reads], now=now)
+        fresh = [one for one, was in zip(reads, seen, strict=True) if was is Seen.NEW]
+        reused = {
+            one.raw.key: _reused(one) for one, was in zip(reads, seen, strict=True) if was is Seen.REUSED
+        }
+        duplicates = [one.raw for one, was in zip(reads, seen, strict=True) if was is Seen.DUPLICATE]
+        fresh = await self._with_pins(conn, fresh)
+        decision = await self._normalizing.decide(conn, [*fresh, *reused.values()])
+        kept_now = await raws.keep(conn, _kept(decision), now)
+        await self._normalizing.write(conn, decision, now)
+        kept_before = [one for one in decision.told if one.raw.key not in kept_now]
+        if kept_before:
+            await self._normalizing.release(conn, kept_before, "replayed", now)
+        known = reused.keys() - kept_now
+        verdicts = [verdict for verdict in decision.verdicts if verdict.raw.key not in known]
+        await self._normalizing.quarantine(conn, verdicts, now)
+        return _Taken(replace(decision, verdicts=verdicts), duplicates)
+
+    def _entry(self, raw: Raw) -> InboxEntry:
+        window_seconds = self._bare_window_seconds if raw.bare else None
+        return InboxEntry(raw.source, raw.account, raw.wire_id, raw.digest, window_seconds)
+
+    async def _with_pins(self, conn: Connection, reads: Sequence[Read]) -> list[Read]:
+        """A bare body that comes again after the window is kept already, and its lead with it."""
+        keys = [one.raw.key for one in reads if one.raw.bare]
+        if not keys:
+            return list(reads)
+        known = await raws.by_key(conn, keys)
+        return [
+            replace(one, raw=replace(one.raw, lead_id=known[one.raw.key].lead_id))
+            if one.raw.key in known
+            else one
+            for one in reads
+        ]
+
+
+class LedgerConsumer:
+    """`normalizer.ledger`: what the sinks say became of the leads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def handle(self, messages: Sequence[IncomingMessage]) -> None:
+        """Note the latest of each lead, sink and route. Raises for an event that breaks its contract."""
+        entries = [entry for message in messages if (entry := _ledger_entry(message)) is not None]
+        await in_transaction(self._database, lambda conn: ledger.note(conn, entries))
+        for entry in entries:
+            reporting.LEDGER.labels(state=entry.state).inc()
+
+    async def poison(self, message: IncomingMessage, error: Exception) -> None:
+        """Our own services emit these: one that cannot be read is a defect, and goes to the parked queue."""
+        raise error
+
+
+def _kept(decision: Decision) -> list[Raw]:
+    pinned = [replace(one.raw, lead_id=None if one.raw.trial else one.lead_id) for one in decision.told]
+    return [*pinned, *(verdict.raw for verdict in decision.verdicts)]
+
+
+def _reused(one: Read) -> Read:
+    return Read(replace(one.raw, rejection=_REUSED), _REUSED)
+
+
+def _ledger_entry(message: IncomingMessage) -> LedgerEntry | None:
+    """None for a delivery of something that is no lead, or of a type that we do not know yet."""
+    envelope = decode(message)
+    state = _STATES.get(envelope.type)
+    if state is None:
+        return None
+    event = EVENTS[envelope.type].model.model_validate_json(envelope.data)
+    assert isinstance(event, DeliveryEvent)
+    try:
+        lead_id = UUID(event.subject_id)
+    except ValueError:
+        return None
+    return LedgerEntry(
+        lead_id=lead_id,
+        sink=event.sink,
+        route=event.route,
+        delivery_id=event.delivery_id,
+        state=state,
+        outcome=event.outcome,
+        attempts=event.attempts,
+        ambiguous=event.ambiguous,
+        repeat=event.repeat,
+        planned_at=event.planned_at,
+        finished_at=event.finished_at,
+    )

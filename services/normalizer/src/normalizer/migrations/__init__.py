@@ -1,0 +1,1 @@
+"""Schema changes of the normalizer, run by `normalizer migrate`."""

@@ -1,0 +1,232 @@
+"""Raw messages become leads: read (pure), decide under the leads' locks, write.
+
+Used alike by what comes off the queue, what a new mapping releases and what a person replays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from leadbus import outbox
+from leadbus.contracts.lead import Dealer
+from leadbus.db import Connection
+
+from normalizer import events
+from normalizer.domain.draft import Draft
+from normalizer.domain.placing import Origin, place
+from normalizer.domain.raw import Raw
+from normalizer.domain.rejection import Rejection
+from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, refold
+from normalizer.receiving import Limits, receive_again
+from normalizer.sources import read
+from normalizer.store import directory, leads, quarantine, raws
+from normalizer.store.directory import Place
+from normalizer.store.leads import Known
+from normalizer.store.quarantine import How, Verdict
+
+Change = Literal["received", "updated", "unchanged", "trial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A raw message and what its adapter says of it."""
+
+    raw: Raw
+    draft: Draft | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a raw message did to a lead; `revision` is where the lead stands after it."""
+
+    raw: Raw
+    lead_id: UUID
+    revision: int
+    change: Change
+    warnings: int = 0
+
+    @property
+    def leads(self) -> tuple[UUID, ...]:
+        """The lead, unless it was a mere trial."""
+        return () if self.change == "trial" else (self.lead_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write for some raw messages, decided while their leads are held."""
+
+    told: Sequence[Told] = ()
+    verdicts: Sequence[Verdict] = ()
+    revisions: Sequence[Revision] = ()
+    known: Mapping[UUID, Known] = field(default_factory=dict)
+    last_raw_at: Mapping[UUID, datetime] = field(default_factory=dict)
+
+
+def read_raw(raw: Raw) -> Read:
+    """Run the source's adapter, unless the message itself was rejected."""
+    if raw.rejection is not None:
+        return Read(raw, raw.rejection)
+    try:
+        return Read(raw, read(raw.source, raw.data, raw.content_type))
+    except Rejection as rejection:
+        return Read(raw, rejection)
+
+
+class Normalizing:
+    """Decides and writes; every method works inside the caller's transaction."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    async def decide(self, conn: Connection, reads: Sequence[Read], *, again: bool = False) -> Decision:
+        """Hold the leads that `reads` tell of and decide their revisions.
+
+        With `again` the raw messages are told anew (a replay): their leads are folded from the start.
+        """
+        dealers = await directory.find(conn, (_place(one.raw, one.draft) for one in reads if _is_draft(one)))
+        told: list[tuple[Raw, Reading]] = []
+        verdicts: list[Verdict] = []
+        for one in reads:
+            reading = _reading(one, dealers)
+            if isinstance(reading, Verdict):
+                verdicts.append(reading)
+            else:
+                told.append((one.raw, reading))
+        trials = [Told(raw, reading.lead.lead_id, 0, "trial") for raw, reading in told if raw.trial]
+        decision = await self._revise(conn, [pair for pair in told if not pair[0].trial], again=again)
+        return Decision(
+            told=[*decision.told, *trials],
+            verdicts=verdicts,
+            revisions=decision.revisions,
+            known=decision.known,
+            last_raw_at=decision.last_raw_at,
+        )
+
+    async def write(self, conn: Connection, decision: Decision, now: datetime) -> None:
+        """Write leads, revisions and events. Their raw messages have to be kept already.
+
+        Raises LeadAppearedError: roll back and do it all again.
+        """
+        await leads.save(conn, decision.known, decision.revisions, decision.last_raw_at, now)
+        by_key = {one.raw.key: one.raw for one in decision.told}
+        await outbox.add(
+            conn,
+            [events.lead_event(revision, by_key[revision.raw_key], now) for revision in decision.revisions],
+        )
+
+    async def quarantine(self, conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
+        """Open entries for what was refused, and say so."""
+        times = await quarantine.put(conn, verdicts, now)
+        await outbox.add(
+            conn, [events.quarantined(verdict, times[verdict.raw.key], now) for verdict in verdicts]
+        )
+
+    async def release(
+        self, conn: Connection, told: Sequence[Told], how: How, now: datetime, *, by: str | None = None
+    ) -> None:
+        """Close the entries of those that were in quarantine, and say so."""
+        by_key = {one.raw.key: one for one in told}
+        closed = await quarantine.close(conn, list(by_key), how, now, by=by)
+        await outbox.add(
+            conn,
+            [
+                events.released(by_key[entry.raw_key].raw, entry, how, by_key[entry.raw_key].leads, now)
+                for entry in closed
+            ],
+        )
+
+    async def _revise(
+        self, conn: Connection, told: Sequence[tuple[Raw, Reading]], *, again: bool
+    ) -> Decision:
+        grouped: dict[UUID, list[tuple[Raw, Reading]]] = {}
+        for raw, reading in sorted(told, key=lambda pair: pair[0].order):
+            grouped.setdefault(reading.lead.lead_id, []).append((raw, reading))
+        known = await leads.lock(conn, grouped)
+        out_of_order = [
+            lead_id
+            for lead_id, pairs in grouped.items()
+            if lead_id in known and (again or pairs[0][0].received_at < known[lead_id].last_raw_at)
+        ]
+        before = await self._told_before(conn, out_of_order) if out_of_order else {}
+        revisions: list[Revision] = []
+        outcomes: list[Told] = []
+        for lead_id, pairs in grouped.items():
+            held = known.get(lead_id)
+            if lead_id in before:
+                everything = before[lead_id] | {raw.key: (raw, reading) for raw, reading in pairs}
+                in_order = sorted(everything.values(), key=lambda pair: pair[0].order)
+                made = refold(
+                    held.lead if held else None, (reading for _, reading in in_order), pairs[-1][0].key
+                )
+            else:
+                made = advance(held.lead if held else None, (reading for _, reading in pairs))
+            revisions += made
+            outcomes += _outcomes(pairs, made, held)
+        return Decision(
+            told=outcomes,
+            revisions=revisions,
+            known=known,
+            last_raw_at={lead_id: pairs[-1][0].received_at for lead_id, pairs in grouped.items()},
+        )
+
+    async def _told_before(
+        self, conn: Connection, lead_ids: Sequence[UUID]
+    ) -> dict[UUID, dict[UUID, tuple[Raw, Reading]]]:
+        """Everything kept about these leads, read again; what cannot be read any more says nothing."""
+        kept = [receive_again(raw, self._limits) for raw in await raws.of_leads(conn, lead_ids)]
+        reads = [read_raw(raw) for raw in kept]
+        dealers = await directory.find(conn, (_place(one.raw, one.draft) for one in reads if _is_draft(one)))
+        before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}
+        for one in reads:
+            reading = _reading(one, dealers)
+            if isinstance(reading, Reading):
+                before[reading.lead.lead_id][one.raw.key] = (one.raw, reading)
+        return before
+
+
+def _is_draft(one: Read) -> bool:
+    return isinstance(one.draft, Draft)
+
+
+def _place(raw: Raw, draft: Draft | Rejection) -> Place:
+    assert isinstance(draft, Draft)
+    return Place(raw.source, raw.account, draft.location)
+
+
+def _reading(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
+    raw, draft = one.raw, one.draft
+    if isinstance(draft, Rejection):
+        return Verdict(raw, draft.reason, draft.detail, draft.field, draft.kind)
+    dealer = dealers.get(_place(raw, draft))
+    if dealer is None:
+        return Verdict(
+            raw,
+            "location_unmapped",
+            "no Location setting maps this reference to a dealer",
+            draft.location_field,
+            "string",
+            location=draft.location,
+        )
+    origin = Origin(raw.source, raw.account, raw.received_at, raw.test)
+    return Reading(raw.key, place(draft, origin, dealer, raw.lead_id))
+
+
+def _outcomes(
+    pairs: Iterable[tuple[Raw, Reading]], made: Sequence[Revision], held: Known | None
+) -> list[Told]:
+    by_raw = {revision.raw_key: revision for revision in made}
+    stands_at = held.lead.revision if held else 0
+    outcomes = []
+    for raw, reading in pairs:
+        revision = by_raw.get(raw.key)
+        if revision is None:
+            change: Change = "unchanged"
+        else:
+            change = "received" if revision.event_type == RECEIVED else "updated"
+            stands_at = revision.lead.revision
+        outcomes.append(Told(raw, reading.lead.lead_id, stands_at, change, len(reading.lead.warnings)))
+    return outcomes

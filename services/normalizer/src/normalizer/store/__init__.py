@@ -1,0 +1,1 @@
+"""All SQL of this service, and nothing but SQL."""

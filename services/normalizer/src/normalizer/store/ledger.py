@@ -1,0 +1,86 @@
+"""What each sink did with each lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from leadbus.db import Connection
+
+LedgerState = Literal["delivered", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One event about one delivery of a lead."""
+
+    lead_id: UUID
+    sink: str
+    route: str
+    delivery_id: UUID
+    state: LedgerState
+    outcome: str
+    attempts: int
+    ambiguous: bool
+    repeat: bool
+    planned_at: datetime
+    finished_at: datetime
+
+    @property
+    def key(self) -> tuple[UUID, str, str]:
+        return self.lead_id, self.sink, self.route
+
+    @property
+    def age(self) -> tuple[datetime, int, UUID]:
+        """Later events have the greater one, however they arrive."""
+        return self.finished_at, self.attempts, self.delivery_id
+
+
+# Deliveries of things that are no leads of ours (service requests) fall through the join.
+_NOTE = """
+INSERT INTO ledger AS known (lead_id, sink, route, delivery_id, state, outcome, attempts, ambiguous, repeat,
+                             planned_at, finished_at)
+SELECT m.lead_id, m.sink, m.route, m.delivery_id, m.state, m.outcome, m.attempts, m.ambiguous, m.repeat,
+       m.planned_at, m.finished_at
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::integer[],
+              $8::boolean[], $9::boolean[], $10::timestamptz[], $11::timestamptz[])
+       AS m (lead_id, sink, route, delivery_id, state, outcome, attempts, ambiguous, repeat, planned_at,
+             finished_at)
+  JOIN lead ON lead.lead_id = m.lead_id
+ ORDER BY m.lead_id, m.sink COLLATE "C", m.route COLLATE "C"
+ON CONFLICT (lead_id, sink, route) DO UPDATE
+   SET delivery_id = excluded.delivery_id, state = excluded.state, outcome = excluded.outcome,
+       attempts = excluded.attempts, ambiguous = excluded.ambiguous, repeat = excluded.repeat,
+       planned_at = excluded.planned_at, finished_at = excluded.finished_at
+ WHERE (excluded.finished_at, excluded.attempts, excluded.delivery_id)
+       > (known.finished_at, known.attempts, known.delivery_id)
+"""
+
+
+async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:
+    """Keep of each lead, sink and route the latest; older and repeated ones change nothing."""
+    latest: dict[tuple[UUID, str, str], LedgerEntry] = {}
+    for entry in entries:
+        known = latest.get(entry.key)
+        if known is None or entry.age > known.age:
+            latest[entry.key] = entry
+    if not latest:
+        return
+    kept = list(latest.values())
+    await conn.execute(
+        _NOTE,
+        [entry.lead_id for entry in kept],
+        [entry.sink for entry in kept],
+        [entry.route for entry in kept],
+        [entry.delivery_id for entry in kept],
+        [entry.state for entry in kept],
+        [entry.outcome for entry in kept],
+        [entry.attempts for entry in kept],
+        [entry.ambiguous for entry in kept],
+        [entry.repeat for entry in kept],
+        [entry.planned_at for entry in kept],
+        [entry.finished_at for entry in kept],
+    )

@@ -1,0 +1,137 @@
+"""The tables of this service. Migrations make them; operator queries read them through these classes."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+METADATA = MetaData()
+
+
+def _text(**options: Any) -> Any:
+    return Column(Text, nullable=options.pop("nullable", False), **options)
+
+
+def _moment(**options: Any) -> Any:
+    return Column(DateTime(timezone=True), nullable=options.pop("nullable", False), **options)
+
+
+class RawRow(SQLModel, table=True):
+    """One raw message, byte for byte. `lead_id` is pinned by the first lead it made."""
+
+    __tablename__ = "raw"
+    __table_args__ = (
+        Index("raw_wire_id", "wire_id"),
+        Index("raw_lead", "lead_id", "received_at", postgresql_where=text("lead_id IS NOT NULL")),
+        Index("raw_stored", "stored_at", postgresql_using="brin"),
+    )
+    metadata: ClassVar[MetaData] = METADATA
+
+    raw_key: UUID = Field(primary_key=True)
+    source: str = Field(sa_column=_text())
+    account: str = Field(sa_column=_text())
+    wire_id: str = Field(sa_column=_text())
+    digest: str = Field(sa_column=_text())
+    body: bytes
+    size_bytes: int
+    content_type: str | None = Field(default=None, sa_column=_text(nullable=True))
+    attributes: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    received_at: datetime = Field(sa_column=_moment())
+    stored_at: datetime = Field(sa_column=_moment())
+    test: bool
+    trial: bool
+    bare: bool
+    lead_id: UUID | None = None
+
+
+class LeadRow(SQLModel, table=True):
+    """Where a lead stands; its content is the document of its last revision. The row is the lead's lock."""
+
+    __tablename__ = "lead"
+    __table_args__ = (
+        Index("lead_received", "received_at", "lead_id"),
+        Index("lead_dealer", "dealer_id", "received_at", "lead_id"),
+    )
+    metadata: ClassVar[MetaData] = METADATA
+
+    lead_id: UUID = Field(primary_key=True)
+    revision: int
+    source: str = Field(sa_column=_text())
+    account: str = Field(sa_column=_text())
+    dealer_id: str = Field(sa_column=_text())
+    test: bool
+    received_at: datetime = Field(sa_column=_moment())
+    last_raw_at: datetime = Field(sa_column=_moment())
+    updated_at: datetime = Field(sa_column=_moment())
+
+
+class LeadRevisionRow(SQLModel, table=True):
+    """One state of a lead, with the raw message that made it."""
+
+    __tablename__ = "lead_revision"
+    metadata: ClassVar[MetaData] = METADATA
+
+    lead_id: UUID = Field(sa_column=Column(ForeignKey("lead.lead_id"), primary_key=True))
+    revision: int = Field(primary_key=True)
+    raw_key: UUID
+    event_type: str = Field(sa_column=_text())
+    changed: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    at: datetime = Field(sa_column=_moment())
+    document: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class QuarantineRow(SQLModel, table=True):
+    """Why a raw message made no lead, and what became of that. One row per raw message, for ever."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (
+        Index("quarantine_at", "quarantined_at", "raw_key"),
+        Index("quarantine_open", "reason", "source", postgresql_where=text("state = 'open'")),
+        Index(
+            "quarantine_unmapped",
+            "source",
+            "location",
+            postgresql_where=text("state = 'open' AND reason = 'location_unmapped'"),
+        ),
+    )
+    metadata: ClassVar[MetaData] = METADATA
+
+    raw_key: UUID = Field(sa_column=Column(ForeignKey("raw.raw_key"), primary_key=True))
+    source: str = Field(sa_column=_text())
+    account: str = Field(sa_column=_text())
+    wire_id: str = Field(sa_column=_text())
+    size_bytes: int
+    reason: str = Field(sa_column=_text())
+    field: str | None = Field(default=None, sa_column=_text(nullable=True))
+    value_kind: str | None = Field(default=None, sa_column=_text(nullable=True))
+    detail: str = Field(sa_column=_text())
+    location: str | None = Field(default=None, sa_column=_text(nullable=True))
+    state: str = Field(sa_column=_text())
+    times: int
+    quarantined_at: datetime = Field(sa_column=_moment())
+    closed_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    closed_by: str | None = Field(default=None, sa_column=_text(nullable=True))
+    how: str | None = Field(default=None, sa_column=_text(nullable=True))
+    note: str | None = Field(default=None, sa_column=_text(nullable=True))
+
+
+class LedgerRow(SQLModel, table=True):
+    """The latest a sink said about a lead on a route."""
+
+    __tablename__ = "ledger"
+    metadata: ClassVar[MetaData] = METADATA
+
+    lead_id: UUID = Field(primary_key=True)
+    sink: str = Field(sa_column=Column(Text, primary_key=True))
+    route: str = Field(sa_column=Column(Text, primary_key=True))
+    delivery_id: UUID
+    state: str = Field(sa_column=_text())
+    outcome: str = Field(sa_column=_text())
+    attempts: int
+    ambiguous: bool
+    repeat: bool
+    planned_at: datetime = Field(sa_column=_moment())
+    finished_at: datetime = Field(sa_column=_moment())
