@@ -136,7 +136,7 @@ class DoorSetting:
         ("adf", None, False, Reason.KEY_OF_OTHER_SOURCE),
         ("contactatonce", None, False, Reason.UNKNOWN_SOURCE),
         ("contactatonce", DoorSetting(enabled=False), False, Reason.SOURCE_DISABLED),
-        ("contactatonce", DoorSetting(accounts=("other",)), False, Reason.ACCOUNT_DISABLED),
+        ("contactatonce", DoorSetting(accounts=("other",)), False, Reason.ACCOUNT_NOT_SERVED),
         ("contactatonce", DoorSetting(allow_test=False), True, Reason.TEST_NOT_ALLOWED),
         ("contactatonce", DoorSetting(allow_test=False), False, None),
     ],

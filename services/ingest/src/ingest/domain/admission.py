@@ -43,6 +43,6 @@ def admit(key: ApiKey, source: str, door: Door | None, *, test: bool) -> None:
     if not door.enabled:
         raise Refusal(Reason.SOURCE_DISABLED, "The source is switched off.")
     if not door.serves(key.account):
-        raise Refusal(Reason.ACCOUNT_DISABLED, "The account of this API key is not served any more.")
+        raise Refusal(Reason.ACCOUNT_NOT_SERVED, "The account of this API key is not served any more.")
     if test and not door.allow_test:
         raise Refusal(Reason.TEST_NOT_ALLOWED, "The source takes no test messages.")

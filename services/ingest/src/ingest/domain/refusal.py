@@ -14,10 +14,11 @@ class Reason(StrEnum):
     KEY_INVALID = "key_invalid"
     KEY_OF_OTHER_SOURCE = "key_of_other_source"
     SOURCE_DISABLED = "source_disabled"
-    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_NOT_SERVED = "account_not_served"
     TEST_NOT_ALLOWED = "test_not_allowed"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    INCOMPLETE = "incomplete"
     UNSUPPORTED_TYPE = "unsupported_type"
     NOT_JSON = "not_json"
     NOT_XML = "not_xml"
@@ -37,10 +38,17 @@ class Position:
 
 
 class Refusal(Exception):  # noqa: N818 -- an answer of the door, not a fault
-    """The request is not taken and nothing of it is stored. ``detail`` never holds a value of the body."""
+    """The request is not taken and nothing of it is stored.
 
-    def __init__(self, reason: Reason, detail: str, position: Position | None = None) -> None:
+    ``detail`` is for people and never holds a value of the body; ``facts`` are what a program can use,
+    such as the limit that was passed.
+    """
+
+    def __init__(
+        self, reason: Reason, detail: str, position: Position | None = None, **facts: str | int
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
         self.position = position
+        self.facts = facts

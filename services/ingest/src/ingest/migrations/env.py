@@ -1,5 +1,8 @@
-from ingest.store.tables import METADATA
 from leadbus import outbox
 from leadbus.db import run_env
+from leadbus.settings import documents
+from leadbus.web.audit import metadata as audit_metadata
 
-run_env([METADATA, outbox.metadata])
+from ingest.store.tables import METADATA
+
+run_env([METADATA, outbox.metadata, documents.metadata, audit_metadata])

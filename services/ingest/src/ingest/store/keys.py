@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from asyncpg import Connection, Record
+from asyncpg import Record
+from leadbus.db import Connection
+from sqlalchemy import Select, select
+from sqlmodel import col
 
 from ingest.domain.api_key import ApiKey
+from ingest.store.tables import ApiKeyRow
 
 _COLUMNS = (
     "key_id, source, account, label, digest, created_at, created_by,"
@@ -26,24 +30,29 @@ UPDATE api_key SET last_used_at = $2 WHERE key_id IN (
 """
 
 
-async def find(conn: Connection[Record], key_id: str) -> ApiKey | None:
+async def find(conn: Connection, key_id: str) -> ApiKey | None:
     row = await conn.fetchrow(_FIND, key_id)
     return _api_key(row) if row else None
 
 
-async def lock(conn: Connection[Record], source: str, key_id: str) -> ApiKey | None:
+def of_source(source: str) -> Select[ApiKeyRow]:
+    """All keys of a source, to be sorted and cut by whoever lists them."""
+    return select(ApiKeyRow).where(col(ApiKeyRow.source) == source)
+
+
+async def lock(conn: Connection, source: str, key_id: str) -> ApiKey | None:
     """The key of a source, held until the transaction ends."""
     row = await conn.fetchrow(_OF_SOURCE, source, key_id)
     return _api_key(row) if row else None
 
 
-async def insert(conn: Connection[Record], key: ApiKey) -> None:
+async def insert(conn: Connection, key: ApiKey) -> None:
     await conn.execute(
         _INSERT, key.key_id, key.source, key.account, key.label, key.digest, key.created_at, key.created_by
     )
 
 
-async def retire(conn: Connection[Record], key_id: str, *, expires_at: datetime, rotated_to: str) -> None:
+async def retire(conn: Connection, key_id: str, *, expires_at: datetime, rotated_to: str) -> None:
     await conn.execute(
         "UPDATE api_key SET expires_at = $2, rotated_to = $3 WHERE key_id = $1",
         key_id,
@@ -52,13 +61,13 @@ async def retire(conn: Connection[Record], key_id: str, *, expires_at: datetime,
     )
 
 
-async def revoke(conn: Connection[Record], key_id: str, at: datetime) -> None:
+async def revoke(conn: Connection, key_id: str, at: datetime) -> None:
     await conn.execute(
         "UPDATE api_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL", key_id, at
     )
 
 
-async def touch(conn: Connection[Record], key_id: str, now: datetime, unless_after: datetime) -> None:
+async def touch(conn: Connection, key_id: str, now: datetime, unless_after: datetime) -> None:
     """Note the use of a key, unless one after ``unless_after`` is noted."""
     await conn.execute(_TOUCH, key_id, now, unless_after)
 

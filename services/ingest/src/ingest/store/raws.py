@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from asyncpg import Connection, Record
+from asyncpg import Record
+from leadbus.db import Connection
 
 from ingest.domain.raw import Offer, Receipt
 
@@ -28,6 +29,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _REMEMBER_KEY = "INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4)"
 _MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
+# Rows that failed are few, and only they are indexed by subject.
+_FAILURES = "SELECT attempts, last_error FROM outbox WHERE subject = $1 AND attempts > 0"
 _PRUNE = """
 DELETE FROM raw WHERE raw_id IN (
     SELECT raw_id FROM raw WHERE published_at < $1 ORDER BY published_at LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -42,7 +45,7 @@ class Earlier:
     by_content: Receipt | None
 
 
-async def lock(conn: Connection[Record], offer: Offer) -> None:
+async def lock(conn: Connection, offer: Offer) -> None:
     """Let nobody else take the same body or use the same Idempotency-Key until this transaction ends.
 
     The key's lock always comes first, so two senders cannot wait for each other. The statement stands
@@ -56,7 +59,7 @@ async def lock(conn: Connection[Record], offer: Offer) -> None:
     await conn.execute(_LOCK, key, content)
 
 
-async def earlier(conn: Connection[Record], offer: Offer) -> Earlier:
+async def earlier(conn: Connection, offer: Offer) -> Earlier:
     rows = await conn.fetch(
         _EARLIER, offer.source, offer.account, offer.idempotency_key, offer.digest, offer.test
     )
@@ -64,7 +67,7 @@ async def earlier(conn: Connection[Record], offer: Offer) -> Earlier:
     return Earlier(found.get(True), found.get(False))
 
 
-async def insert(conn: Connection[Record], offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
+async def insert(conn: Connection, offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
     receipt = Receipt(
         raw_id=raw_id,
         source=offer.source,
@@ -91,25 +94,31 @@ async def insert(conn: Connection[Record], offer: Offer, raw_id: UUID, accepted_
     return receipt
 
 
-async def remember_key(conn: Connection[Record], offer: Offer, raw_id: UUID) -> None:
+async def remember_key(conn: Connection, offer: Offer, raw_id: UUID) -> None:
     await conn.execute(_REMEMBER_KEY, offer.source, offer.account, offer.idempotency_key, raw_id)
 
 
-async def receipt(conn: Connection[Record], raw_id: UUID) -> Receipt | None:
+async def receipt(conn: Connection, raw_id: UUID) -> Receipt | None:
     row = await conn.fetchrow(f"SELECT {_RECEIPT} FROM raw WHERE raw_id = $1", raw_id)  # noqa: S608
     return _receipt(row) if row else None
 
 
-async def body(conn: Connection[Record], raw_id: UUID) -> bytes | None:
+async def failures(conn: Connection, raw_id: UUID) -> tuple[int, str | None]:
+    """How often publishing failed so far, and how it failed last; (0, None) when it did not."""
+    row = await conn.fetchrow(_FAILURES, str(raw_id))
+    return (row["attempts"], row["last_error"]) if row else (0, None)
+
+
+async def body(conn: Connection, raw_id: UUID) -> bytes | None:
     content: bytes | None = await conn.fetchval("SELECT body FROM raw WHERE raw_id = $1", raw_id)
     return content
 
 
-async def mark_published(conn: Connection[Record], raw_ids: Sequence[UUID], at: datetime) -> None:
+async def mark_published(conn: Connection, raw_ids: Sequence[UUID], at: datetime) -> None:
     await conn.execute(_MARK_PUBLISHED, raw_ids, at)
 
 
-async def prune(conn: Connection[Record], published_before: datetime, limit: int) -> int:
+async def prune(conn: Connection, published_before: datetime, limit: int) -> int:
     """Delete up to ``limit`` messages published before a moment, oldest first; returns how many."""
     status = await conn.execute(_PRUNE, published_before, limit)
     return int(status.rpartition(" ")[2])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from alembic import op
-
 from leadbus import outbox
+from leadbus.settings import tables as settings
+from leadbus.web.audit import DDL_V1 as AUDIT_DDL_V1
 
 revision = "0001"
 down_revision = None
@@ -52,15 +53,17 @@ INDEXES = (
     "CREATE INDEX raw_content ON raw (source, account, digest, accepted_at)",
     "CREATE INDEX raw_published ON raw (published_at) WHERE published_at IS NOT NULL",
     "CREATE INDEX idempotency_key_raw ON idempotency_key (raw_id)",
+    "CREATE INDEX outbox_failed_subject ON outbox (subject) WHERE attempts > 0",
     "CREATE INDEX api_key_source ON api_key (source, created_at, key_id)",
 )
 
 
 def upgrade() -> None:
-    op.execute(outbox.DDL_V1)
+    for shared in (outbox.DDL_V1, settings.DDL_V1, AUDIT_DDL_V1):
+        op.execute(shared)
     for statement in (RAW, IDEMPOTENCY_KEY, API_KEY, *INDEXES):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE idempotency_key, raw, api_key, outbox")
+    op.execute("DROP TABLE idempotency_key, raw, api_key, outbox, setting, setting_history, audit")

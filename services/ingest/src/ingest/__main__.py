@@ -1,0 +1,16 @@
+"""``ingest run | migrate | openapi | config``."""
+
+from typing import NoReturn
+
+from leadbus import service
+
+from ingest.app import build
+from ingest.settings import IngestSettings
+
+
+def main() -> NoReturn:
+    service.main(build, IngestSettings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""HTTP: the senders' door, what became of a message, and the operators' API of keys."""

@@ -1,0 +1,53 @@
+"""Where ingest is built and wired, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from leadbus.clock import Clock, SystemClock
+from leadbus.db import Connection, Database
+from leadbus.outbox import OutboxRelay
+from leadbus.publisher import Publisher
+from leadbus.service import Service
+from leadbus.settings import documents
+
+from ingest.api import keys, raw
+from ingest.door import Door
+from ingest.keyring import Keyring
+from ingest.pruning import Pruning
+from ingest.settings import IngestSettings
+from ingest.sources.setting import SOURCE, Source
+
+DESCRIPTION = "Takes raw messages from the outside, keeps them until they are published, and a little longer."
+
+
+def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
+    """The service, without I/O so far. Ready is it when its database answers; RabbitMQ may be away."""
+    clock = clock or SystemClock()
+    database = Database(settings.database_url, max_size=settings.database_max_connections)
+    publisher = Publisher(settings.amqp_url, app_id="ingest")
+    store = documents.DocumentStore(database, [SOURCE], clock=clock)
+
+    def setting_of(conn: Connection, source: str) -> Awaitable[Source | None]:
+        return store.spec(conn, SOURCE.name, source)
+
+    door = Door(database, setting_of=setting_of, clock=clock, wake=lambda: relay.wake())
+    relay = OutboxRelay(database, publisher, on_confirmed=door.published, clock=clock)
+    pruning = Pruning(
+        database,
+        retention_days=settings.raw_retention_days,
+        interval_seconds=settings.prune_interval_seconds,
+        clock=clock,
+    )
+    keyring = Keyring(database, setting_of=setting_of, clock=clock)
+    return Service(
+        "ingest",
+        "ingest",
+        settings,
+        title="Leadbus ingest",
+        description=DESCRIPTION,
+        routers=[raw.router(door, settings), keys.router(keyring), documents.router(store)],
+        tasks={"relay": relay.run, "pruning": pruning.run},
+        database=database,
+        publisher=publisher,
+    )

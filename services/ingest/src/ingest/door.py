@@ -1,0 +1,142 @@
+"""The door: who may bring what, and the one transaction in which it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from leadbus import outbox
+from leadbus.clock import Clock
+from leadbus.db import Connection, Database
+from leadbus.messages import raw_message
+from leadbus.web import Actor, audit
+
+from ingest.domain import admission
+from ingest.domain.api_key import ApiKey, KeyText
+from ingest.domain.raw import Offer, Receipt, envelope_of
+from ingest.domain.refusal import Reason, Refusal
+from ingest.domain.repetition import Judgement, Verdict, judge
+from ingest.sources.setting import Source
+from ingest.store import keys, raws
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+SettingOf = Callable[[Connection, str], Awaitable[Source | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A caller let in: its key, and the setting of the source it may bring to."""
+
+    key: ApiKey
+    setting: Source
+
+
+class Door:
+    """Stateless between requests; any number of replicas may stand before one database."""
+
+    def __init__(
+        self, database: Database, *, setting_of: SettingOf, clock: Clock, wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._setting_of = setting_of
+        self._clock = clock
+        self._wake = wake
+
+    async def identify(self, presented: KeyText | None) -> ApiKey:
+        """The stored key of a caller; notes its use at most once a minute.
+
+        Raises Refusal ``key_invalid``.
+        """
+        now = self._clock.now()
+        async with self._database.acquire() as conn:
+            stored = await keys.find(conn, presented.key_id) if presented else None
+            key = admission.authenticate(presented, stored, now)
+            if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
+                await keys.touch(conn, key.key_id, now, now - USE_NOTED_EVERY)
+        return key
+
+    async def admit(self, presented: KeyText | None, source: str, *, test: bool) -> Admitted:
+        """Let a caller in, before anything of its body is read.
+
+        Raises Refusal ``key_invalid`` first, then what its key is not good for.
+        """
+        key = await self.identify(presented)
+        async with self._database.acquire() as conn:
+            setting = await self._setting_of(conn, source) if key.source == source else None
+        admission.admit(key, source, setting, test=test)
+        assert setting is not None, "admit refuses a source without a setting"
+        return Admitted(key, setting)
+
+    async def take(self, offer: Offer, setting: Source) -> Judgement:
+        """Store the body and its message in one transaction, or find the message it repeats.
+
+        When this returns NEW with a receipt, both are committed. Raises Refusal ``idempotency_key_reused``.
+        """
+        async with self._database.transaction() as conn:
+            await raws.lock(conn, offer)
+            judgement = await self._judge(conn, offer, setting)
+            if judgement.verdict is Verdict.NEW:
+                judgement = Judgement(Verdict.NEW, await self._store(conn, offer))
+            if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
+                assert judgement.first is not None
+                await raws.remember_key(conn, offer, judgement.first.raw_id)
+        if judgement.verdict is Verdict.NEW:
+            self._wake()
+        return judgement
+
+    async def rehearse(self, offer: Offer, setting: Source) -> Judgement:
+        """What ``take`` would decide now; stores nothing."""
+        async with self._database.acquire() as conn:
+            return await self._judge(conn, offer, setting)
+
+    async def receipt(self, raw_id: UUID) -> Receipt | None:
+        async with self._database.acquire() as conn:
+            return await raws.receipt(conn, raw_id)
+
+    async def publication(self, receipt: Receipt) -> tuple[int, str | None]:
+        """How often publishing failed so far, and the code of the last failure."""
+        if receipt.published_at is not None:
+            return 0, None
+        async with self._database.acquire() as conn:
+            return await raws.failures(conn, receipt.raw_id)
+
+    async def reveal(self, raw_id: UUID, actor: Actor) -> bytes | None:
+        """The body for an operator's eyes, None without such a message; the look is audited first."""
+        async with self._database.transaction() as conn:
+            body = await raws.body(conn, raw_id)
+            if body is not None:
+                await audit(conn, actor, "raw.reveal", f"raw/{raw_id}")
+        return body
+
+    async def published(self, conn: Connection, subjects: list[str]) -> None:
+        """Note what RabbitMQ confirmed; part of the relay's transaction."""
+        await raws.mark_published(conn, [UUID(subject) for subject in subjects], self._clock.now())
+
+    async def _judge(self, conn: Connection, offer: Offer, setting: Source) -> Judgement:
+        earlier = await raws.earlier(conn, offer)
+        judgement = judge(
+            offer.digest,
+            test=offer.test,
+            by_key=earlier.by_key,
+            by_content=earlier.by_content,
+            now=self._clock.now(),
+            window_seconds=setting.duplicate_window_seconds,
+        )
+        if judgement.verdict is Verdict.KEY_REUSED:
+            assert judgement.first is not None
+            raise Refusal(
+                Reason.KEY_REUSED,
+                "The Idempotency-Key was used before with another body.",
+                raw_id=str(judgement.first.raw_id),
+            )
+        return judgement
+
+    async def _store(self, conn: Connection, offer: Offer) -> Receipt:
+        raw_id, accepted_at = uuid4(), self._clock.now()
+        receipt = await raws.insert(conn, offer, raw_id, accepted_at)
+        message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
+        await outbox.add(conn, [message], subjects=[str(raw_id)])
+        return receipt

@@ -1,0 +1,106 @@
+"""Ingest in this process, on a database of its own and without RabbitMQ."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+from ingest.app import build
+from ingest.settings import IngestSettings
+from leadbus.clock import FakeClock
+from leadbus.db import Database
+from leadbus.web import sign_token
+from leadbus_devstack.pytest_plugin import MakeDatabase
+from pydantic import SecretStr
+
+TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
+
+
+@dataclass
+class Ingest:
+    """The HTTP API in process, the database behind it, and a clock that stands still."""
+
+    http: httpx2.AsyncClient
+    database: Database
+    clock: FakeClock
+    settings: IngestSettings
+    app: Any
+    keys: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def token(self, role: str, dealers: list[str] | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), f'test-{role}', role, dealers)}"}
+
+    async def set_up(self, source: str = "contactatonce", **spec: Any) -> None:
+        answer = await self.http.put(
+            f"/v1/settings/Source/{source}",
+            json={"spec": spec},
+            headers={**self.token("admin"), "If-Match": "*"}
+            if (source, "") in self.keys
+            else self.token("admin"),
+        )
+        assert answer.status_code in (200, 201), answer.text
+        self.keys[source, ""] = "set up"
+
+    async def key(self, source: str = "contactatonce", account: str = "main") -> str:
+        """A key of the account, made once."""
+        if (source, account) not in self.keys:
+            if (source, "") not in self.keys:
+                await self.set_up(source)
+            answer = await self.http.post(
+                f"/v1/sources/{source}/keys", json={"account": account}, headers=self.token("admin")
+            )
+            assert answer.status_code == 201, answer.text
+            self.keys[source, account] = answer.json()["key"]
+        return self.keys[source, account]
+
+    async def bring(
+        self,
+        body: bytes = b'{"a": 1}',
+        content_type: str | None = "application/json",
+        *,
+        source: str = "contactatonce",
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+    ) -> httpx2.Response:
+        key = await self.key() if key is None else key
+        sent = {"X-Api-Key": key, **(headers or {})}
+        if content_type is not None:
+            sent["Content-Type"] = content_type
+        return await self.http.post(f"/v1/raw/{source}{query}", content=body, headers=sent)
+
+    async def count(self, table: str) -> int:
+        async with self.database.acquire() as conn:
+            return int(await conn.fetchval(f"SELECT count(*) FROM {table}"))
+
+    async def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        async with self.database.acquire() as conn:
+            return [dict(row) for row in await conn.fetch(query, *arguments)]
+
+
+@pytest.fixture
+def settings_given() -> dict[str, Any]:
+    """Settings a test module wants to be other than the default."""
+    return {}
+
+
+@pytest.fixture
+async def ingest(make_database: MakeDatabase, settings_given: dict[str, Any]) -> AsyncIterator[Ingest]:
+    settings = IngestSettings(
+        database_url=SecretStr(make_database("ingest")),
+        amqp_url=SecretStr("amqp://127.0.0.1:1"),
+        token_key=SecretStr(TOKEN_KEY),
+        **settings_given,
+    )
+    clock = FakeClock()
+    service = build(settings, clock)
+    database = service._database
+    assert database is not None
+    await database.open()
+    transport = httpx2.ASGITransport(service.app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://ingest") as http:
+        yield Ingest(http, database, clock, settings, service.app)
+    await database.close()
