@@ -69,10 +69,11 @@ def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None
 
 def logger(component: str) -> structlog.stdlib.BoundLogger:
     """A logger for the few lines that are not one unit of work: started, reconnected, gave up."""
-    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"leadbus.{component}").bind(
-        component=component
+    # Not bound here: modules make their loggers at import, before `configure`.
+    made: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(
+        f"leadbus.{component}", component=component
     )
-    return bound
+    return made
 
 
 class _Service:

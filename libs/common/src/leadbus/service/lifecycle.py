@@ -101,6 +101,7 @@ class Service:
         self._broker = broker
         self._publisher = publisher
         self._broker_started = asyncio.Event()
+        self._tasks_started = False
         self._fate: asyncio.Future[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._wire(tasks or {}, ready or {})
@@ -160,6 +161,7 @@ class Service:
             self._watched(self._start_broker(self._broker), "broker")
         for hook in self._on_start:
             await _until_available("start hook", hook)
+        self._tasks_started = True
         self.health.start()
         _log.info("service.started")
 
@@ -208,14 +210,8 @@ class Service:
         self.health.draining()
         serving, starting = parts
         starting.cancel()
-        await asyncio.gather(
-            *(
-                self._drain(f"consumer {consumer.queue}", consumer.drain, until)
-                for consumer in self._consumers
-            )
-        )
-        for number, drain in enumerate(self._drains):
-            await self._drain(f"drain {number}", drain, until)
+        if self._tasks_started:
+            await self._drain_all(until)
         await self.health.stop(_CLOSE_SECONDS)
         for hook in self._on_stop:
             await _bounded("stop hook", hook())
@@ -227,6 +223,12 @@ class Service:
         await asyncio.wait([serving])
         if self._database is not None:
             await _bounded("database", self._database.close())
+
+    async def _drain_all(self, until: float) -> None:
+        consumers = ((f"consumer {consumer.queue}", consumer.drain) for consumer in self._consumers)
+        await asyncio.gather(*(self._drain(name, drain, until) for name, drain in consumers))
+        for number, drain in enumerate(self._drains):
+            await self._drain(f"drain {number}", drain, until)
 
     async def _drain(self, name: str, drain: Drain, until: float) -> None:
         remaining = max(0.0, until - time.monotonic())

@@ -1,12 +1,13 @@
 """Business settings: documents of a kind with a name and a spec, changed over HTTP or from files in Git.
 
-class RouteSpec(Spec):
-    dealer: str = Field(title="Dealer", description="Whose leads go this way.")
-    address: str = Field(title="XML Lead Address")
+A service declares each kind with its model, keeps documents in a DocumentStore and serves `router(store)`:
 
-ROUTE = Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})
-    store = DocumentStore(database, [Kind("Dealer", DealerSpec), ROUTE])
-routers = [router(store)]
+    class RouteSpec(Spec):
+        dealer: str = Field(title="Dealer", description="Whose leads go this way.")
+        address: str = Field(title="XML Lead Address")
+
+    ROUTE = Kind("AdfRoute", RouteSpec, references={"dealer": "Dealer"})
+    store = DocumentStore(database, [DEALER, ROUTE])
 """
 
 from leadbus.settings.documents.api import router

@@ -297,7 +297,8 @@ async def _write(connection: Connection, document: Document) -> None:
     await connection.execute(
         "INSERT INTO setting (kind, name, spec, revision, etag, managed_by, updated_at, updated_by) "
         "VALUES ($1, $2, $3::text::jsonb, $4, $5, $6, $7, $8) ON CONFLICT (kind, name) DO UPDATE SET "
-        "spec = excluded.spec, revision = excluded.revision, etag = excluded.etag, managed_by = excluded.managed_by, "
+        "spec = excluded.spec, revision = excluded.revision, etag = excluded.etag, "
+        "managed_by = excluded.managed_by, "
         "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         document.kind,
         document.name,
