@@ -1,4 +1,4 @@
-"""Figures of the outbox. Its oldest message's age is the honest sign of a broker that does not take messages."""
+"""Figures of the outbox; its oldest age is the honest sign of a broker that takes nothing."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ class OutboxRelay:
     transaction, whose row locks are the lease. A relay that dies in the middle gives its rows back by dying,
     and they are published again.
 
-    What is returned (no queue takes it), refused or unknown stays and is tried again later and later; it never
-    stands in the way of the rest.
+    What is returned (no queue takes it), refused or unknown stays and is tried again later and later; it
+    never stands in the way of the rest.
     """
 
     def __init__(

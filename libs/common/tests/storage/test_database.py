@@ -1,0 +1,178 @@
+"""DB: the pool, and what counts as the database being away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+from leadbus.db import Database, DatabaseUnavailable, is_unavailable
+from sqlalchemy import text
+
+AWAY = {
+    "connection_refused": ConnectionRefusedError(),
+    "timeout": TimeoutError(),
+    "unavailable": DatabaseUnavailable(),
+    "disk_full": asyncpg.DiskFullError("53100"),
+    "admin_shutdown": asyncpg.AdminShutdownError("57P01"),
+    "crash_shutdown": asyncpg.CrashShutdownError("57P02"),
+    "cannot_connect_now": asyncpg.CannotConnectNowError("57P03"),
+    "too_many_connections": asyncpg.TooManyConnectionsError("53300"),
+    "out_of_memory": asyncpg.OutOfMemoryError("53200"),
+    "standby": asyncpg.ReadOnlySQLTransactionError("25006"),
+    "connection_lost": asyncpg.ConnectionDoesNotExistError("08003"),
+    "lock_timeout": asyncpg.LockNotAvailableError("55P03"),
+    "idle_in_transaction": asyncpg.IdleInTransactionSessionTimeoutError("25P03"),
+    "closed": asyncpg.InterfaceError("connection is closed"),
+}
+OURS = {
+    "unique": asyncpg.UniqueViolationError("23505"),
+    "syntax": asyncpg.PostgresSyntaxError("42601"),
+    "password": asyncpg.InvalidPasswordError("28P01"),
+    "no_database": asyncpg.InvalidCatalogNameError("3D000"),
+    "deadlock": asyncpg.DeadlockDetectedError("40P01"),
+    "misuse": asyncpg.InterfaceError("another operation is in progress"),
+    "value": ValueError("a bug"),
+    "cancelled": asyncio.CancelledError(),
+}
+
+
+@pytest.mark.parametrize("error", AWAY.values(), ids=AWAY.keys())
+def test_db1_away(error: BaseException) -> None:
+    assert is_unavailable(error)
+
+
+@pytest.mark.parametrize("error", OURS.values(), ids=OURS.keys())
+def test_db2_not_away(error: BaseException) -> None:
+    assert not is_unavailable(error)
+
+
+def _raised(error: Exception, cause: Exception | None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def test_db3_looks_through_causes_and_groups() -> None:
+    wrapped = _raised(RuntimeError("wrapped"), ConnectionResetError())
+    assert is_unavailable(wrapped)
+    assert is_unavailable(ExceptionGroup("all", [TimeoutError(), wrapped]))
+    assert not is_unavailable(ExceptionGroup("one is a bug", [TimeoutError(), ValueError()]))
+
+
+def test_db4_ignores_what_was_only_being_handled() -> None:
+    bug = ValueError("a bug met while handling")
+    bug.__context__ = ConnectionResetError()
+    assert not is_unavailable(bug)
+
+
+async def _terminate_others(url: str) -> None:
+    admin = await asyncpg.connect(url)
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+
+
+async def test_db5_killed_backend_is_away_and_the_next_use_works(
+    database: Database, storage_url: str
+) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT012 -- which statement meets the loss varies
+        async with database.transaction() as conn:
+            await _terminate_others(storage_url)
+            await conn.execute("SELECT 1")
+    assert is_unavailable(caught.value)
+    assert await database.ping()
+
+
+async def test_db6_session_survives_killed_backends(database: Database, storage_url: str) -> None:
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    await _terminate_others(storage_url)
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+
+
+async def test_db7_session_error_of_a_killed_backend_is_away(database: Database, storage_url: str) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT012 -- which statement meets the loss varies
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+            await _terminate_others(storage_url)
+            await session.execute(text("SELECT 1"))
+    assert is_unavailable(caught.value)
+
+
+async def test_db8_statement_timeout_is_away(database: Database) -> None:
+    async with database.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL statement_timeout = '20ms'")
+        with pytest.raises(asyncpg.QueryCanceledError) as caught:
+            await conn.execute("SELECT pg_sleep(5)")
+    assert is_unavailable(caught.value)
+
+
+async def test_db9_not_open_is_away() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    assert not await database.ping()
+    with pytest.raises(DatabaseUnavailable):
+        async with database.acquire():
+            pass
+
+
+async def test_db10_wrong_database_is_not_waited_for(database_url: str) -> None:
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await Database(f"{database_url}_does_not_exist").open()
+
+
+async def test_db11_open_transaction_is_rolled_back_when_given_back(database: Database) -> None:
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    async with database.acquire() as conn:
+        pid = await conn.fetchval("SELECT pg_backend_pid()")
+        await conn.execute("BEGIN")
+        await conn.execute("CREATE TABLE left_open (n int)")
+    async with database.acquire() as conn:
+        assert await conn.fetchval("SELECT pg_backend_pid()") == pid
+        assert await conn.fetchval("SELECT to_regclass('left_open')") is None
+    assert complaints, "and it is said aloud"
+
+
+async def test_db12_waits_for_a_server_that_is_away(private_postgres: Any) -> None:
+    private_postgres.kill()
+    database = Database(private_postgres.url)
+    opening = asyncio.create_task(database.open())
+    done, _ = await asyncio.wait({opening}, timeout=0.3)
+    assert not done
+    private_postgres.start()
+    await asyncio.wait_for(opening, 20)
+    assert await database.ping()
+    private_postgres.kill()
+    assert not await database.ping()
+    await database.close()
+
+
+async def test_db13_listener_comes_back_and_says_so(
+    database: Database, storage_url: str, eventually: Any
+) -> None:
+    heard: list[None] = []
+    listening = asyncio.create_task(database.listen("things", lambda: heard.append(None)))
+
+    async def connected() -> bool:
+        return len(heard) == 1
+
+    async def notified() -> bool:
+        async with database.acquire() as conn:
+            await conn.execute("NOTIFY things")
+        return len(heard) >= 2
+
+    await eventually(connected)
+    await eventually(notified)
+    await _terminate_others(storage_url)
+    before = len(heard)
+
+    async def reconnected() -> bool:
+        return len(heard) > before
+
+    await eventually(reconnected)
+    listening.cancel()

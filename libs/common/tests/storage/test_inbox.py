@@ -1,0 +1,143 @@
+"""INB: the inbox says new, duplicate or reused, whoever asks and however often at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from leadbus.clock import FakeClock
+from leadbus.db import Database
+from leadbus.inbox import InboxEntry, Seen, claim, prune
+
+
+def entry(
+    id: str = "m1",  # noqa: A002
+    digest: str = "d1",
+    *,
+    source: str = "bdk",
+    account: str = "a",
+    window_seconds: int | None = None,
+) -> InboxEntry:
+    return InboxEntry(source, account, id, digest, window_seconds)
+
+
+async def test_inb1_new_then_duplicate_then_reused(database: Database) -> None:
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", [entry()]) == [Seen.NEW]
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", [entry(), entry("m2"), entry(digest="d2")]) == [
+            Seen.DUPLICATE,
+            Seen.NEW,
+            Seen.REUSED,
+        ]
+
+
+async def test_inb2_same_identity_twice_in_one_batch(database: Database) -> None:
+    async with database.transaction() as conn:
+        batch = [entry("b"), entry("a"), entry("b"), entry("a", "other"), entry("c")]
+        assert await claim(conn, "c", batch) == [
+            Seen.NEW,
+            Seen.NEW,
+            Seen.DUPLICATE,
+            Seen.REUSED,
+            Seen.NEW,
+        ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [entry(source="adf"), entry(account="b"), entry(id="m2")],
+    ids=["source", "account", "id"],
+)
+async def test_inb3_identity_is_source_account_and_id(database: Database, other: InboxEntry) -> None:
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", [entry(), other]) == [Seen.NEW, Seen.NEW]
+
+
+async def test_inb4_consumers_do_not_share(database: Database) -> None:
+    async with database.transaction() as conn:
+        assert await claim(conn, "one", [entry()]) == [Seen.NEW]
+        assert await claim(conn, "two", [entry()]) == [Seen.NEW]
+
+
+async def test_inb5_rolled_back_claim_never_was(database: Database) -> None:
+    async with database.acquire() as conn:
+        undone = conn.transaction()
+        await undone.start()
+        assert await claim(conn, "c", [entry()]) == [Seen.NEW]
+        await undone.rollback()
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", [entry()]) == [Seen.NEW]
+
+
+async def test_inb6_window_forgets(database: Database) -> None:
+    clock = FakeClock()
+    bare = entry(window_seconds=600)
+
+    async def seen(candidate: InboxEntry) -> Seen:
+        async with database.transaction() as conn:
+            return (await claim(conn, "c", [candidate], now=clock.now()))[0]
+
+    assert await seen(bare) is Seen.NEW
+    clock.advance(599)
+    assert await seen(bare) is Seen.DUPLICATE
+    clock.advance(1)
+    assert await seen(bare) is Seen.NEW, "ten minutes later the same body is another message"
+    clock.advance(599)
+    assert await seen(bare) is Seen.DUPLICATE, "the window starts again with the new one"
+
+
+async def test_inb7_without_window_nothing_is_forgotten(database: Database) -> None:
+    clock = FakeClock()
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", [entry()], now=clock.now()) == [Seen.NEW]
+        clock.advance(10 * 365 * 86400)
+        assert await claim(conn, "c", [entry()], now=clock.now()) == [Seen.DUPLICATE]
+
+
+async def test_inb8_overlapping_batches_wait_and_agree(database: Database) -> None:
+    """Two consumers with the same messages in opposite order: no deadlock, each message new exactly once."""
+    names = [f"m{n:03}" for n in range(200)]
+    both_ready = asyncio.Barrier(2)
+
+    async def consume(order: list[str]) -> dict[str, Seen]:
+        async with database.transaction() as conn:
+            await both_ready.wait()
+            return dict(zip(order, await claim(conn, "c", [entry(name) for name in order]), strict=True))
+
+    answers = await asyncio.gather(consume(names), consume(names[::-1]))
+    for name in names:
+        assert {answer[name] for answer in answers} == {Seen.NEW, Seen.DUPLICATE}
+
+
+async def test_inb9_waits_for_an_open_claim_and_sees_its_digest(database: Database) -> None:
+    """The row another transaction has not committed yet is not visible to one statement's snapshot."""
+    async with database.acquire() as first, database.acquire() as second:
+        transaction = first.transaction()
+        await transaction.start()
+        assert await claim(first, "c", [entry()]) == [Seen.NEW]
+
+        async def later(digest: str) -> list[Seen]:
+            async with second.transaction():
+                return await claim(second, "c", [entry(digest=digest)])
+
+        waiting = asyncio.create_task(later("other"))
+        done, _ = await asyncio.wait({waiting}, timeout=0.1)
+        assert not done
+        await transaction.commit()
+        assert await waiting == [Seen.REUSED]
+
+
+async def test_inb10_prune_removes_what_is_old(database: Database) -> None:
+    clock = FakeClock()
+    async with database.transaction() as conn:
+        await claim(conn, "c", [entry("old")], now=clock.now())
+        await claim(conn, "c", [entry("new")], now=clock.advance(3600))
+        assert await prune(conn, before=clock.now() - timedelta(seconds=1)) == 1
+        assert await claim(conn, "c", [entry("old"), entry("new")]) == [Seen.NEW, Seen.DUPLICATE]
+
+
+async def test_inb11_nothing_asked_nothing_answered(database: Database) -> None:
+    async with database.transaction() as conn:
+        assert await claim(conn, "c", []) == []
