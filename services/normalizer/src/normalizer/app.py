@@ -1,0 +1,77 @@
+"""Where the normalizer is built and wired, and nowhere else."""
+
+from __future__ import annotations
+
+from leadbus.clock import Clock, SystemClock
+from leadbus.consumer import BatchConsumer, make_broker
+from leadbus.db import Database
+from leadbus.outbox import OutboxRelay
+from leadbus.publisher import Publisher
+from leadbus.service import Service
+from leadbus.settings import documents
+
+from normalizer import api, directory
+from normalizer.consumers import LedgerConsumer, RawConsumer
+from normalizer.normalizing import Normalizing
+from normalizer.quarantining import Quarantining
+from normalizer.receiving import Limits
+from normalizer.settings import NormalizerSettings
+
+DESCRIPTION = (
+    "Turns raw messages into canonical leads, keeps what it cannot read, and tells what became of each."
+)
+
+
+def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
+    """The service, without I/O so far."""
+    clock = clock or SystemClock()
+    limits = Limits(body_bytes=settings.body_limit_bytes)
+    database = Database(settings.database_url, max_size=settings.database_max_connections)
+    publisher = Publisher(settings.amqp_url, app_id="normalizer")
+    broker = make_broker(settings.amqp_url, "normalizer")
+    relay = OutboxRelay(database, publisher, clock=clock)
+    normalizing = Normalizing(limits)
+    raw = RawConsumer(
+        database,
+        normalizing,
+        clock,
+        limits=limits,
+        bare_window_seconds=settings.bare_window_seconds,
+        wake_relay=relay.wake,
+    )
+    ledger = LedgerConsumer(database)
+    quarantining = Quarantining(
+        database,
+        normalizing,
+        clock,
+        limits=limits,
+        batch_size=settings.release_batch_size,
+        poll_seconds=settings.release_poll_seconds,
+        wake_relay=relay.wake,
+    )
+    store = documents.DocumentStore(database, directory.kinds(), clock=clock)
+    return Service(
+        "normalizer",
+        "normalizer",
+        settings,
+        title="Leadbus normalizer",
+        description=DESCRIPTION,
+        routers=[api.router(database, quarantining), documents.router(store)],
+        consumers=[
+            BatchConsumer(
+                broker,
+                queue,
+                consumer.handle,
+                poison=consumer.poison,
+                batch_size=settings.batch_size,
+                prefetch=settings.prefetch,
+                hold_seconds=settings.hold_seconds,
+                reopen=database.ping,
+            )
+            for queue, consumer in (("normalizer.raw", raw), ("normalizer.ledger", ledger))
+        ],
+        tasks={"relay": relay.run, "release": quarantining.run, "release bell": quarantining.listen},
+        database=database,
+        broker=broker,
+        publisher=publisher,
+    )

@@ -1,0 +1,203 @@
+"""Payloads, messages and a normalizer on a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from leadbus.clock import FakeClock
+from leadbus.contracts.examples import CONTACTATONCE
+from leadbus.contracts.lead import Dealer, Lead
+from leadbus.db import Database
+from leadbus.envelope import Envelope, Properties, encode
+from leadbus.messages import IncomingMessage
+from leadbus.settings.documents import DocumentStore
+from leadbus.web import Actor, Condition, Role
+from normalizer import directory
+from normalizer.consumers import LedgerConsumer, RawConsumer
+from normalizer.normalizing import Normalizing
+from normalizer.quarantining import Quarantining
+from normalizer.receiving import Limits
+
+DEALER = Dealer(dealer_id="prairie-motors", name="Prairie Motors", country="US", time_zone="America/Chicago")
+LIMITS = Limits(body_bytes=2_097_152)
+OPERATOR = Actor("olga", Role.OPERATOR)
+
+Payload = Callable[..., dict[str, Any]]
+
+
+def make_payload(lead_type: str = "Chat", /, **changes: Any) -> dict[str, Any]:
+    """The published example of a lead type with some fields changed; None leaves one out."""
+    merged = {**json.loads(json.dumps(CONTACTATONCE[lead_type])), **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def make_message(
+    body: dict[str, Any] | bytes,
+    /,
+    id: str | None = "raw-1",  # noqa: A002
+    *,
+    source: str = "contactatonce",
+    account: str = "prairie-group",
+    content_type: str | None = "application/json",
+    **extensions: str,
+) -> IncomingMessage:
+    """A raw message as the consumer hands it over; `id` None: a bare body."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers: dict[str, Any] = {"account": account}
+    properties = Properties(content_type=content_type)
+    if id is not None:
+        envelope = Envelope(
+            id=id,
+            source="ingest",
+            type=f"raw.{source}",
+            datacontenttype=content_type,
+            extensions={"account": account, **extensions},
+            data=data,
+        )
+        headers, properties = encode(envelope)
+    return IncomingMessage(
+        body=data,
+        exchange="leadbus.raw",
+        routing_key=f"raw.{source}",
+        headers=headers,
+        properties=properties,
+        redelivered=False,
+        delivery_count=0,
+        delivery_tag=1,
+    )
+
+
+@dataclass(frozen=True)
+class Published:
+    """An event in the outbox."""
+
+    type: str
+    id: str
+    data: dict[str, Any]
+
+
+@dataclass
+class Workshop:
+    """The normalizer's parts on one database, and eyes to look into it."""
+
+    database: Database
+    clock: FakeClock
+    raw: RawConsumer
+    ledger: LedgerConsumer
+    quarantining: Quarantining
+    settings: DocumentStore
+
+    async def map_dealer(
+        self, name: str = "prairie-motors", external_id: str = "40217", account: str | None = None, **spec: Any
+    ) -> None:
+        """A Dealer and the Location that maps a reference to it."""
+        dealer = {"name": "Prairie Motors", "country": "US", "time_zone": "America/Chicago", **spec}
+        anyway = Condition(tags=("*",)) if await self.has_setting("Dealer", name) else None
+        await self.settings.put("Dealer", name, dealer, actor="test", condition=anyway)
+        location = f"{name}-{external_id}-{account or 'any'}"
+        if not await self.has_setting("Location", location):
+            mapping = {"source": "contactatonce", "account": account, "external_id": external_id, "dealer": name}
+            await self.settings.put("Location", location, mapping, actor="test")
+
+    async def has_setting(self, kind: str, name: str) -> bool:
+        async with self.database.acquire() as conn:
+            return await self.settings.find(conn, kind, name) is not None
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        async with self.database.acquire() as conn:
+            return [dict(row) for row in await conn.fetch(sql, *arguments)]
+
+    async def leads(self) -> dict[UUID, int]:
+        return {row["lead_id"]: row["revision"] for row in await self.fetch("SELECT * FROM lead")}
+
+    async def lead(self, lead_id: UUID | None = None) -> Lead:
+        """The last revision of a lead, by default the only one."""
+        (row,) = await self.fetch(
+            "SELECT document::text FROM lead JOIN lead_revision USING (lead_id, revision)"
+            " WHERE lead_id = $1 OR $1 IS NULL",
+            lead_id,
+        )
+        return Lead.model_validate_json(row["document"])
+
+    async def revisions(self) -> list[dict[str, Any]]:
+        return await self.fetch(
+            "SELECT lead_id, revision, event_type, changed, raw_key FROM lead_revision ORDER BY lead_id, revision"
+        )
+
+    async def quarantined(self) -> list[dict[str, Any]]:
+        return await self.fetch("SELECT * FROM quarantine ORDER BY quarantined_at, raw_key")
+
+    async def reasons(self, state: str = "open") -> list[str]:
+        return [row["reason"] for row in await self.quarantined() if row["state"] == state]
+
+    async def published(self) -> list[Published]:
+        rows = await self.fetch("SELECT routing_key, headers, body FROM outbox ORDER BY id")
+        return [
+            Published(
+                row["routing_key"], json.loads(row["headers"])["cloudEvents_id"], json.loads(row["body"])
+            )
+            for row in rows
+        ]
+
+
+@pytest.fixture
+def payload() -> Payload:
+    return make_payload
+
+
+@pytest.fixture
+def message() -> Callable[..., IncomingMessage]:
+    return make_message
+
+
+@pytest.fixture
+def with_headers() -> Callable[..., IncomingMessage]:
+    """A message with more headers or other attributes."""
+
+    def change(base: IncomingMessage, headers: dict[str, Any] | None = None, **attributes: Any) -> IncomingMessage:
+        return replace(base, headers={**base.headers, **(headers or {})}, **attributes)
+
+    return change
+
+
+@pytest.fixture
+def dealer() -> Dealer:
+    return DEALER
+
+
+@pytest.fixture
+def operator() -> Actor:
+    return OPERATOR
+
+
+@pytest.fixture
+async def workshop(make_database: Callable[[str | None], str]) -> AsyncIterator[Workshop]:
+    database = Database(make_database("normalizer"), max_size=6)
+    await database.open()
+    clock = FakeClock()
+    normalizing = Normalizing(LIMITS)
+    yield Workshop(
+        database,
+        clock,
+        RawConsumer(
+            database, normalizing, clock, limits=LIMITS, bare_window_seconds=600, wake_relay=lambda: None
+        ),
+        LedgerConsumer(database),
+        Quarantining(
+            database,
+            normalizing,
+            clock,
+            limits=LIMITS,
+            batch_size=2,
+            poll_seconds=timedelta(seconds=0.2).total_seconds(),
+            wake_relay=lambda: None,
+        ),
+        DocumentStore(database, directory.kinds(), clock=clock),
+    )
+    await database.close()
