@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from leadbus.envelope import (
     DIRECT_ACCOUNT,
     Envelope,
@@ -126,7 +126,7 @@ def test_time_in_every_form_senders_use(value: Any, expected: datetime) -> None:
 
 
 def test_native_values_become_canonical_strings() -> None:
-    headers = {f"cloudEvents_{name}": value for name, value in ATTRIBUTES.items()}
+    headers: dict[str, Any] = {f"cloudEvents_{name}": value for name, value in ATTRIBUTES.items()}
     headers |= {"cloudEvents_test": True, "cloudEvents_chunk": 7, "cloudEvents_snapshot": b"s-1"}
     headers |= {"cloudEvents_receivedat": NOON, "cloudEvents_trial": None}
     found = decode(incoming(headers))
@@ -138,13 +138,23 @@ def test_native_values_become_canonical_strings() -> None:
         "receivedat": "2026-04-14T12:00:00.125000Z",
     }
     attributes = raw_attributes("contactatonce", found)
-    assert (attributes.test, attributes.trial, attributes.chunk, attributes.received_at) == (True, False, 7, NOON)
+    assert (attributes.test, attributes.trial, attributes.chunk, attributes.received_at) == (
+        True,
+        False,
+        7,
+        NOON,
+    )
 
 
 def test_bare_body_is_known_by_its_digest_and_its_key() -> None:
     found = decode(incoming(body=b"<adf/>", content_type="text/xml", routing_key="raw.adf", timestamp=NOON))
     assert found.extensions == {"bare": "true"}
-    assert (found.source, found.type, found.time, found.datacontenttype) == ("adf", "raw.adf", NOON, "text/xml")
+    assert (found.source, found.type, found.time, found.datacontenttype) == (
+        "adf",
+        "raw.adf",
+        NOON,
+        "text/xml",
+    )
     assert found.id == decode(incoming(body=b"<adf/>", routing_key="raw.adf")).id
     assert found.id != decode(incoming(body=b"<adf/>", routing_key="raw.bdk")).id
     assert found.id != decode(incoming(body=b"<adf />", routing_key="raw.adf")).id
@@ -249,7 +259,10 @@ def test_two_kinds_of_headers_are_refused_because_either_could_be_meant() -> Non
         (b'{"a": ' + b"9" * 10_000 + b"}", "undecodable"),
         (b'{1: "a"}', "undecodable"),
         (b"{}", "envelope_invalid"),
-        (b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":1,"data_base64":""}', "envelope_invalid"),
+        (
+            b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":1,"data_base64":""}',
+            "envelope_invalid",
+        ),
         (b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":"%%"}', "envelope_invalid"),
         (b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":7}', "envelope_invalid"),
         (
@@ -324,9 +337,9 @@ def test_unreadable_raw_attributes_are_named(name: str) -> None:
     assert "Ann" not in str(caught.value)
 
 
-_TEXT = st.text(
-    st.characters(exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=60
-).filter(lambda text: len(text.encode()) <= 255)
+_TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=60).filter(
+    lambda text: len(text.encode()) <= 255
+)
 _EXTENSIONS = st.dictionaries(st.from_regex(r"x[a-z0-9]{0,20}", fullmatch=True), _TEXT, max_size=5)
 _ENVELOPES = st.builds(
     Envelope,
@@ -355,13 +368,17 @@ _TABLE_VALUES = st.recursive(
     max_leaves=5,
 )
 _NAMES = st.sampled_from([*ATTRIBUTES, "datacontenttype", "dataschema", "test", "receivedat", "x-y", "ID"])
-_KEYS = st.builds(str.__add__, st.sampled_from(["cloudEvents_", "cloudEvents:", "ce-", ""]), _NAMES) | st.text()
+_KEYS = (
+    st.builds(str.__add__, st.sampled_from(["cloudEvents_", "cloudEvents:", "ce-", ""]), _NAMES) | st.text()
+)
 
 
 @given(
     headers=st.dictionaries(_KEYS, _TABLE_VALUES, max_size=8),
     body=st.binary(max_size=50) | st.text(max_size=50).map(lambda text: text.encode(errors="replace")),
-    content_type=st.none() | st.text() | st.sampled_from(["application/json", "application/cloudevents+json"]),
+    content_type=st.none()
+    | st.text()
+    | st.sampled_from(["application/json", "application/cloudevents+json"]),
     routing_key=st.text() | st.just("raw.adf"),
     user_id=st.none() | st.text(),
 )
@@ -387,10 +404,8 @@ _JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*ATTRIBUTES, "data", "data_base64", "datacontenttype"]), _JSON))
 def test_whatever_is_structured_only_an_envelope_error_escapes(event: dict[str, Any]) -> None:
-    try:
-        decode(structured(event))
-    except EnvelopeError as error:
-        assert error.code in {"undecodable", "envelope_invalid"}
+    with suppress(EnvelopeError):
+        assert decode(structured(event)).id
 
 
 @given(_JSON)

@@ -9,7 +9,6 @@ import pytest
 from cloudevents.core.bindings import amqp, rabbitmq
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-
 from leadbus.envelope import Envelope, Properties, decode, encode
 from leadbus.messages import IncomingMessage
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from leadbus.contracts import EVENTS, SOURCES
 from leadbus.contracts.publishing.asyncapi import asyncapi_document
 from leadbus.envelope import Properties, decode

@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-
 from leadbus.contracts.publishing.breaking import document_breaks, schema_breaks
 from leadbus.contracts.publishing.schemas import json_schema, models
 
@@ -15,10 +14,16 @@ _OLD: dict[str, Any] = {
     "$defs": {
         "Person": {
             "type": "object",
-            "properties": {"name": {"type": "string"}, "age": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+            "properties": {
+                "name": {"type": "string"},
+                "age": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            },
             "required": ["name"],
         },
-        "Node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}, "value": {"type": "number"}}},
+        "Node": {
+            "type": "object",
+            "properties": {"next": {"$ref": "#/$defs/Node"}, "value": {"type": "number"}},
+        },
     },
     "properties": {
         "id": {"type": "string", "maxLength": 255},

@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
-
 from leadbus.contracts.contactatonce import ContactAtOnceLead
 from leadbus.contracts.examples import CONTACTATONCE
+from pydantic import ValidationError
 
 _LEAST = {"lead_type": "Chat", "lead_id": "1", "dealer": {"id": "D"}}
 
@@ -46,7 +45,11 @@ def test_numbers_are_read_as_ids() -> None:
     payload = ContactAtOnceLead.model_validate(
         {"lead_type": "Chat", "lead_id": 88120977, "dealer": {"id": 40217}, "related_ids": {"call_id": 5}}
     )
-    assert (payload.lead_id, payload.dealer.id, payload.related_ids) == ("88120977", "40217", {"call_id": "5"})
+    assert (payload.lead_id, payload.dealer.id, payload.related_ids) == (
+        "88120977",
+        "40217",
+        {"call_id": "5"},
+    )
 
 
 def test_the_vehicle_of_interest_comes_first() -> None:

@@ -11,12 +11,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
-
 from leadbus.contracts import Lead
 from leadbus.contracts.examples.lead import LEAD
 from leadbus.contracts.lead import Finance, Price, SourceId, Vehicle
 from leadbus.contracts.vocabulary import Channel, Intent
+from pydantic import ValidationError
 
 _18_PARAMETERS = {
     "sent_at",

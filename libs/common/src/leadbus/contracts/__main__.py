@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     generate = commands.add_parser("generate", help="write the documents")
     generate.add_argument(
-        "--allow-breaking", action="store_true", help="write even what breaks readers of the present documents"
+        "--allow-breaking",
+        action="store_true",
+        help="write even what breaks readers of the present documents",
     )
     check = commands.add_parser("check", help="fail on drift and on breaking changes")
     check.add_argument("--against", metavar="REF", help="also compare with the documents of a Git revision")

@@ -1,7 +1,7 @@
 """The AsyncAPI document: what a team outside may publish and consume, and how.
 
 Operations are written from that team's side: ``send`` is publishing a raw message, ``receive`` consuming an
-event. Exchanges and queues are read from ``leadbus.topology``, so the document cannot disagree with the broker.
+event. Exchanges and queues are read from ``leadbus.topology``, so the document agrees with the broker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from leadbus.contracts.vocabulary import SOURCES
 from leadbus.topology import EVENTS_EXCHANGE, RAW_EXCHANGE, TOPOLOGY, UNROUTED
 
 CONTRACTS_VERSION = "1.0.0"
-"""Of the document. Additions raise the middle figure; a change that breaks somebody is a new event version."""
+"""Of the document. Additions raise the middle figure; what would break a reader is a new event version."""
 
 _SCHEMA_REF = "#/components/schemas/{model}"
 _TRAIT_REF = {"$ref": "#/components/messageTraits/CloudEventsBinary"}
@@ -29,8 +29,8 @@ teams that publish leads straight to the broker or consume its events; `README.m
 one page.
 
 Operations are written from your side: *send* publishes a raw message, *receive* consumes an event. Fields are
-only ever added inside a version; ignore those you do not know. A field that is null says the same as an absent
-one. Money is a decimal string."""
+only ever added inside a version; ignore those you do not know. A field that is null says the same as one that
+is absent. Money is a decimal string."""
 
 _RAW_NOTES: Mapping[str, str] = {
     "contactatonce": "One lead as JSON, or as XML with the same names as elements under `<lead>`.",
@@ -251,7 +251,7 @@ def _cloud_events_trait() -> dict[str, Any]:
     return {
         "headers": {
             "type": "object",
-            "description": "CloudEvents 1.0, binary mode. The content type is the AMQP property. Also accepted: "
+            "description": "CloudEvents 1.0, binary mode; the content type is the AMQP property. Also read: "
             "`cloudEvents:` and `ce-` headers, structured `application/cloudevents+json`, and bare bodies.",
             "properties": {f"cloudEvents_{name}": schema for name, schema in attributes.items()},
             "required": [f"cloudEvents_{name}" for name in ("specversion", "id", "source", "type")],

@@ -38,9 +38,11 @@ def document_breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Brea
         if now is None:
             found.append(Break("channel_removed", f"channels.{name}", "no longer published"))
             continue
-        for what in ("address", "bindings"):
-            if channel.get(what) != now.get(what):
-                found.append(Break("channel_moved", f"channels.{name}.{what}", "is another"))
+        found += [
+            Break("channel_moved", f"channels.{name}.{what}", "is another")
+            for what in ("address", "bindings")
+            if channel.get(what) != now.get(what)
+        ]
     return found
 
 
@@ -51,7 +53,9 @@ class _Comparison:
         self._old = old
         self._new = new
 
-    def breaks(self, old: Schema, new: Schema, where: str, seen: frozenset[tuple[str, str]]) -> Iterator[Break]:
+    def breaks(
+        self, old: Schema, new: Schema, where: str, seen: frozenset[tuple[str, str]]
+    ) -> Iterator[Break]:
         pair = (str(old.get("$ref", id(old))), str(new.get("$ref", id(new))))
         if pair in seen:
             return

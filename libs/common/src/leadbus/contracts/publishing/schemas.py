@@ -29,7 +29,8 @@ class _Plain(GenerateJsonSchema):
         return False
 
     def generate(self, schema: CoreSchema, mode: Any = "validation") -> dict[str, Any]:
-        return _plain_text(super().generate(schema, mode))
+        plain: dict[str, Any] = _plain_text(super().generate(schema, mode))
+        return plain
 
     def generate_definitions(self, inputs: Any) -> Any:
         by_model, definitions = super().generate_definitions(inputs)
@@ -37,7 +38,7 @@ class _Plain(GenerateJsonSchema):
 
 
 def _plain_text(node: Any) -> Any:
-    """Descriptions come from docstrings: one line each, and single backquotes as readers of Markdown know them."""
+    """Descriptions come from docstrings: here one line each, with single backquotes as in Markdown."""
     if isinstance(node, dict):
         return {
             key: _sentence(value) if key == "description" and isinstance(value, str) else _plain_text(value)
@@ -68,7 +69,7 @@ def json_schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def shared_definitions(ref_template: str) -> dict[str, Any]:
-    """Every model by class name, with references after ``ref_template``: for a document that holds them all."""
+    """Every model by class name, with references after ``ref_template``, for one document."""
     _, document = models_json_schema(
         [(model, "validation") for model in models().values()],
         ref_template=ref_template,
