@@ -9,7 +9,10 @@ from contextlib import contextmanager
 import pytest
 from leadbus_devstack.smtp import SmtpServer
 
-MAIL = b"Message-ID: <1@sender.test>\r\nSubject: =?utf-8?q?J=C3=B6rg?=\r\n\r\nline\r\n.dot first\r\n8-bit: \xc3\xbc\r\n"
+MAIL = (
+    b"Message-ID: <1@sender.test>\r\nSubject: =?utf-8?q?J=C3=B6rg?=\r\n"
+    b"\r\nline\r\n.dot first\r\n8-bit: \xc3\xbc\r\n"
+)
 DEALER = "leads@dealer.test"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LONGEST_LINE = 300
+
 
 class DevstackError(RuntimeError):
     """A step failed; the message says what and what to do. `log` names the file that knows more."""
@@ -16,7 +18,8 @@ class DevstackError(RuntimeError):
         """The message, and the last `lines` lines of the log that belongs to it."""
         if self.log is None or not self.log.exists():
             return str(self)
-        tail = "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+        written = self.log.read_text("utf-8", "replace").splitlines()[-lines:]
+        tail = "\n".join(line[:_LONGEST_LINE] for line in written)
         return f"{self}\n--- last lines of {self.log} ---\n{tail}"
 
 

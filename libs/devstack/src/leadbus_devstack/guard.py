@@ -110,8 +110,9 @@ def main(arguments: list[str]) -> int:
             stopping = any(byte != signal.SIGCHLD for byte in os.read(wake_reader, 4096)) or stopping
     if program.poll() is None:
         _signal(program.pid, stop_signal)
-        # A stopped (SIGSTOP) program cannot hear the request to end.
-        _signal(program.pid, signal.SIGCONT)
+        # A frozen (SIGSTOP) program hears nothing, and one with a frozen child may wait for it.
+        for pid in descendants(os.getpid()):
+            _signal(pid, signal.SIGCONT)
         _wait_for_end(program, grace_seconds)
     code = program.poll()
     _sweep()

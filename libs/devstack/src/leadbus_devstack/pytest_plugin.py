@@ -224,7 +224,7 @@ def _running(server: Any, directory: Path) -> Iterator[Any]:
         yield server
     finally:
         if server.process.running:
-            server.kill()  # its data go too: nothing is worth a polite end
+            server.process.kill()  # its data go too: nothing is worth a polite end
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import httpx2
 
 from leadbus_devstack.errors import DevstackError
-from leadbus_devstack.ports import free_ports
+from leadbus_devstack.ports import free_ports, is_free
 from leadbus_devstack.processes import GuardedProcess
 
 # Debian's /usr/sbin wrapper lets only root and rabbitmq in, and becomes rabbitmq; these do not.
 _HOMES = ("/usr/lib/rabbitmq", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq")
 _START_SECONDS = 90.0
+_IN_USE = re.compile("eaddrinuse|address already in use", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class NativeRabbitMQ:
     small: bool = True
     _process: GuardedProcess | None = field(default=None, repr=False)
     _environment: dict[str, str] = field(default_factory=dict, repr=False)
+    _ports: tuple[int, ...] = ()
+    _frozen: bool = False
 
     @property
     def url(self) -> str:
@@ -76,26 +79,52 @@ class NativeRabbitMQ:
         return self._process
 
     def start(self) -> None:
-        """Start, or start again on the same ports with the same data; returns when it has booted."""
+        """Start, or start again on the same ports with the same data; returns when it has booted.
+
+        Raises DevstackError, naming the port when somebody else has it.
+        """
         if self._process is None:
             self._prepare()
             self._process = GuardedProcess(
                 "RabbitMQ", [str(self.programs.server)], self.log, self._environment, self.directory
             )
+        logged_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._process.start()
-        self._process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
+        try:
+            self._process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
+        except DevstackError as error:
+            words = self.log.read_bytes()[logged_bytes:].decode("utf-8", "replace")
+            # One busy listener ends the whole node, with pages of Erlang terms.
+            if _IN_USE.search(words) and (taken := [port for port in self._ports if not is_free(port)]):
+                raise DevstackError(f"RabbitMQ: port {taken[0]} is taken by another program") from error
+            raise
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.stop()
 
     def kill(self) -> None:
+        """kill -9 of the node, once the queues declared so far are sure to survive it (about 1.5 s)."""
+        if not self._frozen:
+            self.settle()
+        self._frozen = False
         self.process.kill()
 
+    def settle(self) -> None:
+        """Have the registry of quorum queues written now.
+
+        RabbitMQ writes it seconds late; a queue declared just before kill -9 would come back without its
+        confirmed messages, and hang whoever asks it.
+        """
+        self.ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+
     def freeze(self) -> None:
+        """SIGSTOP: connections stay open, nobody answers."""
+        self._frozen = True
         self.process.freeze()
 
     def thaw(self) -> None:
+        self._frozen = False
         self.process.thaw()
 
     def ready(self) -> bool:
@@ -130,6 +159,7 @@ class NativeRabbitMQ:
         amqp, management, distribution, epmd = free_ports(4)
         self.amqp_port = self.amqp_port or amqp
         self.management_port = self.management_port or management
+        self._ports = (self.amqp_port, self.management_port, distribution, epmd)
         home = self.directory / "home"
         home.mkdir(parents=True, exist_ok=True)
         self._write_cookie(home / ".erlang.cookie")
