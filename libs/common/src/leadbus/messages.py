@@ -55,9 +55,9 @@ def event_message(envelope: Envelope) -> OutgoingMessage:
 
     Raises ValueError for a type that `leadbus.contracts` does not list.
     """
-    from leadbus.contracts import EVENTS  # noqa: PLC0415 -- contracts load pydantic models; senders of raw need none
-    from leadbus.envelope import encode  # noqa: PLC0415
-    from leadbus.topology import EVENTS_EXCHANGE  # noqa: PLC0415
+    from leadbus.contracts import EVENTS
+    from leadbus.envelope import encode
+    from leadbus.topology import EVENTS_EXCHANGE
 
     contract = EVENTS.get(envelope.type)
     if contract is None:
@@ -75,9 +75,9 @@ def event_message(envelope: Envelope) -> OutgoingMessage:
 
 def raw_message(source: str, envelope: Envelope) -> OutgoingMessage:
     """A source's own bytes as a message for `leadbus.raw`; always mandatory."""
-    from leadbus.contracts.raw import raw_routing_key  # noqa: PLC0415
-    from leadbus.envelope import encode  # noqa: PLC0415
-    from leadbus.topology import RAW_EXCHANGE  # noqa: PLC0415
+    from leadbus.contracts.raw import raw_routing_key
+    from leadbus.envelope import encode
+    from leadbus.topology import RAW_EXCHANGE
 
     headers, properties = encode(envelope)
     return OutgoingMessage(

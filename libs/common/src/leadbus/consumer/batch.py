@@ -12,7 +12,7 @@ from leadbus import metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
 from leadbus.consumer.broker import live_connection
-from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, Released
+from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.consumer.generation import Generation
 from leadbus.db import is_unavailable
 from leadbus.log import logger
@@ -111,10 +111,8 @@ class BatchConsumer:
         if self._work is None:
             return
         if self._generation is not None:
-            await asyncio.wait(
-                [asyncio.ensure_future(self._generation.cancel())],
-                timeout=min(timeout_seconds, _CANCEL_SECONDS),
-            )
+            cancelling = asyncio.ensure_future(self._generation.cancel())
+            await asyncio.wait([cancelling], timeout=min(timeout_seconds, _CANCEL_SECONDS))
         left_seconds = max(0.0, deadline - asyncio.get_running_loop().time())
         _, unfinished = await asyncio.wait([self._work], timeout=left_seconds)
         if unfinished:
@@ -163,7 +161,7 @@ class BatchConsumer:
                 await generation.cancel()
             while batch := await generation.take(self._batch_size):
                 await self._fates.settle(generation, batch)
-        except Released as released:
+        except ReleasedError as released:
             if released.database_away:
                 await generation.cancel()
             return released.database_away

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from aio_pika import RobustConnection
+from aio_pika.abc import TimeoutType
 from aiormq.abc import AbstractConnection
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker
@@ -11,10 +13,25 @@ from pydantic import SecretStr
 from yarl import URL
 
 HEARTBEAT_SECONDS = 10
-"""A silent peer is noticed after (heartbeat + 1) * 3 seconds; FastStream's default makes that three minutes."""
+"""A silent peer is noticed after (heartbeat + 1) * 3 seconds; by default that is three minutes."""
 RECONNECT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 PREFETCH = 10
+
+
+class _EndsWhenCancelled(RobustConnection):
+    """A connection whose attempts end with whoever waits for them.
+
+    aio-pika's task that connects outlives a cancelled `connect()`, takes its own cancellation for a lost
+    connection, and goes on: with the server away, the process would never end.
+    """
+
+    async def connect(self, timeout: TimeoutType = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
 
 
 class ConsumingBroker(RabbitBroker):
@@ -23,6 +40,10 @@ class ConsumingBroker(RabbitBroker):
     FastStream 0.7.8 publishes transiently, drops the timeout, takes a return for a success, and may raise
     CancelledError; and acknowledgements would wait behind publishes that an alarm blocks.
     """
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._connection_kwargs["connection_class"] = _EndsWhenCancelled
 
     async def publish(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("a consuming broker does not publish: use leadbus.publisher")

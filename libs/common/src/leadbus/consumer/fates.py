@@ -1,7 +1,7 @@
 """The one place that turns what a handler says about messages into their fate.
 
 handled                    acknowledged
-database unavailable       held unacknowledged and tried again, then given back (Released)
+database unavailable       held unacknowledged and tried again, then given back (ReleasedError)
 any other error            halved until one message is alone with it, which is poison:
   stored in quarantine       acknowledged
   cannot even be stored      rejected to the parked queue
@@ -55,7 +55,7 @@ class UnreadablePropertiesError(ValueError):
     """The sender's headers or properties are not valid AMQP; the body is what it sent."""
 
 
-class Released(Exception):
+class ReleasedError(Exception):
     """The batch is given back unsettled. `database_away` says whether that is why."""
 
     def __init__(self, *, database_away: bool) -> None:
@@ -84,7 +84,7 @@ class Fates:
         self._draining = draining
 
     async def settle(self, generation: Generation, batch: Sequence[IncomingMessage]) -> None:
-        """Handle and settle every message of the batch, in order. Raises Released for what is left of it."""
+        """Handle and settle every message of the batch, in order. ReleasedError: what is left is given back."""
         BATCH_SIZES.labels(queue=self._queue).observe(len(batch))
         for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
             messages = list(run)
@@ -97,7 +97,7 @@ class Fates:
     async def _settle(self, generation: Generation, batch: Sequence[IncomingMessage]) -> None:
         try:
             await self._while_available(generation, lambda: self._handle(batch))
-        except Released:
+        except ReleasedError:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever the handler raises, one message is at fault
             if len(batch) == 1:
@@ -116,7 +116,7 @@ class Fates:
     async def _quarantine(self, generation: Generation, message: IncomingMessage, error: Exception) -> None:
         try:
             await self._while_available(generation, lambda: self._poison(message, error))
-        except Released:
+        except ReleasedError:
             raise
         except Exception as storing:  # noqa: BLE001 -- what cannot be stored is parked, whatever the reason
             _log.error(
@@ -133,7 +133,7 @@ class Fates:
             await generation.ack([message])
 
     async def _while_available(self, generation: Generation, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it, again and again as long as the database is away. Raises Released, or what `act` raises."""
+        """Do it, again and again while the database is away. Raises ReleasedError, or what `act` raises."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -142,10 +142,10 @@ class Fates:
                     return
                 HELD.labels(queue=self._queue).set(loop.time() - began)
                 if loop.time() - began >= self._hold_seconds:
-                    raise Released(database_away=True)
+                    raise ReleasedError(database_away=True)
                 await _first_of(pause_seconds, generation.lost, self._draining)
                 if generation.lost.is_set() or self._draining.is_set():
-                    raise Released(database_away=False)
+                    raise ReleasedError(database_away=False)
         finally:
             HELD.labels(queue=self._queue).set(0)
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import aiormq.channel
 import pamqp.frame
-from aiormq.abc import AbstractConnection, ChannelFrame
+from aiormq.abc import AbstractConnection, ChannelFrame, ConfirmationFrameType
 from aiormq.exceptions import AMQPChannelError
 from pamqp import commands
 from pamqp.header import ContentHeader
@@ -26,6 +26,8 @@ from leadbus.messages import OutgoingMessage
 from leadbus.publisher.result import PublishResult
 
 PERSISTENT = 2
+_Address = tuple[str, str, str | None]
+"""Exchange, routing key, message id."""
 _UNWRITABLE = (TypeError, ValueError, OverflowError, struct.error)
 
 
@@ -53,15 +55,17 @@ class Batch:
 class _Unanswered:
     batch: Batch
     index: int
-    address: tuple[str, str, str | None] = field(default=("", "", None))
+    address: _Address | None
+    """What a return would name it by; None where it is not mandatory."""
     returned: bool = False
 
 
 class ConfirmChannel(aiormq.channel.Channel):
     """A channel in confirm mode on which only `send` publishes."""
 
-    def __init__(self, connection: AbstractConnection, number: int) -> None:
+    def __init__(self, connection: AbstractConnection, number: int, app_id: str) -> None:
         super().__init__(connection, number, publisher_confirms=True)
+        self._app_id = app_id
         self._last_tag = 0
         self._unanswered: dict[int, _Unanswered] = {}
         self.closing.add_done_callback(self._end_all)
@@ -101,22 +105,23 @@ class ConfirmChannel(aiormq.channel.Channel):
                 batch.results[index] = PublishResult.REFUSED
                 continue
             written += frames
-            waiting.append(
-                _Unanswered(batch, index, _address(message) if message.mandatory else ("", "", None))
-            )
+            waiting.append(_Unanswered(batch, index, _address(message) if message.mandatory else None))
         return b"".join(written), waiting
 
     def _frames(self, message: OutgoingMessage) -> list[bytes]:
         publish = commands.Basic.Publish(
             exchange=message.exchange, routing_key=message.routing_key, mandatory=message.mandatory
         )
-        header = ContentHeader(body_size=len(message.body), properties=_amqp_properties(message))
+        header = ContentHeader(
+            body_size=len(message.body), properties=_amqp_properties(message, self._app_id)
+        )
         frames: list[Any] = [publish, header, *self._split_body(message.body)]
         return [pamqp.frame.marshal(frame, self.number) for frame in frames]
 
-    async def _on_confirm_frame(self, frame: commands.Basic.Ack | commands.Basic.Nack) -> None:
+    async def _on_confirm_frame(self, frame: ConfirmationFrameType) -> None:
         tag = frame.delivery_tag or 0
-        answered = [*takewhile(lambda known: known <= tag, self._unanswered)] if frame.multiple else [tag]
+        multiple = getattr(frame, "multiple", False)
+        answered = [*takewhile(lambda known: known <= tag, self._unanswered)] if multiple else [tag]
         said = PublishResult.CONFIRMED if isinstance(frame, commands.Basic.Ack) else PublishResult.REFUSED
         for known in answered:
             unanswered = self._unanswered.pop(known, None)
@@ -149,11 +154,11 @@ class ConfirmChannel(aiormq.channel.Channel):
         self._unanswered.clear()
 
 
-def _address(message: OutgoingMessage) -> tuple[str, str, str | None]:
+def _address(message: OutgoingMessage) -> _Address:
     return message.exchange, message.routing_key, message.properties.message_id
 
 
-def _amqp_properties(message: OutgoingMessage) -> commands.Basic.Properties:
+def _amqp_properties(message: OutgoingMessage, app_id: str) -> commands.Basic.Properties:
     properties = message.properties
     return commands.Basic.Properties(
         content_type=properties.content_type,
@@ -163,5 +168,5 @@ def _amqp_properties(message: OutgoingMessage) -> commands.Basic.Properties:
         message_id=properties.message_id,
         timestamp=properties.timestamp,
         message_type=properties.type,
-        app_id=properties.app_id,
+        app_id=properties.app_id or app_id,
     )

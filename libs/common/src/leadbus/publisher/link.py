@@ -47,15 +47,15 @@ class Link:
         self.channel = channel
 
     @classmethod
-    async def open(cls, url: URL, name: str) -> Link:
+    async def open(cls, url: URL, app_id: str) -> Link:
         """Raises what aiormq raises (AMQPError, OSError), and leaves nothing open then."""
         transport = _KeptTransport()
         connection = Connection(
-            url.update_query(heartbeat=str(HEARTBEAT_SECONDS), name=name), transport_factory=transport
+            url.update_query(heartbeat=str(HEARTBEAT_SECONDS), name=app_id), transport_factory=transport
         )
         try:
             await connection.connect()
-            channel = ConfirmChannel(connection, 1)
+            channel = ConfirmChannel(connection, 1, app_id)
             connection.channels[1] = channel
             await channel.open()
         except BaseException:

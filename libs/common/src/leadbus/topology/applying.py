@@ -26,7 +26,7 @@ class TopologyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What is on the broker now; `surplus` names bindings of our queues that the declaration does not have."""
+    """What is on the broker now; `surplus` names bindings of our queues that are not declared."""
 
     exchanges: int
     queues: int
@@ -82,8 +82,9 @@ def _refuse_other_kinds(
 ) -> None:
     """What exists as another kind cannot be changed, only deleted, and that is not ours to do."""
     trouble = [
-        f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']}, {exchange.kind} is declared:"
-        f" delete it in virtual host {vhost!r} when nobody publishes to it, and apply again"
+        f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']},"
+        f" {exchange.kind} is declared: delete it in virtual host {vhost!r} when nobody publishes to it,"
+        " and apply again"
         for exchange in topology.exchanges
         if exchange.name in exchanges and exchanges[exchange.name]["type"] != exchange.kind
     ]

@@ -16,7 +16,7 @@ DLX = "leadbus.dlx"
 UNROUTED = "leadbus.unrouted"
 
 DELIVERY_LIMIT = 20
-"""Well above what a message can meet by bad luck: restarts and lost channels count for all it was fetched with."""
+"""Well above what an innocent message meets: restarts and lost channels count for all that was fetched."""
 
 _GIB = 1024**3
 _WORK_MESSAGES = 1_000_000
@@ -91,7 +91,7 @@ def _work_policy(queue: str) -> Policy:
             "delivery-limit": DELIVERY_LIMIT,
             "dead-letter-exchange": DLX,
             "dead-letter-routing-key": queue,
-            # Only with this and reject-publish does a dead letter survive a parked queue that is away or full.
+            # Only with this and reject-publish does a dead letter outlive a parked queue that is full.
             "dead-letter-strategy": "at-least-once",
             "overflow": "reject-publish",
             "max-length": _WORK_MESSAGES,
@@ -126,7 +126,7 @@ def _topology(work: Mapping[str, tuple[tuple[str, str], ...]]) -> Topology:
             *(Binding(exchange, name, key) for name, keys in work.items() for exchange, key in keys),
         ),
         policies=(
-            # The events exchange has none: an alternate exchange would turn an unroutable event into a success.
+            # Not on events: an alternate exchange turns an unroutable mandatory publish into a success.
             Policy(RAW_EXCHANGE, "exchanges", {"alternate-exchange": UNROUTED}),
             _holding_policy(UNROUTED),
             *(_holding_policy(parked(name)) for name in work),
