@@ -62,6 +62,10 @@ class Layout:
         return self.state / "demo.json"
 
     @property
+    def compose(self) -> Path:
+        return self.root / "docker-compose.yml"
+
+    @property
     def examples(self) -> Path:
         return self.root / "examples"
 

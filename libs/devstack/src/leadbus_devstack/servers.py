@@ -2,84 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import httpx2
 
-from leadbus_devstack import docker, postgres, rabbitmq
+from leadbus_devstack import postgres, rabbitmq
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.processes import GuardedProcess
-from leadbus_devstack.resolve import (
-    AMQP_URL,
-    MANAGEMENT_URL,
-    POSTGRES_URL,
-    Source,
-    Way,
-    resolve_postgres,
-    resolve_rabbitmq,
-)
+from leadbus_devstack.providers import Broker, DatabaseServer, Place, new_broker, new_database_server
+from leadbus_devstack.resolve import Source, Way, resolve_postgres, resolve_rabbitmq
 from leadbus_devstack.threads import run_apart
-
-
-class Broker(Protocol):
-    """A RabbitMQ, whoever runs it."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def management_url(self) -> str: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-class DatabaseServer(Protocol):
-    """A Postgres, whoever runs it; `url` belongs to a superuser."""
-
-    @property
-    def url(self) -> str: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class GivenBroker:
-    """Somebody else's, found in the environment: never started, never stopped."""
-
-    url: str
-    management_url: str
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class GivenDatabaseServer:
-    """Somebody else's, found in the environment: never started, never stopped."""
-
-    url: str
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where servers keep data and logs, and which ports they take where those are free (0: any)."""
-
-    data: Path
-    logs: Path
-    amqp_port: int = 0
-    management_port: int = 0
-    postgres_port: int = 0
 
 
 @dataclass
@@ -99,8 +38,10 @@ class Servers:
         natives = (rabbitmq.NativeRabbitMQ, postgres.NativePostgres)
         return [server.process for server in self._started if isinstance(server, natives)]
 
-    def stop(self) -> None:
-        """Stop what was started here, and remove it when it was in a temporary place."""
+    def stop(self, *, keep_data: bool = False) -> None:
+        """Stop what was started here; at once, and its data gone, unless they are kept."""
+        for process in [] if keep_data else self.processes():
+            process.kill()
         for server in self._started:
             server.stop()
         if self._scratch is not None:
@@ -164,40 +105,6 @@ def _describe(
     return (
         f"RabbitMQ {rabbitmq_version(broker.management_url)} ({broker_source.way}), "
         f"Postgres {postgres_version(database.url)} ({database_source.way})"
-    )
-
-
-def new_broker(way: Way, place: Place) -> Broker:
-    """A RabbitMQ not yet started."""
-    if way is Way.URL:
-        return GivenBroker(os.environ[AMQP_URL], os.environ[MANAGEMENT_URL])
-    if way is Way.DOCKER:
-        return docker.DockerRabbitMQ()
-    programs = rabbitmq.find_programs()
-    assert programs is not None, "resolved as native"
-    return rabbitmq.NativeRabbitMQ(
-        programs,
-        place.data / "rabbitmq",
-        place.logs / "rabbitmq.log",
-        amqp_port=place.amqp_port,
-        management_port=place.management_port,
-    )
-
-
-def new_database_server(way: Way, place: Place, *, durable: bool) -> DatabaseServer:
-    """A Postgres not yet started."""
-    if way is Way.URL:
-        return GivenDatabaseServer(os.environ[POSTGRES_URL])
-    if way is Way.DOCKER:
-        return docker.DockerPostgres(durable=durable)
-    programs = postgres.find_programs()
-    assert programs is not None, "resolved as native"
-    return postgres.NativePostgres(
-        programs,
-        place.data / "postgres",
-        place.logs / "postgres.log",
-        port=place.postgres_port,
-        durable=durable,
     )
 
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from leadbus import topology
@@ -28,6 +29,7 @@ Progress = Callable[[str], None]
 
 TOKEN_LIFETIME_SECONDS = 30 * 24 * 3600.0
 SOURCE = "contactatonce"
+_KEY_LABEL, _KEY_ACCOUNT = "devstack", "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class Stack:
             "TOKEN_KEY": self.token_key.get_secret_value(),
         }
         if service.folder == "adf-mailer":
-            settings |= {"SMTP_HOST": self.smtp.host, "SMTP_PORT": str(self.smtp.port)}
+            settings |= {"SMTP_HOST": self.smtp.host, "SMTP_PORT": str(self.smtp.port), "SMTP_TLS": "off"}
+            settings["FROM_ADDRESS"] = "leads@leadbus.example"
         return settings | dict(self.settings.get(service.folder, {}))
 
     def token(self, role: str) -> str:
@@ -123,17 +126,28 @@ class Stack:
         return sign_token(self.token_key, f"devstack-{role}", role, ttl=TOKEN_LIFETIME_SECONDS)
 
     def create_api_key(self) -> str:
-        """A new key for the source, which has to be set up by then. Raises DevstackError."""
-        answer = httpx2.post(
-            f"{self.services['ingest'].url}/v1/sources/{SOURCE}/keys",
+        """A new key for the source, which has to be set up by then; keys of earlier runs end with it.
+
+        Raises DevstackError when ingest refuses.
+        """
+        for key in self._keys("GET", "")["items"]:
+            if key["label"] == _KEY_LABEL and key["state"] == "active":
+                self._keys("POST", f"/{key['key_id']}/revoke")
+        made = self._keys("POST", "", {"account": _KEY_ACCOUNT, "label": _KEY_LABEL})
+        self.api_keys[SOURCE] = str(made["key"])
+        return self.api_keys[SOURCE]
+
+    def _keys(self, method: str, path: str, body: object = None) -> Any:
+        answer = httpx2.request(
+            method,
+            f"{self.services['ingest'].url}/v1/sources/{SOURCE}/keys{path}",
             headers={"Authorization": f"Bearer {self.token('admin')}"},
-            json={"label": "devstack"},
+            json=body,
             timeout=10,
         )
-        if answer.status_code != 201:
+        if not answer.is_success:
             raise DevstackError(f"ingest gave no API key: {answer.status_code} {answer.text}")
-        self.api_keys[SOURCE] = str(answer.json()["key"])
-        return self.api_keys[SOURCE]
+        return answer.json()
 
     def endpoints(self) -> Endpoints:
         return Endpoints(

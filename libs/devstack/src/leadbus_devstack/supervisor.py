@@ -26,7 +26,8 @@ from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.processes import GuardedProcess
 from leadbus_devstack.progress import Steps
-from leadbus_devstack.servers import Place, start_servers
+from leadbus_devstack.providers import Place
+from leadbus_devstack.servers import start_servers
 from leadbus_devstack.stack import Ports, Stack, take_port
 
 _PORTS = Ports(ingest=8081, normalizer=8082, adf_mailer=8083, smtp=2525, smtp_control=2526)
@@ -83,6 +84,8 @@ def supervise(layout: Layout, out: Console) -> None:
             take_port(_AMQP_PORT),
             take_port(_MANAGEMENT_PORT),
             take_port(_POSTGRES_PORT),
+            compose=(layout.compose, "leadbus"),
+            keep_data=True,
         )
 
         def migrate(postgres_url: str) -> None:
@@ -102,7 +105,7 @@ def supervise(layout: Layout, out: Console) -> None:
         finally:
             layout.endpoints.unlink(missing_ok=True)
             layout.environment.unlink(missing_ok=True)
-            servers.stop()
+            servers.stop(keep_data=True)
 
 
 def _token_key(layout: Layout) -> SecretStr:

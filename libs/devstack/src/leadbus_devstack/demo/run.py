@@ -17,7 +17,8 @@ from leadbus_devstack.endpoints import Endpoints
 from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
-from leadbus_devstack.servers import Place, Servers, scratch_directory, start_servers
+from leadbus_devstack.providers import Place
+from leadbus_devstack.servers import Servers, scratch_directory, start_servers
 from leadbus_devstack.stack import Stack
 
 _ARRIVAL_SECONDS = 60.0
@@ -72,7 +73,8 @@ def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
         steps("Postgres runs, three schemas migrated")
 
     try:
-        servers = start_servers(Place(scratch, layout.demo / "logs"), durable=True, on_database=migrate)
+        place = Place(scratch, layout.demo / "logs", compose=(layout.compose, f"leadbus-{name}"))
+        servers = start_servers(place, durable=True, on_database=migrate)
         steps(f"servers run: {servers.description}")
         stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name)
         with stacks.running(stack, steps):
