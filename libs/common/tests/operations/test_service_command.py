@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
+from leadbus import log
 from leadbus.service import EXIT_SETTINGS, EXIT_START, Service, main
 from leadbus.settings.environment import SettingsError
 
@@ -23,7 +23,7 @@ def logging_as_before() -> Iterator[None]:
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    structlog.reset_defaults()
+    log.unconfigured()
 
 
 @pytest.fixture

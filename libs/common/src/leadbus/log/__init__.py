@@ -4,7 +4,9 @@ Ids and hashes only. What a service must not say is kept out at the place that s
 this package (`redaction`, `tracebacks`) are the last line of defence, not the first.
 """
 
-from leadbus.log.configuration import configure, logger
+from leadbus.log.configuration import configure, logger, unconfigured
 from leadbus.log.wide import Wide, wide
 
-__all__ = ["Wide", "configure", "logger", "wide"]
+__all__ = ["Wide", "configure", "logger", "unconfigured", "wide"]
+
+unconfigured()

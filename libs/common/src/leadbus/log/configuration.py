@@ -35,28 +35,13 @@ def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None
 
     Can be called again: the last call wins. `level` is a name of the standard library (`INFO`).
     """
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
-        _Service(service),
-    ]
-    last_defence: list[structlog.types.Processor] = [
-        tracebacks.render,
-        redaction.redact,
-        structlog.processors.JSONRenderer(serializer=_to_json),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
+    shared = _first(service)
+    _configure_structlog([*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter])
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_say_template_only, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last_defence],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_LAST_DEFENCE],
             use_get_message=True,
             pass_foreign_args=True,
         )
@@ -67,6 +52,14 @@ def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None
     _route_libraries()
 
 
+def unconfigured() -> None:
+    """What holds until `configure`: lines go to the standard library's root, through the same defences.
+
+    (structlog's own default prints tracebacks with the values of local variables.)
+    """
+    _configure_structlog([*_first("leadbus"), *_LAST_DEFENCE])
+
+
 def logger(component: str) -> structlog.stdlib.BoundLogger:
     """A logger for the few lines that are not one unit of work: started, reconnected, gave up."""
     # Not bound here: modules make their loggers at import, before `configure`.
@@ -74,6 +67,24 @@ def logger(component: str) -> structlog.stdlib.BoundLogger:
         f"leadbus.{component}", component=component
     )
     return made
+
+
+def _first(service: str) -> list[structlog.types.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        _Service(service),
+    ]
+
+
+def _configure_structlog(processors: list[structlog.types.Processor]) -> None:
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
 
 
 class _Service:
@@ -107,3 +118,10 @@ def _say_template_only(_logger: object, _method: str, event: Event) -> Event:
 
 def _to_json(event: Any, **_options: Any) -> str:
     return json.dumps(event, ensure_ascii=False, default=lambda value: type(value).__name__)
+
+
+_LAST_DEFENCE: list[structlog.types.Processor] = [
+    tracebacks.render,
+    redaction.redact,
+    structlog.processors.JSONRenderer(serializer=_to_json),
+]

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from leadbus.web.limits import BodyTooLarge
 from leadbus.web.problems import (
     BAD_REQUEST,
     FORBIDDEN,
@@ -42,6 +43,7 @@ _BY_STATUS = {
 def install(app: FastAPI) -> None:
     """Answer Problems, framework errors and validation errors as problem documents."""
     app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(BodyTooLarge, _on_too_large)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
 
@@ -75,6 +77,11 @@ def field_errors(errors: Sequence[Any], *, under: str = "") -> list[FieldError]:
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return _answer(request, error)
+
+
+async def _on_too_large(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BodyTooLarge)
+    return _answer(request, error.problem)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

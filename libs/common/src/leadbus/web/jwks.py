@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 import httpx2
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from leadbus.log import logger
@@ -66,9 +68,7 @@ class RemoteKeys:
     async def _fetch(self) -> None:
         self._tried_at = self._now()
         try:
-            document = await self._get()
-            keys = [key for key in document["keys"] if key.get("kty") != "oct" and key.get("use") != "enc"]
-            self._keys = KeySet.import_key_set({"keys": keys})
+            self._keys = _verification_keys(await self._get())
         except (httpx2.HTTPError, ValueError, TypeError, KeyError, AttributeError):
             _log.warning("tokens.keys_not_fetched", keys_known=self._keys is not None)
             return
@@ -82,3 +82,17 @@ class RemoteKeys:
         if len(response.content) > _MAX_KEYS_BYTES:
             raise ValueError("key document too large")
         return response.json()
+
+
+def _verification_keys(document: Any) -> KeySet:
+    """The keys we can verify with. One of a kind we do not know leaves the others. Raises ValueError if none."""
+    usable = []
+    for key in document["keys"]:
+        # A secret in a public document would let anyone sign.
+        if key.get("kty") == "oct" or key.get("use") == "enc":
+            continue
+        with contextlib.suppress(JoseError, ValueError):
+            usable += KeySet.import_key_set({"keys": [key]}).keys
+    if not usable:
+        raise ValueError("no usable key in the document")
+    return KeySet(usable)

@@ -9,11 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from leadbus.web.problems import TOO_LARGE, Problem
 
 
-class _TooLarge(HTTPException):
+class BodyTooLarge(HTTPException):
     """An HTTPException, because body readers let that kind pass unchanged."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int) -> None:
         super().__init__(413)
+        # The rest of the body is not read, so the connection cannot be used again.
+        self.problem = Problem(TOO_LARGE, headers={"Connection": "close"}, limit_bytes=limit_bytes)
 
 
 class BodyLimit:
@@ -32,10 +34,9 @@ class BodyLimit:
             return
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > self._limit_bytes:
-            await self._refuse(scope, receive, send)
+            await BodyTooLarge(self._limit_bytes).problem.response()(scope, receive, send)
             return
         counted = 0
-        answered = False
 
         async def receive_counted() -> Message:
             nonlocal counted
@@ -43,22 +44,7 @@ class BodyLimit:
             if message["type"] == "http.request":
                 counted += len(message.get("body", b""))
                 if counted > self._limit_bytes:
-                    raise _TooLarge
+                    raise BodyTooLarge(self._limit_bytes)
             return message
 
-        async def send_watched(message: Message) -> None:
-            nonlocal answered
-            answered = answered or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive_counted, send_watched)
-        except _TooLarge:
-            if answered:
-                raise
-            await self._refuse(scope, receive, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The rest of the body is not read, so the connection cannot be used again.
-        problem = Problem(TOO_LARGE, headers={"Connection": "close"}, limit_bytes=self._limit_bytes)
-        await problem.response()(scope, receive, send)
+        await self._app(scope, receive_counted, send)

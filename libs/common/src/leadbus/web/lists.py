@@ -167,12 +167,16 @@ class ListQuery:
             place = tuple_(column, key)
             statement = statement.where(place < edge if self._descending else place > edge)
         order = (column.desc(), key.desc()) if self._descending else (column.asc(), key.asc())
-        return statement.add_columns(column, key).order_by(*order).limit(self.limit + 1)
+        return (
+            statement.add_columns(column.label("sorted_by"), key.label("cut_by"))
+            .order_by(*order)
+            .limit(self.limit + 1)
+        )
 
     def paged(self, rows: Any, item: Callable[[Any], T]) -> Page[T]:
         """The page of rows that `apply` selected."""
         kept = rows[: self.limit]
-        items = [item(row[0] if len(row) == 3 else row[:-2]) for row in kept]
+        items = [item(row[0] if len(row) == 3 else row) for row in kept]
         more = len(rows) > self.limit
         return Page(items=items, next_cursor=self.encode(kept[-1][-2], kept[-1][-1]) if more else None)
 

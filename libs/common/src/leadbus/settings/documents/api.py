@@ -17,7 +17,6 @@ from leadbus.web.problems import FORBIDDEN, Problem, problem_responses
 from leadbus.web.tokens import Actor, Role, require
 
 Manager = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]*$")]
-KindName = Annotated[str, Path(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$", description="A kind of this service.")]
 DocumentName = Annotated[str, Path(pattern=NAME_PATTERN)]
 
 DOCUMENTS = Listing(
@@ -62,7 +61,9 @@ def router(
 ) -> APIRouter:
     """The HTTP API of `store`. Tokens limited to dealers see what is theirs and change nothing."""
     api = APIRouter(prefix="/v1/settings", tags=["settings"])
-    Reader = Annotated[Actor, require(read)]  # noqa: N806 - a type
+    words = {"enum": list(store.kinds)}
+    KindName = Annotated[str, Path(description="A kind of this service.", json_schema_extra=words)]  # noqa: N806
+    Reader = Annotated[Actor, require(read)]  # noqa: N806
     Writer = Annotated[Actor, require(write)]  # noqa: N806
     TakeOver = Annotated[bool, Query(description="Change it although someone else keeps it.")]  # noqa: N806
     DryRun = Annotated[bool, Query(description="Say what would change and change nothing.")]  # noqa: N806
