@@ -94,7 +94,11 @@ class Workshop:
     settings: DocumentStore
 
     async def map_dealer(
-        self, name: str = "prairie-motors", external_id: str = "40217", account: str | None = None, **spec: Any
+        self,
+        name: str = "prairie-motors",
+        external_id: str = "40217",
+        account: str | None = None,
+        **spec: Any,
     ) -> None:
         """A Dealer and the Location that maps a reference to it."""
         dealer = {"name": "Prairie Motors", "country": "US", "time_zone": "America/Chicago", **spec}
@@ -102,7 +106,12 @@ class Workshop:
         await self.settings.put("Dealer", name, dealer, actor="test", condition=anyway)
         location = f"{name}-{external_id}-{account or 'any'}"
         if not await self.has_setting("Location", location):
-            mapping = {"source": "contactatonce", "account": account, "external_id": external_id, "dealer": name}
+            mapping = {
+                "source": "contactatonce",
+                "account": account,
+                "external_id": external_id,
+                "dealer": name,
+            }
             await self.settings.put("Location", location, mapping, actor="test")
 
     async def has_setting(self, kind: str, name: str) -> bool:
@@ -127,7 +136,8 @@ class Workshop:
 
     async def revisions(self) -> list[dict[str, Any]]:
         return await self.fetch(
-            "SELECT lead_id, revision, event_type, changed, raw_key FROM lead_revision ORDER BY lead_id, revision"
+            "SELECT lead_id, revision, event_type, changed, raw_key FROM lead_revision"
+            " ORDER BY lead_id, revision"
         )
 
     async def quarantined(self) -> list[dict[str, Any]]:
@@ -160,13 +170,15 @@ def message() -> Callable[..., IncomingMessage]:
 def with_headers() -> Callable[..., IncomingMessage]:
     """A message with more headers or other attributes."""
 
-    def change(base: IncomingMessage, headers: dict[str, Any] | None = None, **attributes: Any) -> IncomingMessage:
+    def change(
+        base: IncomingMessage, headers: dict[str, Any] | None = None, **attributes: Any
+    ) -> IncomingMessage:
         return replace(base, headers={**base.headers, **(headers or {})}, **attributes)
 
     return change
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def dealer() -> Dealer:
     return DEALER
 

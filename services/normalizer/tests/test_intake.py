@@ -37,7 +37,9 @@ async def test_the_same_message_again_changes_nothing(workshop, payload, message
     assert len(await workshop.fetch("SELECT 1 FROM raw")) == 1
 
 
-async def test_the_same_content_under_another_id_is_kept_and_changes_nothing(workshop, payload, message) -> None:
+async def test_the_same_content_under_another_id_is_kept_and_changes_nothing(
+    workshop, payload, message
+) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), "raw-1"), message(payload(), "raw-2")])
     assert list((await workshop.leads()).values()) == [1]
@@ -61,7 +63,9 @@ async def test_an_id_with_another_content_is_quarantined_once(workshop, payload,
     assert len(await workshop.fetch("SELECT 1 FROM raw")) == 2
 
 
-async def test_several_messages_of_one_lead_in_one_batch_are_folded_in_door_order(workshop, payload, message) -> None:
+async def test_several_messages_of_one_lead_in_one_batch_are_folded_in_door_order(
+    workshop, payload, message
+) -> None:
     await workshop.map_dealer()
     batch = [
         message(payload(comments="third"), "raw-3", receivedat="2026-03-02T08:00:03Z"),
@@ -143,7 +147,9 @@ async def test_a_test_lead_is_marked_everywhere(workshop, payload, message) -> N
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), test="true")])
     assert (await workshop.lead()).test
-    (row,) = await workshop.fetch("SELECT lead.test AND raw.test AS marked FROM lead JOIN raw USING (lead_id)")
+    (row,) = await workshop.fetch(
+        "SELECT lead.test AND raw.test AS marked FROM lead JOIN raw USING (lead_id)"
+    )
     assert row["marked"]
     headers = (await workshop.fetch("SELECT headers FROM outbox"))[0]["headers"]
     assert '"cloudEvents_test": "true"' in headers
@@ -161,7 +167,9 @@ async def test_a_bare_body_is_a_duplicate_within_its_window_only(workshop, paylo
     assert len(await workshop.published()) == 1
 
 
-async def test_what_our_own_code_fails_on_is_kept_with_the_class_of_the_error(workshop, payload, message) -> None:
+async def test_what_our_own_code_fails_on_is_kept_with_the_class_of_the_error(
+    workshop, payload, message
+) -> None:
     await workshop.raw.poison(message(payload()), ZeroDivisionError("secret"))
     await workshop.raw.poison(message(payload()), ZeroDivisionError("secret"))
     (entry,) = await workshop.quarantined()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Any, TypeVar
 
-from leadbus.contracts.lead import OWN_ID_SOURCE, Customer, Lead, SourceId, Warning_
+from leadbus.contracts.lead import OWN_ID_SOURCE, Customer, Lead, Name, SourceId, Warning_
 from pydantic import BaseModel
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -72,10 +72,14 @@ def _merged(known: Model | None, later: Model | None) -> Model | None:
 def _customer(known: Customer, later: Customer) -> Customer:
     parts = ("company", "position", "emails", "phones", "addresses", "language")
     update = {name: _stated(known, later, name) for name in parts}
-    named = any(value for _, value in later.name)
-    update["name"] = later.name if named else known.name
+    update["name"] = later.name if _is_better(later.name, than=known.name) else known.name
     update["type"] = "business" if "business" in (known.type, later.type) else "person"
     return known.model_copy(update=update)
+
+
+def _is_better(name: Name, *, than: Name) -> bool:
+    """A placeholder of the telephone network does not replace the name that a person gave."""
+    return bool(name.first or name.last) or (name.full is not None and not (than.first or than.last))
 
 
 def _earliest(known: Any, later: Any) -> Any:

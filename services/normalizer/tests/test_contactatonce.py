@@ -1,0 +1,286 @@
+"""ContactAtOnce: the C rows of RULES.md, what is kept, what is refused, and that nothing else happens."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from leadbus.contracts.contactatonce import ContactAtOnceLead
+from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
+from normalizer.domain.draft import Draft
+from normalizer.domain.placing import Origin, place
+from normalizer.domain.rejection import Rejection
+from normalizer.sources import ADAPTERS
+from normalizer.sources.contactatonce import read
+
+AT = datetime(2026, 4, 14, 16, 3, 5, tzinfo=UTC)
+JSON = "application/json"
+
+
+def tell(payload) -> Draft:
+    return read(json.dumps(payload).encode(), JSON)
+
+
+@pytest.mark.parametrize(
+    ("case", "lead_type", "call", "channel", "intents", "urgency", "consent", "phone_type"),
+    [
+        ("C1", "ClickForCallBack", None, "phone", ("callback",), "high", "form", "unknown"),
+        ("C2", "Chat", None, "chat", ("inquiry",), "high", "request", "unknown"),
+        ("C3", "TextToChat", None, "text", ("inquiry",), "high", "request", "cellphone"),
+        ("C4", "TrackedCall", {"answered": True}, "phone", ("inquiry",), "normal", "request", "unknown"),
+        (
+            "C5",
+            "TrackedCall",
+            {"answered": False},
+            "phone",
+            ("inquiry", "callback"),
+            "high",
+            "request",
+            "unknown",
+        ),
+    ],
+)
+def test_lead_types(case, lead_type, call, channel, intents, urgency, consent, phone_type, payload) -> None:
+    draft = tell(payload(lead_type, call=call))
+    assert draft.source_type == lead_type
+    assert (draft.channel, draft.intents, draft.urgency) == (channel, intents, urgency)
+    assert draft.consent.basis == consent
+    assert [phone.type for phone in draft.phones] == [phone_type]
+
+
+def test_the_whole_payload_arrives(payload, dealer) -> None:
+    draft = tell(payload("ClickForCallBack", test=True, dealer={"id": 40217, "name": "Prairie"}))
+    lead = place(draft, Origin("contactatonce", "a", AT), dealer)
+    assert draft.location == "40217"
+    assert lead.customer.name.last == "Whitfield"
+    assert (lead.customer.phones[0].raw, lead.customer.phones[0].e164) == ("(312) 555-0148", "+13125550148")
+    assert lead.customer.phones[0].primary
+    (vehicle,) = lead.vehicles
+    assert (vehicle.wanted, vehicle.status, vehicle.stock) == (True, "used", "P4471")
+    assert vehicle.prices[0].amount == Decimal("27995.00")
+    assert (vehicle.odometer.value, vehicle.odometer.units) == (21840, "mi")
+    assert lead.message == "Please call after 4 pm about the Outback."
+    assert lead.extras["lead_source"] == "www.prairie-motors.example"
+    assert lead.extras["dealer.name"] == "Prairie"
+    assert lead.test
+
+
+def test_xml_and_json_say_the_same(dealer) -> None:
+    draft = read(CONTACTATONCE_XML.encode(), "application/xml; charset=utf-8")
+    assert draft.external_id == "CAO-88122046"
+    assert draft.name.last == "O'Hara"
+    assert draft.transcript[1].text == "Yes & no: ask me today."
+    assert draft.vehicles[0].prices[0].amount == Decimal(18450)
+    as_json = {
+        "lead_type": "Chat",
+        "lead_id": "CAO-88122046",
+        "related_ids": {"conversation_id": "IM-7741988"},
+        "occurred_at": "2026-04-15T13:30:09-05:00",
+        "dealer": {"id": "40339", "name": "Lakeside Ford"},
+        "lead_source": "autos.example",
+        "customer": {"name": "Ann O'Hara", "email": "ann.ohara@example.org"},
+        "vehicles": [
+            {"year": "2021", "make": "Ford", "model": "Escape", "price": "18450", "currency": "USD"}
+        ],
+        "transcript": [
+            {
+                "at": "2026-04-15T13:28:50-05:00",
+                "speaker": "customer",
+                "text": "Any rebate on the Escape?",
+            },
+            {
+                "at": "2026-04-15T13:29:31-05:00",
+                "speaker": "agent",
+                "name": "Lee",
+                "text": "Yes & no: ask me today.",
+            },
+        ],
+    }
+    assert tell(as_json) == draft
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "iso-8859-1", "windows-1251"])
+def test_xml_in_the_encoding_that_it_declares(declared) -> None:
+    name = "Анна" if declared == "windows-1251" else "José"
+    document = CONTACTATONCE_XML.replace("UTF-8", declared).replace("Ann O'Hara", name)
+    assert read(document.encode(declared), "application/xml").name.first == name
+
+
+def test_what_has_no_field_is_kept(payload) -> None:
+    told = payload(
+        dealer={"id": "1", "region": "Midwest"},
+        vehicle={"make": "Honda", "features": ["awd", {"code": 7}], "sold": False},
+        score=0.75,
+        **{"weird key\x00": "va\x00lue"},
+    )
+    assert {
+        "dealer.region": "Midwest",
+        "vehicle.features.0": "awd",
+        "vehicle.features.1.code": "7",
+        "vehicle.sold": "false",
+        "score": "0.75",
+        "weird key": "value",
+    }.items() <= tell(told).extras.items()
+
+
+def test_a_long_list_is_kept_as_one_text(payload) -> None:
+    extras = tell(payload(clicks=list(range(100_000)))).extras
+    assert extras["clicks"].startswith("[0,1,2,")
+    assert not any(name.startswith("clicks.") for name in extras)
+
+
+def test_doubtful_values_warn_and_stay(payload, dealer) -> None:
+    told = payload(
+        occurred_at="0001-01-01T00:00:00+14:00",
+        customer={"phone": "ask Bob", "email": "none", "name": "WIRELESS CALLER"},
+        vehicle={"vin": "1M8GDM9AXKPO42788", "price": "1e999999"},
+    )
+    lead = place(tell(told), Origin("contactatonce", "a", AT), dealer)
+    assert {warning.code for warning in lead.warnings} == {
+        "time_implausible",
+        "phone_unreadable",
+        "email_invalid",
+        "name_placeholder",
+        "vin_alphabet",
+        "price_implausible",
+    }
+    assert lead.extras["vehicles.0.vin"] == "1M8GDM9AXKPO42788"
+    assert lead.customer.phones[0].raw == "ask Bob"
+    assert lead.customer.emails[0].raw == "none"
+    assert lead.customer.name.full == "WIRELESS CALLER"
+    assert lead.vehicles[0].prices == ()
+
+
+def test_a_wrong_check_digit_only_warns(payload) -> None:
+    (vehicle,) = tell(payload(vehicle={"vin": "WVWZZZ1JZXW000001"})).vehicles
+    assert (vehicle.vin, vehicle.vin_warning) == ("WVWZZZ1JZXW000001", "check_digit")
+
+
+def test_a_lead_without_its_time_happened_when_the_talk_began(payload) -> None:
+    told = tell(payload("Chat", occurred_at=None))
+    assert told.occurred_at.isoformat() == "2026-04-14T11:00:12-05:00"
+
+
+@pytest.mark.parametrize(
+    ("told", "field", "kind"),
+    [
+        ({"lead_id": None}, "lead_id", "missing"),
+        ({"lead_id": "  "}, "lead_id", "string"),
+        ({"lead_id": ["a"]}, "lead_id", "array"),
+        ({"lead_type": "Fax"}, "lead_type", "string"),
+        ({"dealer": None}, "dealer", "missing"),
+        ({"dealer": {"name": "x"}}, "dealer.id", "missing"),
+        ({"customer": "Dana"}, "customer", "string"),
+        ({"occurred_at": "2026-04-14T10:00:00"}, "occurred_at", "string"),
+        ({"vehicle": {"price": True}}, "vehicle.price", "boolean"),
+        ({"transcript": [{"speaker": "robot", "text": "hi"}]}, "transcript.0.speaker", "string"),
+        ({"related_ids": {"dana@example.com": {"x": 1}}}, "related_ids.*", "object"),
+        ({"comments": "with \x00 inside"}, "comments", "string"),
+    ],
+)
+def test_unreadable_payloads_say_where_and_nothing_of_what(told, field, kind, payload) -> None:
+    with pytest.raises(Rejection) as caught:
+        tell(payload(**told))
+    refused = caught.value
+    assert (refused.reason, refused.field, refused.kind) == ("payload_invalid", field, kind)
+    assert "dana" not in str(refused).lower()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        (b"", JSON, "undecodable"),
+        (b"{", JSON, "undecodable"),
+        (b"\x00\x01", None, "undecodable"),
+        (b'{"lead_id": "\xff\xfe"}', JSON, "undecodable"),
+        (b'{"lead_id": "\\ud800"}', JSON, "undecodable"),
+        (b"[" * 100_000, JSON, "undecodable"),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, JSON, "undecodable"),
+        (b"[]", JSON, "payload_invalid"),
+        (b"null", JSON, "payload_invalid"),
+        (b"<lead>", "text/xml", "undecodable"),
+        (b"<lead><lead_id>&name;</lead_id></lead>", "text/xml", "xml_forbidden"),
+        (b'<!DOCTYPE lead [<!ENTITY a "b">]><lead>&a;</lead>', "text/xml", "xml_forbidden"),
+        (b'<!DOCTYPE lead SYSTEM "file:///etc/passwd"><lead/>', None, "xml_forbidden"),
+        ("<!DOCTYPE lead><lead/>".encode("utf-16"), "text/xml", "xml_forbidden"),
+        (b"<prospect/>", "text/xml", "payload_invalid"),
+        (b"<lead/>", "text/xml", "payload_invalid"),
+        (b'<?xml version="1.0" encoding="klingon"?><lead/>', "text/xml", "undecodable"),
+        (b"<lead>\x00</lead>", "text/xml", "undecodable"),
+        (b"a,b", "text/csv", "unsupported_type"),
+        (b"{}", "application/x-msgpack", "unsupported_type"),
+    ],
+)
+def test_what_is_no_document(body, content_type, reason) -> None:
+    with pytest.raises(Rejection) as caught:
+        read(body, content_type)
+    assert caught.value.reason == reason
+
+
+def test_an_entity_bomb_costs_nothing() -> None:
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 20))
+    bomb = f'<!DOCTYPE lead [<!ENTITY l0 "ha">{levels}]><lead>&l19;</lead>'
+    with pytest.raises(Rejection) as caught:
+        read(bomb.encode(), "text/xml")
+    assert caught.value.reason == "xml_forbidden"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+names = st.sampled_from(
+    [*ContactAtOnceLead.model_fields, "id", "name", "phone", "vin", "price", "at", "text"]
+)
+nearly = st.dictionaries(names, json_values | st.dictionaries(names, json_values, max_size=4), max_size=6)
+
+
+@st.composite
+def damaged_payloads(draw):
+    base = json.loads(json.dumps(draw(st.sampled_from(list(CONTACTATONCE.values())))))
+    base |= draw(nearly)
+    for part in ("customer", "vehicle", "dealer", "call"):
+        if isinstance(base.get(part), dict):
+            base[part] |= draw(st.dictionaries(names, json_values, max_size=3))
+    return base
+
+
+def outcome(adapter, body: bytes, content_type: str | None, dealer) -> None:
+    """Either a draft that makes a lead which can be written down, or the named error."""
+    try:
+        draft = adapter(body, content_type)
+    except Rejection:
+        return
+    lead = place(draft, Origin("contactatonce", "a", AT), dealer)
+    document = lead.to_json()
+    assert b"\\u0000" not in document
+    assert type(lead).model_validate_json(document) == lead
+
+
+@pytest.mark.parametrize("source", ADAPTERS)
+@settings(max_examples=300, deadline=None)
+@given(told=damaged_payloads())
+@example(told={**CONTACTATONCE["Chat"], "vehicle": {"price": 1e308, "year": 10**30}})
+def test_any_json_is_a_lead_or_a_rejection(source, dealer, told) -> None:
+    outcome(ADAPTERS[source], json.dumps(told).encode(), JSON, dealer)
+
+
+@pytest.mark.parametrize("source", ADAPTERS)
+@settings(max_examples=300, deadline=None)
+@given(
+    body=st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | st.tuples(st.binary(max_size=20), st.integers(0, 600)).map(
+        lambda cut: CONTACTATONCE_XML.encode()[: cut[1]] + cut[0] + CONTACTATONCE_XML.encode()[cut[1] :]
+    ),
+    content_type=st.sampled_from(
+        [None, JSON, "application/xml", "text/plain", "application/vnd.x+json", ";", "é"]
+    ),
+)
+def test_any_bytes_are_a_lead_or_a_rejection(source, dealer, body, content_type) -> None:
+    outcome(ADAPTERS[source], body, content_type, dealer)

@@ -1,0 +1,69 @@
+"""The tables of RULES.md, row by row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from normalizer.domain.emails import read_email
+from normalizer.domain.names import split_name
+from normalizer.domain.phones import read_phone
+from normalizer.domain.vin import check_digit, read_vin
+
+RULES = Path(__file__).parent.parent / "RULES.md"
+ROW = re.compile(r"^\| ([A-Z]\d+) \|(.*)\|$")
+
+
+def rows(letter: str) -> list[Any]:
+    found_rows = []
+    for line in RULES.read_text(encoding="utf-8").splitlines():
+        found = ROW.match(line)
+        if found and found.group(1).startswith(letter):
+            cells = [cell.strip() for cell in found.group(2).split("|")]
+            values = (None if cell == "–" else cell.strip("`") for cell in cells)
+            found_rows.append(pytest.param(*values, id=found.group(1)))
+    return found_rows
+
+
+@pytest.mark.parametrize(("written", "country", "e164", "extension", "warning"), rows("P"))
+def test_phones(written, country, e164, extension, warning) -> None:
+    reading = read_phone(written, country)
+    assert (reading.e164, reading.extension, reading.warning) == (e164, extension, warning)
+    assert reading.raw == written
+
+
+@pytest.mark.parametrize(("written", "address", "warning"), rows("E"))
+def test_emails(written, address, warning) -> None:
+    reading = read_email(written)
+    assert (reading.address, reading.warning, reading.raw) == (address, warning, written)
+
+
+@pytest.mark.parametrize(("written", "salutation", "first", "middle", "last", "suffix", "warning"), rows("N"))
+def test_names(written, salutation, first, middle, last, suffix, warning) -> None:
+    reading = split_name(written)
+    parts = (reading.salutation, reading.first, reading.middle, reading.last, reading.suffix, reading.warning)
+    assert parts == (salutation, first, middle, last, suffix, warning)
+    assert reading.full == written
+
+
+@pytest.mark.parametrize(("written", "vin", "warning"), rows("V"))
+def test_vins(written, vin, warning) -> None:
+    reading = read_vin(written)
+    assert (reading.vin, reading.warning) == (vin, warning)
+
+
+def test_the_check_digit_ten_is_an_x() -> None:
+    assert check_digit("1M8GDM9A0KP042788") == "X"
+
+
+def test_every_row_of_the_other_tables_is_named_by_a_test() -> None:
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    wanted = {
+        found.group(1)
+        for line in RULES.read_text(encoding="utf-8").splitlines()
+        if (found := ROW.match(line))
+    }
+    untested = {name for name in wanted if name[0] in "CIR" and f'"{name}"' not in tests}
+    assert not untested
