@@ -94,12 +94,10 @@ def test_m3_sender_name_cannot_inject(value: str) -> None:
 
 @pytest.mark.parametrize("value", INJECTIONS)
 def test_m4_addresses_cannot_inject(value: str) -> None:
-    for change in (
-        lambda address: replace(LETTER, to_address=address),
-        lambda address: replace(LETTER, from_address=address),
-    ):
+    address = f"{value}@x.example"
+    for letter in (replace(LETTER, to_address=address), replace(LETTER, from_address=address)):
         with pytest.raises(ValueError):
-            compose(change(f"{value}@x.example"), DOCUMENT, encoded=False)
+            compose(letter, DOCUMENT, encoded=False)
 
 
 def test_m5_a_forged_message_id_is_refused() -> None:

@@ -38,3 +38,9 @@ POISON = metrics.counter(
     "Messages of adf-mailer.leads that could not be read and were set aside.",
     labels={"reason": ("envelope_invalid", "unsupported_type", "payload_invalid", "id_reused", "failed")},
 )
+END_TO_END = metrics.histogram(
+    "leadbus_lead_end_to_end_seconds",
+    "From the lead's arrival at our door to the destination's acceptance.",
+    labels={"sink": ("adf-mailer", "amocrm-sync")},
+    buckets=(1, 5, 15, 30, 60, 180, 300, 900, 1800, 3600, 10800, 21600),
+)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 import aiosmtplib
-from adf_mailer.delivery.replies import Reply, Step, accepted, refusal
 from leadbus.delivery import Ambiguous, Outcome, Transient
 from pydantic import SecretStr
+
+from adf_mailer.delivery.replies import Reply, Step, accepted, refusal
 
 T = TypeVar("T")
 TlsMode = Literal["required", "opportunistic", "off"]
@@ -31,13 +32,15 @@ class SmartHost:
 
     host: str
     port: int
-    ehlo_name: str
+    ehlo_name: str | None = None
     tls: TlsMode = "required"
     ca_file: str | None = None
     username: str | None = None
     password: SecretStr | None = None
     step_timeout_seconds: float = 10.0
+    before_dot_timeout_seconds: float = 20.0
     answer_timeout_seconds: float = 30.0
+    """How long the answer to the final dot may take; giving up on it leaves the mail in doubt."""
 
     @property
     def name(self) -> str:
@@ -113,25 +116,34 @@ class SmtpConnection:
         """RSET: forgets what an earlier transaction left, and proves that the host still listens."""
         await self._command(Step.MAIL, 250, b"RSET")
 
-    async def transact(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
+    async def transact(
+        self, envelope: Envelope, before_data: Callable[[], Awaitable[None]], *, dot_until: float
+    ) -> Outcome:
         """Send one mail. Only a failure after the final dot is Ambiguous.
 
-        `before_data` runs once the recipient is accepted and before anything of the mail is sent. What the
-        caller must do with the connection afterwards: give it back if it is still `usable`.
+        `before_data` runs once the recipient is accepted and before anything of the mail is sent; the final
+        dot is sent before the loop's time `dot_until` or not at all. Afterwards the connection can serve
+        another mail if it is still `usable`.
         """
         self.transactions += 1
         try:
-            await self._announce(envelope)
-            await before_data()
-            await self._command(Step.DATA, 354, b"DATA")
-            await self._guarded(self._write(envelope.raw))
+            async with asyncio.timeout_at(dot_until):
+                await self._announce(envelope)
+                await before_data()
+                await self._command(Step.DATA, 354, b"DATA")
+                await self._guarded(self._write(envelope.raw))
         except Refused as refused:
             return refusal(refused.step, refused.reply)
+        except TimeoutError:
+            return self._not_taken(Lost(self._step, "timeout"))
         except Lost as lost:
-            self.close()
-            # A text that kills every connection has to use up its tries: that step is not the host's fault.
-            return Transient(lost.reason, destination_down=lost.step is not Step.CONTENT)
+            return self._not_taken(lost)
         return await self._finish()
+
+    def _not_taken(self, lost: Lost) -> Transient:
+        self.close()
+        # A text that kills every connection has to use up its tries: that step is not the host's fault.
+        return Transient(lost.reason, destination_down=lost.step is not Step.CONTENT)
 
     async def quit(self) -> None:
         """Leave politely, without waiting long."""
@@ -214,7 +226,11 @@ class SmtpConnection:
             raise Refused(step, reply)
 
     async def _exchange(self, *words: bytes, timeout_seconds: float) -> Reply:
-        response = await self._guarded(self._client.execute_command(*words, timeout=timeout_seconds))
+        """Any reply, even one that is none (code -1); raises Lost."""
+        try:
+            response = await self._guarded(self._client.execute_command(*words, timeout=timeout_seconds))
+        except Refused as unreadable:
+            return unreadable.reply
         return Reply(response.code, response.message)
 
     async def _guarded(self, act: Awaitable[T]) -> T:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+
+from leadbus.delivery import Outcome, Transient
 
 from adf_mailer.delivery.connection import Envelope, Lost, Refused, SmartHost, SmtpConnection
 from adf_mailer.delivery.replies import refusal
 from adf_mailer.metrics import CONNECTIONS
-from leadbus.delivery import Outcome, Transient
 
 
 class ConnectionPool:
@@ -28,14 +30,18 @@ class ConnectionPool:
 
     async def send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
         """One transaction over a kept connection or a new one; never raises for the host's answers."""
+        dot_until = asyncio.get_running_loop().time() + self.host.before_dot_timeout_seconds
         try:
-            connection = await self._take()
+            async with asyncio.timeout_at(dot_until):
+                connection = await self._take()
         except Refused as refused:
             return refusal(refused.step, refused.reply)
         except Lost as lost:
             return Transient(lost.reason, destination_down=True)
+        except TimeoutError:
+            return Transient("timeout", destination_down=True)
         try:
-            outcome = await connection.transact(envelope, before_data)
+            outcome = await connection.transact(envelope, before_data, dot_until=dot_until)
         except BaseException:
             # Cancelled, or the lease is gone: what the host believes now is unknown.
             self._discard(connection)
@@ -58,6 +64,9 @@ class ConnectionPool:
             except (Lost, Refused):
                 self._discard(connection)
                 continue
+            except BaseException:
+                self._discard(connection)
+                raise
             CONNECTIONS.labels(event="reused").inc()
             return connection
         connection = SmtpConnection(self.host)

@@ -110,3 +110,12 @@ def _permanent(step: Step, reply: Reply) -> Refusal:
     if step is Step.RCPT:
         return Permanent("mailbox_full" if reply.code == 552 else "bad_address", reply.answer)
     return Permanent("too_large" if reply.code == 552 else "content_refused", reply.answer)
+
+
+def answered(answer: str) -> tuple[str, str]:
+    """Class and first two enhanced digits of an outcome's answer, for counting: `("5xx", "5.1")`."""
+    code, _, text = answer.partition(" ")
+    if not (len(code) == 3 and code.isdigit()):
+        return "lost", "none"
+    enhanced = Reply(int(code), text).enhanced
+    return f"{code[0]}xx", f"{enhanced[0]}.{enhanced[1]}" if enhanced else "none"

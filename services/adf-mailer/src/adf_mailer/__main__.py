@@ -1,0 +1,16 @@
+"""`adf-mailer run | migrate | openapi | config`."""
+
+from typing import NoReturn
+
+from leadbus import service
+
+from adf_mailer.app import build
+from adf_mailer.settings import AdfMailerSettings
+
+
+def main() -> NoReturn:
+    service.main(build, AdfMailerSettings)
+
+
+if __name__ == "__main__":
+    main()

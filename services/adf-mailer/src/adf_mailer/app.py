@@ -1,0 +1,81 @@
+"""Where adf-mailer is built and wired, and nowhere else."""
+
+from __future__ import annotations
+
+from leadbus.clock import Clock, SystemClock
+from leadbus.consumer import BatchConsumer, make_broker
+from leadbus.db import Database
+from leadbus.delivery import DeliveryEngine
+from leadbus.delivery.router import router as deliveries
+from leadbus.outbox import OutboxRelay
+from leadbus.publisher import Publisher
+from leadbus.service import Service
+from leadbus.settings import documents
+
+from adf_mailer import api
+from adf_mailer.consumers import QUEUE, LeadsConsumer
+from adf_mailer.delivery import AdfMailSink, ConnectionPool
+from adf_mailer.desk import Desk
+from adf_mailer.planning import SINK, Planner
+from adf_mailer.routes import ADF_ROUTE
+from adf_mailer.settings import AdfMailerSettings
+
+DESCRIPTION = "Sends leads as ADF mail to dealers' CRMs, each once, and says so where it cannot know."
+
+
+def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
+    """The service, without I/O so far."""
+    clock = clock or SystemClock()
+    database = Database(settings.database_url, max_size=settings.database_max_connections)
+    broker = make_broker(settings.amqp_url, SINK)
+    publisher = Publisher(settings.amqp_url, app_id=SINK)
+    host = settings.smart_host
+    pool = ConnectionPool(
+        host,
+        size=settings.smtp_max_connections,
+        max_transactions=settings.smtp_max_mails_per_connection,
+        max_idle_seconds=settings.smtp_max_idle_seconds,
+    )
+    planner = Planner(host.name, settings.from_address, clock)
+    engine = DeliveryEngine(
+        database,
+        AdfMailSink(Desk(database, planner), pool, clock),
+        schedule=settings.schedule,
+        clock=clock,
+        capacity=settings.smtp_max_connections,
+        # All mail goes through one host, so that there is nobody to keep slots free for.
+        destination_share=0.95,
+        act_timeout_seconds=settings.act_timeout_seconds,
+        lease_seconds=settings.lease_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
+    leads = LeadsConsumer(database, planner, clock, engine.wake)
+    consumer = BatchConsumer(
+        broker,
+        QUEUE,
+        leads.handle,
+        poison=leads.set_aside,
+        batch_size=settings.batch_size,
+        prefetch=2 * settings.batch_size,
+        reopen=database.ping,
+    )
+    return Service(
+        SINK,
+        "adf_mailer",
+        settings,
+        title="Leadbus adf-mailer",
+        description=DESCRIPTION,
+        routers=[
+            deliveries(database, sink=SINK, wake=engine.wake, clock=clock, details=api.details(database)),
+            api.router(database, leads, clock),
+            documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
+        ],
+        tasks={"deliveries": engine.run, "outbox": OutboxRelay(database, publisher, clock=clock).run},
+        consumers=[consumer],
+        drains=[engine.drain],
+        on_stop=[pool.close],
+        database=database,
+        broker=broker,
+        publisher=publisher,
+        act_timeout_seconds=settings.act_timeout_seconds,
+    )

@@ -1,0 +1,139 @@
+"""`adf-mailer.leads`: parse → decide → store, a batch in one transaction; the acknowledgement follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from leadbus import log
+from leadbus.clock import Clock
+from leadbus.consumer import UnreadablePropertiesError
+from leadbus.contracts import Lead
+from leadbus.db import Connection, Database
+from leadbus.inbox import Seen, claim
+from leadbus.messages import IncomingMessage
+
+from adf_mailer.domain.routing import Before, Decision, decide, material, refusal
+from adf_mailer.events import LeadsErased, LeadTold, Told, Unreadable, read
+from adf_mailer.metrics import POISON
+from adf_mailer.planning import Planner
+from adf_mailer.store import leads, mails, poison, routes
+from adf_mailer.store.poison import Poison
+
+QUEUE = "adf-mailer.leads"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch: new deliveries, messages known already, messages that cannot be read."""
+
+    planned: int
+    duplicates: int
+    poison: tuple[Poison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadsConsumer:
+    """`wake` tells the delivery engine that something may be due."""
+
+    database: Database
+    planner: Planner
+    clock: Clock
+    wake: Callable[[], None]
+
+    async def handle(self, messages: Sequence[IncomingMessage]) -> None:
+        """Everything these messages tell takes effect, or nothing of it; raises what the database raises.
+
+        A message that cannot be read is kept as poison in the same transaction and holds nobody up.
+        """
+        with log.wide("adf.leads", messages=len(messages)) as line:
+            async with self.database.transaction() as conn:
+                taken = await self.take(conn, messages)
+            line.update(planned=taken.planned, duplicates=taken.duplicates, poison=len(taken.poison))
+            for one in taken.poison:
+                POISON.labels(reason=one.reason).inc()
+            self.wake()
+
+    async def take(self, conn: Connection, messages: Sequence[IncomingMessage]) -> Taken:
+        """The same in the caller's transaction, without waking anybody."""
+        readable, spoilt = _read(messages)
+        fresh, reused = await self._new_ones(conn, readable)
+        planned = await self._carry_out(conn, fresh)
+        await poison.insert(conn, [*spoilt, *reused], now=self.clock.now())
+        return Taken(planned, len(readable) - len(fresh) - len(reused), (*spoilt, *reused))
+
+    async def set_aside(self, message: IncomingMessage, error: Exception) -> None:
+        """A message that `handle` cannot do although it is alone: our defect, kept until it is mended."""
+        unreadable = isinstance(error, UnreadablePropertiesError)
+        reason = "envelope_invalid" if unreadable else "failed"
+        async with self.database.transaction() as conn:
+            await poison.insert(conn, [Poison(message, reason, type(error).__name__)], now=self.clock.now())
+        POISON.labels(reason=reason).inc()
+
+    async def _new_ones(
+        self, conn: Connection, readable: Sequence[tuple[IncomingMessage, Told]]
+    ) -> tuple[list[Told], list[Poison]]:
+        entries = [told.entry for _, told in readable]
+        seen = await claim(conn, QUEUE, entries, now=self.clock.now())
+        fresh, reused = [], []
+        for (message, told), answer in zip(readable, seen, strict=True):
+            if answer is Seen.NEW:
+                fresh.append(told)
+            elif answer is Seen.REUSED:
+                reused.append(Poison(message, "id_reused", "same id, other content"))
+        return fresh, reused
+
+    async def _carry_out(self, conn: Connection, told: Sequence[Told]) -> int:
+        now = self.clock.now()
+        newest = _newest(one.lead for one in told if isinstance(one, LeadTold))
+        gone = {lead_id for one in told if isinstance(one, LeadsErased) for lead_id in one.erased.lead_ids}
+        if not newest and not gone:
+            return 0
+        known = await leads.lock(conn, newest.keys() | gone, now=now)
+        if gone:
+            await leads.erase(conn, sorted(gone), now=now)
+        ahead = [
+            lead
+            for lead_id, lead in newest.items()
+            if lead.revision > known[lead_id].revision and not known[lead_id].erased and lead_id not in gone
+        ]
+        decided = await self._decide(conn, ahead, {lead_id: one.before for lead_id, one in known.items()})
+        state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
+        # Written before the mails that refer to them.
+        await leads.write(conn, state, now=now)
+        return await self.planner.carry_out(conn, decided)
+
+    async def _decide(
+        self, conn: Connection, ahead: Sequence[Lead], before: dict[UUID, Before | None]
+    ) -> list[tuple[Lead, Decision]]:
+        if not ahead:
+            return []
+        found = await routes.of_dealers(conn, {lead.dealer.dealer_id for lead in ahead})
+        told = await mails.told(conn, [lead.lead_id for lead in ahead])
+        return [
+            (lead, decision)
+            for lead in ahead
+            for decision in decide(lead, before[lead.lead_id], found, told.get(lead.lead_id, set()))
+        ]
+
+
+def _read(
+    messages: Sequence[IncomingMessage],
+) -> tuple[list[tuple[IncomingMessage, Told]], list[Poison]]:
+    readable, spoilt = [], []
+    for message in messages:
+        try:
+            readable.append((message, read(message)))
+        except Unreadable as unreadable:
+            spoilt.append(Poison(message, unreadable.reason, unreadable.detail))
+    return readable, spoilt
+
+
+def _newest(told: Iterable[Lead]) -> dict[UUID, Lead]:
+    """Of several revisions of a lead in one batch the highest counts."""
+    newest: dict[UUID, Lead] = {}
+    for lead in told:
+        if lead.lead_id not in newest or newest[lead.lead_id].revision < lead.revision:
+            newest[lead.lead_id] = lead
+    return newest

@@ -1,0 +1,60 @@
+"""The sink of the delivery engine: one try is one SMTP transaction."""
+
+from __future__ import annotations
+
+from leadbus.clock import Clock
+from leadbus.db import is_unavailable
+from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Permanent, Skipped, Transient
+from leadbus.log import logger
+
+from adf_mailer.delivery.connection import Envelope
+from adf_mailer.delivery.pool import ConnectionPool
+from adf_mailer.delivery.replies import answered
+from adf_mailer.desk import Desk
+from adf_mailer.metrics import END_TO_END, IN_DOUBT, RESPONSES
+from adf_mailer.planning import SINK
+from adf_mailer.store.mails import Posted
+
+_log = logger("delivery")
+
+
+class AdfMailSink:
+    """Sends what the desk prepares through the pool."""
+
+    name = SINK
+
+    def __init__(self, desk: Desk, pool: ConnectionPool, clock: Clock) -> None:
+        self._desk = desk
+        self._pool = pool
+        self._clock = clock
+
+    async def deliver(self, job: Job) -> Outcome:
+        try:
+            posted = await self._desk.prepare(job)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, this try ends here
+            # Nothing was sent yet: what is raised here must not count as a mail in doubt.
+            if not is_unavailable(error):
+                _log.error("adf.not_prepared", delivery_id=str(job.delivery_id), exc_info=error)
+            return Transient("not_prepared")
+        if isinstance(posted, Skipped):
+            return posted
+        if posted.mail is None:
+            return Skipped("erased")
+        mail = posted.mail
+        outcome = await self._pool.send(Envelope(mail.sender, mail.recipient, mail.raw), job.renew)
+        self._count(posted, outcome)
+        return outcome
+
+    async def lookup(self, job: Job) -> Outcome | None:
+        """SMTP cannot be asked; the same bytes under the same Message-ID go out again."""
+        return None
+
+    def _count(self, posted: Posted, outcome: Outcome) -> None:
+        if isinstance(outcome, Ambiguous):
+            IN_DOUBT.inc()
+        if isinstance(outcome, Delivered | Transient | Permanent | Ambiguous):
+            kind, enhanced = answered(outcome.answer)
+            RESPONSES.labels(**{"class": kind, "enhanced": enhanced}).inc()
+        if isinstance(outcome, Delivered) and posted.timed and posted.received_at:
+            waited = self._clock.now() - posted.received_at
+            END_TO_END.labels(sink=SINK).observe(waited.total_seconds())

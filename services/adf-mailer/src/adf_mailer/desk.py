@@ -1,0 +1,91 @@
+"""What to send for one try: the stored mail, or one written now for what an operator asked for."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from leadbus.contracts import Lead
+from leadbus.db import Connection, Database
+from leadbus.delivery import Job, Skipped
+
+from adf_mailer.domain.document import Status
+from adf_mailer.domain.letter import write
+from adf_mailer.domain.route import Route
+from adf_mailer.domain.routing import Skip, decide
+from adf_mailer.planning import Planner, count
+from adf_mailer.store import leads, mails, routes
+
+
+class Desk:
+    """Reads consent at the moment of acting; writes mails for repeats and for redriven skips."""
+
+    def __init__(self, database: Database, planner: Planner) -> None:
+        self._database = database
+        self._planner = planner
+
+    async def prepare(self, job: Job) -> mails.Posted | Skipped:
+        """The mail for this try, stored before it is sent; or why none may go."""
+        lead_id = UUID(job.subject_id)
+        async with self._database.transaction() as conn:
+            posted = await mails.posted(conn, lead_id, job.delivery_id, job.repeat_number)
+            if posted is None:
+                return Skipped("unknown_lead")
+            if posted.erased:
+                return Skipped("erased")
+            if not posted.contactable:
+                return Skipped("consent")
+            if posted.mail is not None:
+                return posted
+            lead = await leads.latest(conn, lead_id)
+            if lead is None:
+                return Skipped("unknown_lead")
+            if refused := await self._write(conn, job, lead):
+                return refused
+            # Read back: of two writers the first one's bytes count.
+            return await mails.posted(conn, lead_id, job.delivery_id, job.repeat_number) or Skipped("erased")
+
+    async def _write(self, conn: Connection, job: Job, lead: Lead) -> Skipped | None:
+        if not job.route:
+            return await self._plan_anew(conn, lead)
+        route = await routes.by_name(conn, job.route)
+        if route is None:
+            return Skipped("no_route")
+        if not route.spec.enabled:
+            return Skipped("route_disabled")
+        now = self._planner.clock.now()
+        mail = mails.NewMail(
+            delivery_id=job.delivery_id,
+            repeat_number=job.repeat_number,
+            lead_id=lead.lead_id,
+            revision=lead.revision,
+            route=route.name,
+            written=write(
+                lead,
+                route,
+                status=await self._status(conn, job, lead, route),
+                date=now,
+                default_from=self._planner.default_from,
+                key=job.key,
+                repeat=job.repeat_number,
+                references=await mails.first_message_id(conn, job.delivery_id),
+            ),
+        )
+        await mails.insert(conn, [mail], now=now)
+        count(mail)
+        return None
+
+    async def _status(self, conn: Connection, job: Job, lead: Lead, route: Route) -> Status:
+        told = await mails.told(conn, [lead.lead_id])
+        known = (route.name, route.spec.address) in told.get(lead.lead_id, set())
+        return "resend" if job.repeat or known else "new"
+
+    async def _plan_anew(self, conn: Connection, lead: Lead) -> Skipped:
+        """Redriving `no_route` asks the routes of today; what they want become deliveries of their own."""
+        found = await routes.of_dealers(conn, [lead.dealer.dealer_id])
+        told = await mails.told(conn, [lead.lead_id])
+        decisions = decide(lead, None, found, told.get(lead.lead_id, set()))
+        refusals = [one.reason for one in decisions if isinstance(one, Skip)]
+        if len(refusals) == len(decisions):
+            return Skipped(refusals[0])
+        await self._planner.carry_out(conn, [(lead, one) for one in decisions])
+        return Skipped("planned_anew")

@@ -1,0 +1,84 @@
+"""Decisions become rows: deliveries with their mails, and skips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leadbus.clock import Clock
+from leadbus.contracts import Lead
+from leadbus.db import Connection
+from leadbus.delivery import NewDelivery, plan, skip
+
+from adf_mailer.domain.letter import delivery_key, write
+from adf_mailer.domain.route import Route
+from adf_mailer.domain.routing import Decision, Deliver, Skip
+from adf_mailer.metrics import MAILS, WARNINGS
+from adf_mailer.store import mails
+
+SINK = "adf-mailer"
+
+_PRIORITY = {"normal": 0, "high": 1, "highest": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """`destination` is the smart host's name: it is what can be healthy or not."""
+
+    destination: str
+    default_from: str
+    clock: Clock
+
+    async def carry_out(self, conn: Connection, decided: Sequence[tuple[Lead, Decision]]) -> int:
+        """Plan and skip in the caller's transaction; returns how many deliveries are new.
+
+        A mail is written for each new delivery and kept beside it, so that every try sends the same bytes.
+        """
+        now = self.clock.now()
+        wanted = [(lead, one) for lead, one in decided if isinstance(one, Deliver)]
+        planned = await plan(conn, [self._new(lead, one.route) for lead, one in wanted], now=now)
+        new = [
+            mails.NewMail(
+                delivery_id=delivery_id,
+                repeat_number=0,
+                lead_id=lead.lead_id,
+                revision=lead.revision,
+                route=one.route.name,
+                written=write(
+                    lead,
+                    one.route,
+                    status=one.status,
+                    date=now,
+                    default_from=self.default_from,
+                    key=delivery_key(lead, one.route),
+                ),
+            )
+            for (lead, one), delivery_id in zip(wanted, planned, strict=True)
+            if delivery_id is not None
+        ]
+        await mails.insert(conn, new, now=now)
+        for mail in new:
+            count(mail)
+        for lead, one in decided:
+            if isinstance(one, Skip):
+                await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
+        return len(new)
+
+    def _new(self, lead: Lead, route: Route | None) -> NewDelivery:
+        return NewDelivery(
+            key=delivery_key(lead, route) if route else f"{lead.lead_id}/no_route/{lead.revision}",
+            subject_id=str(lead.lead_id),
+            # Skipped ones have it too, so that an operator can redrive them.
+            destination=self.destination,
+            route=route.name if route else "",
+            priority=_PRIORITY[lead.urgency],
+            # An update must not overtake the lead it updates.
+            ordering_key=f"{lead.lead_id}/{route.name}" if route else None,
+            dealer=lead.dealer.dealer_id,
+        )
+
+
+def count(mail: mails.NewMail) -> None:
+    MAILS.labels(status=mail.written.status).inc()
+    for warning in mail.written.warnings:
+        WARNINGS.labels(code=warning.code).inc()

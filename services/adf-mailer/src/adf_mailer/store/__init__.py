@@ -1,0 +1,1 @@
+"""All SQL of adf-mailer, and nothing but SQL."""

@@ -1,0 +1,146 @@
+"""The mails: written once, sent as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from leadbus.db import Connection
+
+from adf_mailer.domain.letter import Written
+from adf_mailer.domain.routing import Told
+
+
+@dataclass(frozen=True, slots=True)
+class NewMail:
+    """A mail for a delivery; `repeat_number` 0 is the delivery's own, n the n-th repeat of it."""
+
+    delivery_id: UUID
+    repeat_number: int
+    lead_id: UUID
+    revision: int
+    route: str
+    written: Written
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What the lead permits now, and the mail for one try, None where none was written yet."""
+
+    erased: bool
+    contactable: bool
+    received_at: datetime | None
+    timed: bool
+    """Counts into how long leads take: the first mail about it, and no test."""
+    mail: StoredMail | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    sender: str
+    recipient: str
+    message_id: str
+    raw: bytes
+
+
+_INSERT = """
+INSERT INTO mail (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
+                  sha256, size_bytes, raw, warnings, written_at)
+SELECT delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
+       sha256, octet_length(raw), raw, string_to_array(warnings, ' '), $13
+FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::bytea[], $12::text[])
+    AS new (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
+            sha256, raw, warnings)
+ON CONFLICT DO NOTHING
+"""
+
+_POSTED = """
+SELECT lead.erased, lead.contactable, lead.received_at,
+       mail.status = 'new' AND NOT (lead.data ->> 'test')::boolean AS timed,
+       mail.sender, mail.recipient, mail.message_id, mail.raw
+FROM lead LEFT JOIN mail ON mail.delivery_id = $2 AND mail.repeat_number = $3
+WHERE lead.lead_id = $1
+"""
+
+
+async def insert(conn: Connection, mails: Sequence[NewMail], *, now: datetime) -> None:
+    """Keep these mails. One that is there already stays as it is: its bytes may have been sent."""
+    if not mails:
+        return
+    await conn.execute(
+        _INSERT,
+        [mail.delivery_id for mail in mails],
+        [mail.repeat_number for mail in mails],
+        [mail.lead_id for mail in mails],
+        [mail.revision for mail in mails],
+        [mail.route for mail in mails],
+        [mail.written.status for mail in mails],
+        [mail.written.sender for mail in mails],
+        [mail.written.recipient for mail in mails],
+        [mail.written.mail.message_id for mail in mails],
+        [mail.written.mail.sha256 for mail in mails],
+        [mail.written.mail.raw for mail in mails],
+        [" ".join(f"{one.code}:{one.field}" for one in mail.written.warnings) for mail in mails],
+        now,
+    )
+
+
+async def told(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, set[Told]]:
+    """For each lead, the routes and addresses that a mail about it was written for."""
+    rows = await conn.fetch(
+        "SELECT DISTINCT lead_id, route, recipient FROM mail WHERE lead_id = ANY($1::uuid[])", list(lead_ids)
+    )
+    found: dict[UUID, set[Told]] = {}
+    for row in rows:
+        found.setdefault(row["lead_id"], set()).add((row["route"], row["recipient"]))
+    return found
+
+
+async def posted(conn: Connection, lead_id: UUID, delivery_id: UUID, repeat_number: int) -> Posted | None:
+    """What is known for one try; None where the lead is not."""
+    row = await conn.fetchrow(_POSTED, lead_id, delivery_id, repeat_number)
+    if row is None:
+        return None
+    mail = None
+    if row["raw"] is not None:
+        mail = StoredMail(row["sender"], row["recipient"], row["message_id"], row["raw"])
+    return Posted(row["erased"], row["contactable"], row["received_at"], bool(row["timed"]), mail)
+
+
+async def first_message_id(conn: Connection, delivery_id: UUID) -> str | None:
+    """The Message-ID that a repeat refers to."""
+    found: str | None = await conn.fetchval(
+        "SELECT message_id FROM mail WHERE delivery_id = $1 ORDER BY repeat_number LIMIT 1", delivery_id
+    )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RawMail:
+    raw: bytes
+    dealer: str | None
+
+
+async def raw(conn: Connection, delivery_id: UUID, repeat_number: int) -> RawMail | None:
+    """The bytes and whose they are; None where there are none, or none any more."""
+    row = await conn.fetchrow(
+        "SELECT mail.raw, delivery.dealer FROM mail JOIN delivery ON delivery.id = mail.delivery_id "
+        "WHERE mail.delivery_id = $1 AND mail.repeat_number = $2 AND mail.raw IS NOT NULL",
+        delivery_id,
+        repeat_number,
+    )
+    return None if row is None else RawMail(row["raw"], row["dealer"])
+
+
+async def described(conn: Connection, delivery_id: UUID) -> list[dict[str, Any]]:
+    """For operators: every mail of a delivery without its content, the delivery's own first."""
+    rows = await conn.fetch(
+        "SELECT repeat_number, status, revision, message_id, sha256, size_bytes, warnings, written_at "
+        "FROM mail WHERE delivery_id = $1 ORDER BY repeat_number",
+        delivery_id,
+    )
+    return [{**row, "written_at": row["written_at"].isoformat()} for row in rows]

@@ -1,0 +1,46 @@
+"""Routes, as the settings of this service hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from leadbus.db import Connection
+
+from adf_mailer.domain.route import AdfRoute, Route
+
+KIND = "AdfRoute"
+
+
+async def of_dealers(conn: Connection, dealers: Iterable[str]) -> list[Route]:
+    """Every route of these dealers, enabled or not, by name."""
+    rows = await conn.fetch(
+        "SELECT name, spec::text AS spec FROM setting "
+        "WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name",
+        list(dealers),
+    )
+    return [Route(row["name"], AdfRoute.model_validate_json(row["spec"])) for row in rows]
+
+
+async def by_name(conn: Connection, name: str) -> Route | None:
+    spec = await conn.fetchval("SELECT spec::text FROM setting WHERE kind = 'AdfRoute' AND name = $1", name)
+    return None if spec is None else Route(name, AdfRoute.model_validate_json(spec))
+
+
+async def same_address(conn: Connection, route: Route) -> str | None:
+    """Name of another enabled route of that dealer to that address, compared without regard to case.
+
+    Two callers with the same dealer and address wait for each other until the transaction ends.
+    """
+    address = route.spec.address.lower()
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        f"adf route {route.spec.dealer} {address}",
+    )
+    found: str | None = await conn.fetchval(
+        "SELECT name FROM setting WHERE kind = 'AdfRoute' AND name <> $1 AND spec ->> 'dealer' = $2 "
+        "AND lower(spec ->> 'address') = $3 AND (spec ->> 'enabled')::boolean LIMIT 1",
+        route.name,
+        route.spec.dealer,
+        address,
+    )
+    return found

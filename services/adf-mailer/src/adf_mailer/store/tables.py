@@ -1,0 +1,87 @@
+"""The tables of adf-mailer, beside the shared ones (inbox, outbox, delivery, setting, audit).
+
+They are declared here for operator queries and for the test that the migrations build just these;
+hot statements are plain SQL in this package.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Index, LargeBinary, MetaData, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field, SQLModel
+
+METADATA = MetaData()
+
+
+class _Table(SQLModel):
+    metadata = METADATA
+
+
+def _moment(*, nullable: bool = False) -> Column[datetime]:
+    return Column(DateTime(timezone=True), nullable=nullable)
+
+
+class LeadRow(_Table, table=True):
+    """The latest revision of a lead that came by. `data` is the lead as JSON; gone once the lead is erased.
+
+    Revision 0 is a row that was made to be locked and has no content yet.
+    """
+
+    __tablename__ = "lead"
+
+    lead_id: UUID = Field(primary_key=True)
+    revision: int
+    data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    material: str | None = None
+    contactable: bool
+    erased: bool
+    received_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    updated_at: datetime = Field(sa_column=_moment())
+
+
+class MailRow(_Table, table=True):
+    """A mail as it goes, or went, over the wire; number 0 of a delivery, and one for each repeat of it.
+
+    `raw` is sent again byte for byte on every retry, and gone once the lead is erased.
+    """
+
+    __tablename__ = "mail"
+    __table_args__ = (Index("mail_lead", "lead_id"), Index("mail_message_id", "message_id"))
+
+    delivery_id: UUID = Field(primary_key=True)
+    repeat_number: int = Field(primary_key=True)
+    lead_id: UUID = Field(sa_column=Column(ForeignKey("lead.lead_id"), nullable=False))
+    revision: int
+    route: str
+    status: str
+    sender: str
+    recipient: str
+    message_id: str
+    sha256: str
+    size_bytes: int
+    raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    warnings: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    written_at: datetime = Field(sa_column=_moment())
+
+
+class PoisonRow(_Table, table=True):
+    """A message that could not be read as an event; kept with its bytes until an operator decides."""
+
+    __tablename__ = "poison"
+    __table_args__ = (Index("poison_open", "at", "id", postgresql_where="settled_at IS NULL"),)
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    at: datetime = Field(sa_column=_moment())
+    reason: str
+    detail: str
+    routing_key: str
+    content_type: str | None = None
+    headers: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sha256: str
+    settled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    settled_as: str | None = None
