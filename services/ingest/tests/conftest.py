@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,10 @@ from ingest.settings import IngestSettings
 from leadbus.clock import FakeClock
 from leadbus.db import Database
 from leadbus.web import sign_token
-from leadbus_devstack.pytest_plugin import MakeDatabase
+from leadbus_devstack.databases import DatabaseFactory
 from pydantic import SecretStr
 
+TABLES = "raw, idempotency_key, api_key, outbox, setting, setting_history, audit"
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
 
 
@@ -87,10 +88,18 @@ def settings_given() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def ingest_database_url(database_factory: DatabaseFactory) -> Iterator[str]:
+    """One database for all tests in process; each finds it empty."""
+    url = database_factory.create("ingest")
+    yield url
+    database_factory.drop(url)
+
+
 @pytest.fixture
-async def ingest(make_database: MakeDatabase, settings_given: dict[str, Any]) -> AsyncIterator[Ingest]:
+async def ingest(ingest_database_url: str, settings_given: dict[str, Any]) -> AsyncIterator[Ingest]:
     settings = IngestSettings(
-        database_url=SecretStr(make_database("ingest")),
+        database_url=SecretStr(ingest_database_url),
         amqp_url=SecretStr("amqp://127.0.0.1:1"),
         token_key=SecretStr(TOKEN_KEY),
         **settings_given,
@@ -100,6 +109,8 @@ async def ingest(make_database: MakeDatabase, settings_given: dict[str, Any]) ->
     database = service._database
     assert database is not None
     await database.open()
+    async with database.acquire() as conn:
+        await conn.execute(f"TRUNCATE {TABLES}")
     transport = httpx2.ASGITransport(service.app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://ingest") as http:
         yield Ingest(http, database, clock, settings, service.app)

@@ -11,7 +11,7 @@ from leadbus.db import Connection, Database
 from leadbus.web import Actor, Problem, audit
 from leadbus.web.problems import CONFLICT, NOT_FOUND
 
-from ingest.api.problems import ACCOUNT_NOT_SERVED, UNKNOWN_SOURCE
+from ingest.api.problems import UNKNOWN_SOURCE
 from ingest.domain import api_key
 from ingest.domain.api_key import ApiKey, KeyState
 from ingest.door import SettingOf
@@ -37,13 +37,13 @@ class Keyring:
         return self._clock.now()
 
     async def make(self, source: str, account: str, label: str, actor: Actor) -> Made:
-        """Raises Problem unknown-source without a setting of the source, account-not-served by it."""
+        """Raises Problem unknown-source without a setting of the source, conflict by its accounts."""
         async with self.database.transaction() as conn:
             setting = await self._setting_of(conn, source)
             if setting is None:
                 raise Problem(UNKNOWN_SOURCE, "Apply a Source setting of this name first.")
             if not setting.serves(account):
-                raise Problem(ACCOUNT_NOT_SERVED, "The source's setting does not name this account.")
+                raise Problem(CONFLICT, "The source's setting does not name this account.")
             made = await self._insert(conn, source, account, label, actor)
             await audit(
                 conn, actor, "key.make", f"key/{made.key.key_id}", {"source": source, "account": account}

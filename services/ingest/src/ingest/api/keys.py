@@ -4,16 +4,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
-from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Role, problem_responses, require
+from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, Role, problem_responses, require
 
 from ingest.api.models import Key, KeyRequest, NewKey, Rotation
+from ingest.api.problems import UNKNOWN_SOURCE
 from ingest.domain.api_key import ApiKey
 from ingest.keyring import Keyring, Made
 from ingest.sources.setting import PUSHED
 from ingest.store import keys
 from ingest.store.tables import ApiKeyRow
 
-SourceName = Annotated[str, Path(description=f"The source: {', '.join(PUSHED)}.")]
+
+def _source(source: Annotated[str, Path(description=f"The source: {', '.join(PUSHED)}.")]) -> str:
+    if source not in PUSHED:
+        raise Problem(UNKNOWN_SOURCE, f"Sources that push are {', '.join(PUSHED)}.")
+    return source
+
+
+SourceName = Annotated[str, Depends(_source)]
 KeyId = Annotated[str, Path(description="The public part of a key.", max_length=64, pattern="^[A-Za-z0-9]+$")]
 Admin = Annotated[Actor, require(Role.ADMIN)]
 

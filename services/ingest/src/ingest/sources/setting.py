@@ -22,8 +22,8 @@ class Source(Spec):
     """One source's door. The document's name is the source's name."""
 
     enabled: bool = Field(True, title="Open", description="When off, every request is answered 403.")
-    accounts: frozenset[AccountName] = Field(
-        frozenset(),
+    accounts: tuple[AccountName, ...] = Field(
+        (),
         title="Accounts",
         description="Accounts that API keys may stand for. None named: any account.",
         examples=[["main"]],

@@ -7,7 +7,7 @@ hot statements are plain SQL in this package.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, MetaData, text
+from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
 METADATA = MetaData()
@@ -31,10 +31,10 @@ class RawRow(_Table, table=True):
     )
 
     raw_id: UUID = Field(primary_key=True)
-    source: str
-    account: str
-    key_id: str
-    content_type: str
+    source: str = Field(sa_type=Text)
+    account: str = Field(sa_type=Text)
+    key_id: str = Field(sa_type=Text)
+    content_type: str = Field(sa_type=Text)
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     size_bytes: int
@@ -49,9 +49,9 @@ class IdempotencyKeyRow(_Table, table=True):
     __tablename__ = "idempotency_key"
     __table_args__ = (Index("idempotency_key_raw", "raw_id"),)
 
-    source: str = Field(primary_key=True)
-    account: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
+    source: str = Field(primary_key=True, sa_type=Text)
+    account: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
     raw_id: UUID = Field(sa_column=Column(ForeignKey("raw.raw_id", ondelete="CASCADE"), nullable=False))
 
 
@@ -61,14 +61,14 @@ class ApiKeyRow(_Table, table=True):
     __tablename__ = "api_key"
     __table_args__ = (Index("api_key_source", "source", "created_at", "key_id"),)
 
-    key_id: str = Field(primary_key=True)
-    source: str
-    account: str
-    label: str
+    key_id: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(sa_type=Text)
+    account: str = Field(sa_type=Text)
+    label: str = Field(sa_type=Text)
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     created_at: datetime = Field(sa_column=_moment(nullable=False))
-    created_by: str
+    created_by: str = Field(sa_type=Text)
     expires_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     revoked_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     last_used_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
-    rotated_to: str | None = None
+    rotated_to: str | None = Field(default=None, sa_type=Text)
