@@ -104,7 +104,8 @@ def test_a_frozen_program_can_be_stopped(tmp_path: Path) -> None:
     process.start()
     assert eventually(lambda: "up" in process.log.read_text())
     process.freeze()
-    assert eventually(lambda: _state(process.pid) == "T")
+    # D: stopped in the middle of starting a child, which is stopped too.
+    assert eventually(lambda: _state(process.pid) in "TD")
     process.stop()
     assert process.exit_code == 3, "it was asked, not killed"
 
@@ -139,3 +140,13 @@ def test_a_missing_program_is_told(tmp_path: Path) -> None:
     process = GuardedProcess("program", ["/nowhere/program"], tmp_path / "log", {}, tmp_path)
     with pytest.raises(DevstackError, match="/nowhere/program"):
         process.start()
+
+
+def test_orphans_that_end_are_buried(tmp_path: Path) -> None:
+    process = guarded(
+        tmp_path, "for _ in 1 2 3; do setsid sh -c 'sleep 0 & exit 0'; done; echo up; exec sleep 1000"
+    )
+    process.start()
+    assert eventually(lambda: "up" in process.log.read_text())
+    assert eventually(lambda: [_state(pid) for pid in process.processes()] == ["S"])
+    process.stop()

@@ -67,6 +67,18 @@ def _wait_for_end(program: subprocess.Popen[bytes], seconds: float) -> None:
         return
 
 
+def _bury_orphans(program: int) -> None:
+    """Reap what was left to us and has ended; the program's own end is left for its Popen."""
+    while True:
+        try:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if ended is None or ended.si_pid == program:
+            return
+        os.waitpid(ended.si_pid, 0)
+
+
 def _sweep() -> None:
     deadline = time.monotonic() + 10
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
@@ -108,6 +120,7 @@ def main(arguments: list[str]) -> int:
             stopping = True
         if wake_reader in ready:
             stopping = any(byte != signal.SIGCHLD for byte in os.read(wake_reader, 4096)) or stopping
+            _bury_orphans(program.pid)
     if program.poll() is None:
         _signal(program.pid, stop_signal)
         # A frozen (SIGSTOP) program hears nothing, and one with a frozen child may wait for it.

@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 
 # Piped output has no width of its own; 80 columns would fold every table.
-_PIPED_COLUMNS = 180
+_PIPED_COLUMNS = 240
 
 
 def console() -> Console:

@@ -14,7 +14,7 @@ from leadbus_devstack.demo.leads import DemoLead
 from leadbus_devstack.smtp import StoredMail
 
 PROVIDER = "ContactAtOnce!"
-LEADBUS = "Leadbus"
+LEADBUS = "leadbus"
 _ORDER = ("id", "requestdate", "vehicle", "customer", "vendor", "provider")
 
 
@@ -126,14 +126,18 @@ def _vehicle(told: dict[str, Any], vehicle: ElementTree.Element) -> Iterator[Pai
 def _words(lead: DemoLead, prospect: ElementTree.Element) -> Iterator[Pair]:
     comments = _at(prospect, "customer/comments")
     payload = lead.payload
-    wanted = {"comments": payload.get("comments"), "lead_source": payload.get("lead_source")}
-    wanted["recording_url"] = payload.get("call", {}).get("recording_url")
+    wanted = {"comments": payload.get("comments"), "lead_source": f"Lead source: {payload['lead_source']}"}
+    call = payload.get("call", {})
+    if call:
+        wanted |= {name: call[name] for name in ("recording_url", "tracking_number")}
+        wanted["duration"] = f"{call['duration_seconds']} seconds"
     for field, value in wanted.items():
         if value:
             yield field, value, _contained(value, comments)
     rest = comments
     for number, line in enumerate(payload.get("transcript", []), start=1):
-        said = f"{line['name']}): {line['text']}" if "name" in line else f": {line['text']}"
+        speaker = str(line["speaker"]).capitalize() + (f" ({line['name']})" if "name" in line else "")
+        said = f"{speaker}: {line['text']}"
         yield f"transcript line {number}", said, _contained(said, rest)
         rest = rest.partition(said)[2]  # the next line has to come after this one
 

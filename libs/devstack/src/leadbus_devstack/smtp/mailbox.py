@@ -40,12 +40,13 @@ class Mailbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._stored = 0
+        # Counted on, so that names stay in order when the server starts again within a second.
+        self._stored = len(list(folder.glob("*.eml")))
 
     def store(self, content: bytes, *, mail_from: str, rcpt_to: list[str], helo: str) -> StoredMail:
         now = datetime.now(UTC)
         self._stored += 1
-        path = self.folder / f"{now:%Y%m%dT%H%M%S.%f}-{self._stored:06d}.eml"
+        path = self.folder / f"{now:%Y%m%dT%H%M%S}-{self._stored:06d}.eml"
         mail = StoredMail(path, mail_from, rcpt_to, helo, now)
         envelope = asdict(mail) | {"path": path.name, "received_at": now.isoformat()}
         path.with_suffix(".json").write_text(json.dumps(envelope, indent=1) + "\n")
