@@ -1,0 +1,89 @@
+"""``leadbus apply``: settings from files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leadbus_cli.deployment import Deployment
+from leadbus_cli.output import Json, print_json, say, shown
+from leadbus_cli.settings.carry_out import carry_out
+from leadbus_cli.settings.files import read_documents
+from leadbus_cli.settings.kinds import owned_kinds
+from leadbus_cli.settings.plan import Options, Step, draw
+
+_MARKS = {"created": "+", "changed": "~", "deleted": "-"}
+
+
+def apply(
+    files: Annotated[
+        list[Path], typer.Option("--file", "-f", help="File or folder of YAML documents; may be repeated.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, change nothing.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete what this manager keeps and the files no longer name.")
+    ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Also change what somebody else keeps, and keep it from now on."),
+    ] = False,
+    manager: Annotated[str, typer.Option("--manager", help="Who keeps these settings.")] = "git",
+    as_json: Json = False,
+) -> None:
+    """Make the services' settings what the files say.
+
+    All documents are checked by their services first; when one is wrong, nothing is changed. Applying the
+    same files again changes nothing.
+    """
+    options = Options(manager=manager, prune=prune, take_over=take_over)
+    wanted = read_documents(files)
+    steps = draw(wanted, owned_kinds(Deployment.find().all()), options)
+    if as_json:
+        if not dry_run:
+            carry_out(steps, options, lambda _: None)
+        print_json(_report(steps, dry_run=dry_run))
+        return
+    if dry_run:
+        for step in steps:
+            _tell(step)
+    else:
+        carry_out(steps, options, _tell)
+    counts = Counter(step.action for step in steps)
+    told = ", ".join(f"{counts[action]} {action}" for action in (*_MARKS, "unchanged") if counts[action])
+    say(f"{'would be: ' if dry_run else ''}{told}")
+
+
+def _tell(step: Step) -> None:
+    if step.action == "unchanged":
+        return
+    say(f"{_MARKS[step.action]} {step} {step.action}{f' ({step.wanted.place()})' if step.wanted else ''}")
+    if step.action == "deleted":
+        return
+    for each in step.diff:
+        name = str(each["pointer"]).lstrip("/").replace("/", ".")
+        before, after = shown(each["before"]) or "(none)", shown(each["after"]) or "(none)"
+        say(f"    {name}: {after if step.action == 'created' else f'{before} -> {after}'}")
+
+
+def _report(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "changes": [
+            {
+                "kind": step.kind.name,
+                "name": step.name,
+                "service": step.kind.owner.name,
+                "action": step.action,
+                "diff": list(step.diff),
+                "place": str(step.wanted.place()) if step.wanted else None,
+            }
+            for step in steps
+        ],
+        "summary": dict(Counter(step.action for step in steps)),
+    }

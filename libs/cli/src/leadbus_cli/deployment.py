@@ -1,0 +1,120 @@
+"""Where the services are: from the environment, else from ``.leadbus/endpoints.json`` found upward."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from leadbus_cli.api import ServiceApi
+from leadbus_cli.errors import CliError
+
+SERVICES = ("ingest", "normalizer", "adf-mailer", "amocrm-sync", "dms-feed")
+"""Every service there is or will be; a deployment need not run them all."""
+_NO_SINKS = frozenset({"ingest", "normalizer"})
+_FILE = Path(".leadbus") / "endpoints.json"
+_TOKEN_KEY = "token-key"  # noqa: S105 - name of a file
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """URLs by service name, and what is needed to speak to them."""
+
+    services: Mapping[str, str]
+    token: str | None
+    amqp_url: str | None
+    management_url: str | None
+    token_key: str | None
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str] | None = None, start: Path | None = None) -> Deployment:
+        """Each value from the environment, else from the file. Raises CliError when that is unreadable."""
+        variables = os.environ if environment is None else environment
+        path = _found(start or Path.cwd())
+        written = _read(path) if path else {}
+        services = {name: url for name, url in _urls(written).items() if url}
+        services |= {name: url for name in SERVICES if (url := variables.get(variable_of(name)))}
+        return cls(
+            services=services,
+            token=variables.get("LEADBUS_TOKEN") or _text(written.get("tokens"), "admin"),
+            amqp_url=variables.get("LEADBUS_AMQP_URL") or _text(written, "amqp_url"),
+            management_url=variables.get("LEADBUS_MANAGEMENT_URL") or _text(written, "management_url"),
+            token_key=_token_key(variables, path),
+        )
+
+    def service(self, name: str) -> ServiceApi:
+        """The client of one service. Raises CliError when nobody said where it is."""
+        if name not in self.services:
+            raise CliError(
+                f"where is {name}? Set {variable_of(name)}, "
+                "or run where .leadbus/endpoints.json is (make up)."
+            )
+        return ServiceApi(name, self.services[name], self.token)
+
+    def all(self) -> list[ServiceApi]:
+        """Every service that this deployment runs. Raises CliError when there is none."""
+        if not self.services:
+            raise CliError(
+                "where are the services? Set LEADBUS_INGEST_URL, LEADBUS_NORMALIZER_URL and the like, "
+                "or run where .leadbus/endpoints.json is (make up)."
+            )
+        return [self.service(name) for name in self.services]
+
+    def sinks(self, named: str | None = None) -> list[ServiceApi]:
+        """The services that deliver: all, or the one that was named. Raises CliError when there is none."""
+        if named is not None:
+            return [self.service(named)]
+        found = [self.service(name) for name in self.services if name not in _NO_SINKS]
+        return found or [self.service("adf-mailer")]
+
+
+def variable_of(service: str) -> str:
+    """The variable that says where a service is."""
+    return f"LEADBUS_{service.upper().replace('-', '_')}_URL"
+
+
+def _found(start: Path) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / _FILE).is_file():
+            return folder / _FILE
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        written = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CliError(f"{path} cannot be read: {type(error).__name__}") from None
+    if not isinstance(written, dict):
+        raise CliError(f"{path} holds no endpoints")
+    return written
+
+
+def _urls(written: Mapping[str, Any]) -> dict[str, str | None]:
+    services = written.get("services")
+    if not isinstance(services, Mapping):
+        return {}
+    return {
+        name: value if isinstance(value, str) else _text(value, "url") for name, value in services.items()
+    }
+
+
+def _text(written: Any, name: str) -> str | None:
+    value = written.get(name) if isinstance(written, Mapping) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _token_key(variables: Mapping[str, str], endpoints: Path | None) -> str | None:
+    if key := variables.get("LEADBUS_TOKEN_KEY"):
+        return key
+    named = variables.get("LEADBUS_TOKEN_KEY_FILE")
+    path = Path(named) if named else endpoints.with_name(_TOKEN_KEY) if endpoints else None
+    if path is None or not (named or path.exists()):
+        return None
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise CliError(f"the token key in {path} cannot be read") from None

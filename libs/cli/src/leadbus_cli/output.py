@@ -1,0 +1,105 @@
+"""Printing: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
+
+# Wide enough that no id is cut when the output goes into a file or another program.
+_PIPED_COLUMNS = 240
+
+
+def console() -> Console:
+    """Where text for people goes."""
+    width = None if sys.stdout.isatty() else _PIPED_COLUMNS
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def say(line: str) -> None:
+    """One line of text, as it is."""
+    sys.stdout.write(f"{plain(line)}\n")
+
+
+def complain(line: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"leadbus: {plain(line)}\n")
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: str | None = None) -> None:
+    """Rows by column name; nested names with dots; ids are never cut."""
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        drawn.add_column(column.rpartition(".")[2].replace("_", " "), overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(shown(_value(row, column))) for column in columns))
+    console().print(drawn)
+
+
+def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """A list: as ``{"items": [...]}`` or as a table that says when it is empty."""
+    found = list(rows)
+    if as_json:
+        print_json({"items": found})
+    elif found:
+        table(found, columns)
+    else:
+        say("none")
+
+
+def facts(values: Mapping[str, Any], *, indent: str = "") -> None:
+    """One fact a line, absent ones left out."""
+    width = max((len(name) for name in values), default=0)
+    for name, value in values.items():
+        if value not in (None, "", [], {}):
+            say(f"{indent}{name.replace('_', ' '):<{width}}  {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value in one line."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping | list):
+        return plain(json.dumps(value, ensure_ascii=False))
+    return plain(_moment(str(value)))
+
+
+def plain(text: str) -> str:
+    """Without what a terminal would obey: other people's text must not move our cursor."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+def _moment(text: str) -> str:
+    """Times to the second; everything else as it is."""
+    if len(text) < len("2026-01-01T00:00:00Z") or text[4:5] != "-" or text[10:11] != "T":
+        return text
+    try:
+        return datetime.fromisoformat(text).isoformat(sep=" ", timespec="seconds")
+    except ValueError:
+        return text
+
+
+def _value(row: Mapping[str, Any], column: str) -> Any:
+    value: Any = row
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
