@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 CHAT = json.dumps(CONTACTATONCE["Chat"]).encode()
 
 
-async def test_taken_is_stored_with_its_message_in_the_outbox(ingest) -> None:
+async def test_taken_is_stored_with_its_message_in_the_outbox(ingest: Any) -> None:
     answer = await ingest.bring(CHAT, "application/json; charset=utf-8", headers={"Idempotency-Key": "k-1"})
 
     assert answer.status_code == 202
@@ -57,7 +58,7 @@ async def test_taken_is_stored_with_its_message_in_the_outbox(ingest) -> None:
         (b"  [1,2 ]  ", "application/json"),
     ],
 )
-async def test_bytes_are_kept_as_they_came(ingest, body: bytes, content_type: str) -> None:
+async def test_bytes_are_kept_as_they_came(ingest: Any, body: bytes, content_type: str) -> None:
     answer = await ingest.bring(body, content_type)
     assert answer.status_code == 202, answer.text
     raw_id = answer.json()["raw_id"]
@@ -67,7 +68,7 @@ async def test_bytes_are_kept_as_they_came(ingest, body: bytes, content_type: st
     assert seen.content == body
 
 
-async def test_key_in_the_authorization_header(ingest) -> None:
+async def test_key_in_the_authorization_header(ingest: Any) -> None:
     key = await ingest.key()
     answer = await ingest.http.post(
         "/v1/raw/contactatonce",
@@ -77,23 +78,24 @@ async def test_key_in_the_authorization_header(ingest) -> None:
     assert answer.status_code == 202
 
 
-async def test_test_messages_are_marked(ingest) -> None:
+async def test_test_messages_are_marked(ingest: Any) -> None:
     answer = await ingest.bring(query="?test=true")
     assert answer.json()["test"] is True
     (message,) = await ingest.rows("SELECT headers FROM outbox")
     assert json.loads(message["headers"])["cloudEvents_test"] == "true"
 
 
-async def test_trace_goes_with_the_message(ingest) -> None:
+async def test_trace_goes_with_the_message(ingest: Any) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    await ingest.bring(b"1", headers={"traceparent": trace})
+    await ingest.bring(b"1", headers={"traceparent": trace, "X-Correlation-Id": "from-the-sender"})
     await ingest.bring(b"2", headers={"traceparent": "<script>"})
     first, second = await ingest.rows("SELECT headers FROM outbox ORDER BY id")
     assert json.loads(first["headers"])["cloudEvents_traceparent"] == trace
+    assert json.loads(first["headers"])["cloudEvents_correlationid"] == "from-the-sender"
     assert "cloudEvents_traceparent" not in json.loads(second["headers"])
 
 
-async def test_same_key_same_body_is_the_first_answer_again(ingest) -> None:
+async def test_same_key_same_body_is_the_first_answer_again(ingest: Any) -> None:
     first = await ingest.bring(CHAT, headers={"Idempotency-Key": "k-1"})
     ingest.clock.advance(timedelta(days=3).total_seconds())
     again = await ingest.bring(CHAT, headers={"Idempotency-Key": '"k-1"'})
@@ -102,7 +104,7 @@ async def test_same_key_same_body_is_the_first_answer_again(ingest) -> None:
     assert (await ingest.count("raw"), await ingest.count("outbox")) == (1, 1)
 
 
-async def test_same_key_other_body_is_a_conflict(ingest) -> None:
+async def test_same_key_other_body_is_a_conflict(ingest: Any) -> None:
     first = await ingest.bring(CHAT, headers={"Idempotency-Key": "k-1"})
     other = await ingest.bring(CHAT + b" ", headers={"Idempotency-Key": "k-1"})
     assert other.status_code == 409
@@ -112,7 +114,7 @@ async def test_same_key_other_body_is_a_conflict(ingest) -> None:
     assert await ingest.count("raw") == 1
 
 
-async def test_keys_of_two_accounts_do_not_meet(ingest) -> None:
+async def test_keys_of_two_accounts_do_not_meet(ingest: Any) -> None:
     for account in ("main", "second"):
         key = await ingest.key(account=account)
         answer = await ingest.bring(CHAT, key=key, headers={"Idempotency-Key": "k-1"})
@@ -120,7 +122,7 @@ async def test_keys_of_two_accounts_do_not_meet(ingest) -> None:
     assert await ingest.count("raw") == 2
 
 
-async def test_same_body_within_the_window_is_a_duplicate(ingest) -> None:
+async def test_same_body_within_the_window_is_a_duplicate(ingest: Any) -> None:
     first = await ingest.bring(CHAT)
     ingest.clock.advance(599)
     again = await ingest.bring(CHAT)
@@ -132,12 +134,12 @@ async def test_same_body_within_the_window_is_a_duplicate(ingest) -> None:
     assert await ingest.count("raw") == 2
 
 
-async def test_the_window_is_a_setting(ingest) -> None:
+async def test_the_window_is_a_setting(ingest: Any) -> None:
     await ingest.set_up(duplicate_window_seconds=0)
     assert [(await ingest.bring(CHAT)).json()["duplicate"] for _ in range(2)] == [False, False]
 
 
-async def test_a_new_key_on_a_repeated_body_stands_for_the_first_message(ingest) -> None:
+async def test_a_new_key_on_a_repeated_body_stands_for_the_first_message(ingest: Any) -> None:
     first = await ingest.bring(CHAT, headers={"Idempotency-Key": "k-1"})
     repeat = await ingest.bring(CHAT, headers={"Idempotency-Key": "k-2"})
     assert (repeat.json()["raw_id"], repeat.json()["duplicate_by"]) == (first.json()["raw_id"], "content")
@@ -147,14 +149,14 @@ async def test_a_new_key_on_a_repeated_body_stands_for_the_first_message(ingest)
     assert late.json()["duplicate_by"] == "idempotency_key"
 
 
-async def test_a_lead_after_its_test_is_not_lost(ingest) -> None:
+async def test_a_lead_after_its_test_is_not_lost(ingest: Any) -> None:
     assert (await ingest.bring(CHAT, query="?test=true")).json()["duplicate"] is False
     assert (await ingest.bring(CHAT)).json()["duplicate"] is False
     assert await ingest.count("outbox") == 2
 
 
 @pytest.mark.parametrize("headers", [{"Idempotency-Key": "k-1"}, {}], ids=["same_key", "same_body"])
-async def test_fifty_at_once_are_one(ingest, headers: dict[str, str]) -> None:
+async def test_fifty_at_once_are_one(ingest: Any, headers: dict[str, str]) -> None:
     await ingest.key()
     answers = await asyncio.gather(*(ingest.bring(CHAT, headers=headers) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {202}
@@ -163,7 +165,7 @@ async def test_fifty_at_once_are_one(ingest, headers: dict[str, str]) -> None:
     assert (await ingest.count("raw"), await ingest.count("outbox")) == (1, 1)
 
 
-async def test_one_key_with_two_bodies_at_once_takes_one_of_them(ingest) -> None:
+async def test_one_key_with_two_bodies_at_once_takes_one_of_them(ingest: Any) -> None:
     await ingest.key()
     answers = await asyncio.gather(
         *(ingest.bring(b"[%d]" % (n % 2), headers={"Idempotency-Key": "k-1"}) for n in range(20))
@@ -172,7 +174,7 @@ async def test_one_key_with_two_bodies_at_once_takes_one_of_them(ingest) -> None
     assert await ingest.count("raw") == 1
 
 
-async def test_crossed_keys_and_bodies_do_not_wait_for_each_other(ingest) -> None:
+async def test_crossed_keys_and_bodies_do_not_wait_for_each_other(ingest: Any) -> None:
     await ingest.key()
     answers = await asyncio.gather(
         *(
@@ -184,7 +186,7 @@ async def test_crossed_keys_and_bodies_do_not_wait_for_each_other(ingest) -> Non
     assert await ingest.count("raw") == 3
 
 
-async def test_rehearsal_stores_nothing_and_says_what_would_happen(ingest) -> None:
+async def test_rehearsal_stores_nothing_and_says_what_would_happen(ingest: Any) -> None:
     rehearsed = await ingest.bring(CHAT, query="?validate=true", headers={"Idempotency-Key": "k-1"})
     assert rehearsed.status_code == 200
     assert rehearsed.json() == {
@@ -239,7 +241,7 @@ async def test_rehearsal_stores_nothing_and_says_what_would_happen(ingest) -> No
     ],
 )
 async def test_rehearsal_reads_the_payload(
-    ingest, body: bytes, content_type: str, faults: list[tuple[str, str]]
+    ingest: Any, body: bytes, content_type: str, faults: list[tuple[str, str]]
 ) -> None:
     answer = await ingest.bring(body, content_type, query="?validate=true")
     assert answer.status_code == 200
@@ -248,18 +250,18 @@ async def test_rehearsal_reads_the_payload(
 
 
 @pytest.mark.parametrize("name", CONTACTATONCE)
-async def test_published_examples_have_no_faults(ingest, name: str) -> None:
+async def test_published_examples_have_no_faults(ingest: Any, name: str) -> None:
     answer = await ingest.bring(json.dumps(CONTACTATONCE[name]).encode(), query="?validate=true")
     assert answer.json()["payload"]["faults"] == []
 
 
-async def test_sources_without_a_contract_are_not_read(ingest) -> None:
+async def test_sources_without_a_contract_are_not_read(ingest: Any) -> None:
     key = await ingest.key("adf")
     answer = await ingest.bring(b"<adf/>", "text/xml", source="adf", key=key, query="?validate=true")
     assert answer.json()["payload"] is None
 
 
-async def test_a_body_in_pieces(ingest) -> None:
+async def test_a_body_in_pieces(ingest: Any) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for byte in CHAT:
             yield bytes([byte])
@@ -272,7 +274,7 @@ async def test_a_body_in_pieces(ingest) -> None:
     assert answer.json()["size_bytes"] == len(CHAT)
 
 
-async def test_what_became_of_it_for_sender_and_operator(ingest) -> None:
+async def test_what_became_of_it_for_sender_and_operator(ingest: Any) -> None:
     told = (await ingest.bring(CHAT)).json()
     path = f"/v1/raw/{told['raw_id']}"
     mine = await ingest.http.get(path, headers={"X-Api-Key": await ingest.key()})
@@ -298,7 +300,7 @@ async def test_what_became_of_it_for_sender_and_operator(ingest) -> None:
     assert waiting["publication"] == {"failed_attempts": 4, "last_error": "returned"}
 
 
-async def test_others_do_not_see_it(ingest) -> None:
+async def test_others_do_not_see_it(ingest: Any) -> None:
     path = f"/v1/raw/{(await ingest.bring(CHAT)).json()['raw_id']}"
     second = await ingest.key(account="second")
     adf = await ingest.key("adf")
@@ -312,7 +314,7 @@ async def test_others_do_not_see_it(ingest) -> None:
     assert len({answer.text for answer in answers}) == 1
 
 
-async def test_a_stranger_sees_nothing(ingest) -> None:
+async def test_a_stranger_sees_nothing(ingest: Any) -> None:
     path = f"/v1/raw/{(await ingest.bring(CHAT)).json()['raw_id']}"
     for headers in (
         {},
@@ -324,7 +326,7 @@ async def test_a_stranger_sees_nothing(ingest) -> None:
         assert (await ingest.http.get(f"{path}/body", headers=headers)).status_code == 401
 
 
-async def test_the_body_is_for_operators_and_leaves_a_trace(ingest) -> None:
+async def test_the_body_is_for_operators_and_leaves_a_trace(ingest: Any) -> None:
     path = f"/v1/raw/{(await ingest.bring(CHAT)).json()['raw_id']}/body"
     assert (await ingest.http.get(path, headers=ingest.token("viewer"))).status_code == 403
     assert (await ingest.http.get(path, headers={"X-Api-Key": await ingest.key()})).status_code == 401

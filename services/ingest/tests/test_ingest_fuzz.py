@@ -10,6 +10,7 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.ports import free_ports
@@ -60,10 +61,16 @@ def ingest_url(database_factory: DatabaseFactory, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="module")
-def key(ingest_url: str) -> str:
-    put = httpx2.put(f"{ingest_url}/v1/settings/Source/contactatonce", json={"spec": {}}, headers=ADMIN)
+def http(ingest_url: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=ingest_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def key(http: httpx2.Client) -> str:
+    put = http.put("/v1/settings/Source/contactatonce", json={"spec": {}}, headers=ADMIN)
     assert put.status_code == 201
-    made = httpx2.post(f"{ingest_url}/v1/sources/contactatonce/keys", json={}, headers=ADMIN)
+    made = http.post("/v1/sources/contactatonce/keys", json={}, headers=ADMIN)
     return str(made.json()["key"])
 
 
@@ -84,7 +91,7 @@ def test_no_request_meets_a_defect(schema: Any, key: str, label: str) -> None:
 
     @given(case=operation.as_strategy())
     @settings(
-        max_examples=25,
+        max_examples=40,
         deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),
@@ -97,3 +104,23 @@ def test_no_request_meets_a_defect(schema: Any, key: str, label: str) -> None:
         case.validate_response(response, checks=CHECKS)
 
     fuzz()
+
+
+BODIES = st.binary(max_size=100) | st.text('{}[]":,<>/!&;aé1 \n', max_size=40).map(str.encode)
+TYPES = st.sampled_from(["application/json", "text/xml", "application/xml; charset=latin-1", "text/plain"])
+HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=300)
+
+
+@given(
+    body=BODIES, content_type=TYPES | HEADER, idempotency_key=st.none() | HEADER, query=st.text(max_size=9)
+)
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_no_bytes_meet_a_defect(
+    http: httpx2.Client, key: str, body: bytes, content_type: str, idempotency_key: str | None, query: str
+) -> None:
+    headers = [(b"X-Api-Key", key.encode()), (b"Content-Type", content_type.strip().encode("latin-1"))]
+    if idempotency_key is not None:
+        headers.append((b"Idempotency-Key", idempotency_key.strip().encode("latin-1")))
+    params = {"validate": query} if query else {}
+    answer = http.post("/v1/raw/contactatonce", content=body, headers=headers, params=params)
+    assert answer.status_code in {200, 202, 400, 409, 415, 422}

@@ -60,13 +60,13 @@ async def test_only_admins_handle_keys(ingest: Any) -> None:
         (ingest.token("operator"), 403),
         (ingest.token("admin", dealers=["d1"]), 404),
     ]:
-        for method, path, body in [
-            ("POST", PATH, {}),
-            ("GET", PATH, None),
-            ("POST", f"{PATH}/{made['key_id']}/rotate", {}),
-            ("POST", f"{PATH}/{made['key_id']}/revoke", None),
+        for method, path in [
+            ("POST", PATH),
+            ("GET", PATH),
+            ("POST", f"{PATH}/{made['key_id']}/rotate"),
+            ("POST", f"{PATH}/{made['key_id']}/revoke"),
         ]:
-            answer = await ingest.http.request(method, path, json=body, headers=headers)
+            answer = await ingest.http.request(method, path, json={}, headers=headers)
             assert answer.status_code == status, (method, path, headers)
     assert await ingest.count("api_key") == 1
 

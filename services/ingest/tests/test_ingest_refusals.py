@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from ingest import metrics
 from ingest.domain.refusal import Reason
-from leadbus import metrics
 
 KIB = 1024
 LIMIT = 2 * KIB
@@ -124,9 +124,9 @@ async def test_bad_input(ingest: Any, case: str, *, rehearsed: bool) -> None:
 def _refused(bad: Bad) -> float:
     if bad.reason is None:
         return 0
-    counter = metrics.CATALOGUE["leadbus_raw_refused_total"]
     known = bad.source in {"contactatonce", "adf"}
-    return counter.labels(source=bad.source if known else "unknown", reason=bad.reason)._value.get()
+    series = metrics.REFUSED.labels(source=bad.source if known else metrics.NO_SOURCE, reason=bad.reason)
+    return float(series._value.get())
 
 
 def test_every_reason_has_a_row() -> None:

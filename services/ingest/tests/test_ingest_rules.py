@@ -217,7 +217,15 @@ def test_window_of_zero_takes_every_body() -> None:
 
 def test_envelope_says_where_from_and_keeps_the_bytes() -> None:
     offer = Offer(
-        "contactatonce", "main", "k", "text/xml; charset=latin-1", b"<a>\xe9</a>", True, None, "00-ab-cd-01"
+        "contactatonce",
+        "main",
+        "k",
+        "text/xml; charset=latin-1",
+        b"<a>\xe9</a>",
+        True,
+        None,
+        "c-1",
+        "00-ab-cd-01",
     )
     envelope = envelope_of(offer, RAW_ID, NOW)
     assert (envelope.id, envelope.source) == (str(RAW_ID), "/ingest/contactatonce/main")
@@ -227,6 +235,7 @@ def test_envelope_says_where_from_and_keeps_the_bytes() -> None:
         "account": "main",
         "receivedat": "2026-11-21T12:00:00+00:00",
         "test": "true",
+        "correlationid": "c-1",
         "traceparent": "00-ab-cd-01",
     }
 

@@ -27,7 +27,7 @@ class IngestSettings(ServiceSettings):
     )
     raw_retention_days: float = Field(
         14,
-        gt=0,
+        ge=1,
         le=3650,
         description="How long published raw messages are kept. Unpublished ones always are.",
     )

@@ -22,7 +22,7 @@ the source's duplicate window (10 minutes unless set otherwise), is one message:
 one's with `duplicate: true`. The same key with another body is refused (409). Keys are remembered as long
 as the message is kept.
 
-**When to repeat a request:** after no answer, 408, 429 or 5xx, with the same `Idempotency-Key`. Never after
+**When to repeat a request:** after no answer, 408 or 5xx, with the same `Idempotency-Key`. Never after
 another 4xx: the same request would be refused again.
 """
 

@@ -146,6 +146,7 @@ class _Request:
             body=content,
             test=test,
             idempotency_key=key,
+            correlation_id=self._request.state.correlation_id,
             traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else None,
         )
 

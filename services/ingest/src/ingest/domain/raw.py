@@ -23,6 +23,7 @@ class Offer:
     body: bytes
     test: bool
     idempotency_key: str | None
+    correlation_id: str | None = None
     traceparent: str | None = None
 
     def __repr__(self) -> str:
@@ -53,6 +54,8 @@ def envelope_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Envelope:
     extensions = {"account": offer.account, "receivedat": accepted_at.isoformat()}
     if offer.test:
         extensions["test"] = "true"
+    if offer.correlation_id is not None:
+        extensions["correlationid"] = offer.correlation_id
     if offer.traceparent is not None:
         extensions["traceparent"] = offer.traceparent
     return Envelope(
