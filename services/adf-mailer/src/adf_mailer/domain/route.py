@@ -34,7 +34,10 @@ class AdfRoute(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     dealer: Words = Field(
-        title="Dealer", description="Name of the `Dealer` setting whose leads take this route."
+        title="Dealer",
+        description="Name of the `Dealer` setting whose leads take this route.",
+        # Another service owns that kind; `leadbus apply` sees both and checks.
+        json_schema_extra={"x-reference": "Dealer"},
     )
     address: AddrSpec = Field(
         title="XML Lead Address",
