@@ -24,7 +24,7 @@ NORMALIZED = metrics.counter(
     labels={"source": _SOURCE, "change": ("received", "updated", "unchanged", "trial")},
 )
 DUPLICATES = metrics.counter(
-    "leadbus_raw_duplicates_total",
+    "leadbus_raw_repeats_total",
     "Raw messages that came again unchanged; `bare`: recognised by their content within the window.",
     labels={"source": _SOURCE, "kind": ("id", "bare")},
 )
