@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from leadbus.cancellation import really_cancelled
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import machine, measures, store
@@ -242,6 +243,8 @@ class DeliveryEngine:
                 # It may have been committed all the same. Nobody acts on it, and only we know that.
                 self._unsure_leases += leases
             raise
+        turn = {delivery_id: place for place, (delivery_id, _) in enumerate(leases)}
+        rows.sort(key=lambda row: turn[row.id])
         return [_Act(row, _token(row), pools[row.id], began) for row in rows]
 
     async def _take_probes(self, conn: Connection, wanted: Sequence[store.Candidate]) -> list[UUID]:
@@ -308,9 +311,9 @@ class DeliveryEngine:
         except LeaseLost:
             return Transient("lease_lost"), None
         except asyncio.CancelledError as error:
-            current = asyncio.current_task()
-            drained = current is not None and current.cancelling() > 0
-            return Ambiguous("drained" if drained else "sink_cancelled"), None if drained else error
+            if really_cancelled():
+                return Ambiguous("drained"), None
+            return Ambiguous("sink_cancelled"), error
         except Exception as error:  # noqa: BLE001 -- the one place where a sink's failure meets its fate
             if cut_off.expired():
                 return Ambiguous("act_timeout", destination_down=True), None

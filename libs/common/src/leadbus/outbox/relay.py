@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from leadbus.cancellation import really_cancelled
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database, is_unavailable
 from leadbus.log import logger
@@ -131,9 +132,7 @@ class OutboxRelay:
         except TimeoutError:
             pass
         except asyncio.CancelledError:
-            # A channel that dies cancels whoever waits on it, though nobody cancelled this task.
-            current = asyncio.current_task()
-            if current is None or current.cancelling():
+            if really_cancelled():
                 raise
         return [PublishResult.UNKNOWN] * len(messages)
 
