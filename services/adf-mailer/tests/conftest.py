@@ -1,16 +1,40 @@
-"""Leads to render, read from `golden/`, and small changes to them."""
+"""Leads to render, read from `golden/`, and the service in this process on a database of its own."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx2
 import pytest
+from adf_mailer import api
+from adf_mailer.consumers import LeadsConsumer
+from adf_mailer.delivery import AdfMailSink, ConnectionPool, SmartHost
+from adf_mailer.desk import Desk
 from adf_mailer.domain.route import AdfRoute, Route
+from adf_mailer.planning import SINK, Planner
+from adf_mailer.routes import ADF_ROUTE
+from leadbus.clock import FakeClock
 from leadbus.contracts import Lead
+from leadbus.contracts.events import LeadReceived
+from leadbus.db import Database
+from leadbus.delivery import DeliveryEngine
+from leadbus.delivery.router import router as deliveries
+from leadbus.envelope import Envelope, encode
+from leadbus.messages import IncomingMessage
+from leadbus.settings import documents
+from leadbus.web import TokenVerifier, create_app, sign_token
+from leadbus.web.tokens import StaticKey
+from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.smtp import SmtpServer
+from pydantic import SecretStr
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -51,3 +75,130 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         capture_output=True,
     )
     return pem, key
+
+
+TABLES = (
+    *("mail", "lead", "poison", "attempt", "delivery", "destination", "inbox", "outbox"),
+    *("setting", "setting_history", "audit"),
+)
+TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
+EVENT_SOURCE = "urn:leadbus:normalizer"
+
+
+@dataclass
+class Mailer:
+    """adf-mailer in this process without RabbitMQ: batches are handed in, the engine is stepped by hand."""
+
+    database: Database
+    clock: FakeClock
+    leads: LeadsConsumer
+    engine: DeliveryEngine
+    pool: ConnectionPool
+    http: httpx2.AsyncClient
+
+    def token(self, role: str, dealers: list[str] | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), f'test-{role}', role, dealers)}"}
+
+    async def route(self, name: str = "main", **spec: Any) -> httpx2.Response:
+        """Put a route of the golden leads' dealer."""
+        defaults = {"dealer": "prairie-motors", "address": "leads@prairie.dealercrm.example"}
+        headers = self.token("admin")
+        known = await self.http.get(f"/v1/settings/AdfRoute/{name}", headers=headers)
+        if known.status_code == 200:
+            headers["If-Match"] = known.headers["ETag"]
+        return await self.http.put(
+            f"/v1/settings/AdfRoute/{name}", json={"spec": defaults | spec}, headers=headers
+        )
+
+    def event(self, kind: str, lead: Lead, *, event_id: str | None = None) -> IncomingMessage:
+        """`event("received", lead)`: the message as it comes in."""
+        data = LeadReceived(lead=lead).to_json()
+        return self.message(f"lead.{kind}.v1", data, event_id=event_id)
+
+    def message(self, type_: str, data: bytes, *, event_id: str | None = None) -> IncomingMessage:
+        envelope = Envelope(
+            id=event_id or str(uuid4()),
+            source=EVENT_SOURCE,
+            type=type_,
+            datacontenttype="application/json",
+            data=data,
+        )
+        headers, properties = encode(envelope)
+        return IncomingMessage(data, "leadbus.events", type_, headers, properties, False, 0, 1)
+
+    async def take(self, *messages: IncomingMessage) -> None:
+        await self.leads.handle(messages)
+
+    async def work(self) -> None:
+        """Let the engine do everything that is due."""
+        async with asyncio.timeout(20):
+            while await self.engine.step() or self.engine.in_flight:
+                if tries := [act.task for act in self.engine._acts.values() if act.task]:
+                    await asyncio.wait(tries)
+
+    async def later(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.engine._next.clear()
+        await self.work()
+
+    async def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
+        async with self.database.acquire() as conn:
+            return [dict(row) for row in await conn.fetch(query, *arguments)]
+
+    async def deliveries(self) -> list[dict[str, Any]]:
+        return await self.rows("SELECT * FROM delivery ORDER BY seq")
+
+    async def events(self) -> list[dict[str, Any]]:
+        """What was told to the outside: type and data of every message in the outbox."""
+        rows = await self.rows("SELECT routing_key, body FROM outbox ORDER BY id")
+        return [{"type": row["routing_key"], **json.loads(row["body"])} for row in rows]
+
+
+@pytest.fixture(scope="session")
+def mailer_database_url(database_factory: DatabaseFactory) -> Iterator[str]:
+    """One database for all tests in process; each finds it empty."""
+    url = database_factory.create("adf_mailer")
+    yield url
+    database_factory.drop(url)
+
+
+@pytest.fixture
+async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Mailer]:
+    clock = FakeClock(datetime(2026, 4, 15, 16, 0, tzinfo=UTC))
+    database = Database(mailer_database_url)
+    await database.open()
+    async with database.acquire() as conn:
+        # Not TRUNCATE, which makes and syncs new files for every table.
+        await conn.execute(";".join(f"DELETE FROM {table}" for table in TABLES))
+    host = SmartHost(
+        smtp.host, smtp.port, "leadbus.example", tls="off", step_timeout_seconds=2, answer_timeout_seconds=0.5
+    )
+    pool = ConnectionPool(host, size=4)
+    planner = Planner(host.name, "leads@leadbus.example", clock)
+    engine = DeliveryEngine(
+        database,
+        AdfMailSink(Desk(database, planner), pool, clock),
+        clock=clock,
+        capacity=4,
+        destination_share=0.95,
+        act_timeout_seconds=10,
+        poll_seconds=0.05,
+    )
+    consumer = LeadsConsumer(database, planner, clock, engine.wake)
+    store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
+    app = create_app(
+        "adf-mailer",
+        "adf-mailer",
+        "0",
+        [
+            deliveries(database, sink=SINK, wake=engine.wake, clock=clock, details=api.details(database)),
+            api.router(database, consumer, clock),
+            documents.router(store),
+        ],
+        verifier=TokenVerifier(StaticKey(SecretStr(TOKEN_KEY))),
+    )
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://mailer") as http:
+        yield Mailer(database, clock, consumer, engine, pool, http)
+    await engine.drain(1)
+    await pool.close()
+    await database.close()

@@ -12,7 +12,7 @@ from adf_mailer.domain.address import AddrSpec
 
 _PREPARE_SECONDS = 5.0
 _MARGIN_SECONDS = 2.0
-_LEASE_BEYOND_ACT_SECONDS = 30.0
+_LEASE_PER_ACT = 1.5
 
 
 class AdfMailerSettings(ServiceSettings):
@@ -88,7 +88,7 @@ class AdfMailerSettings(ServiceSettings):
 
     @property
     def lease_seconds(self) -> float:
-        return self.act_timeout_seconds + _LEASE_BEYOND_ACT_SECONDS
+        return self.act_timeout_seconds * _LEASE_PER_ACT
 
     @property
     def schedule(self) -> Schedule:

@@ -34,7 +34,7 @@ class LeadRow(_Table, table=True):
     lead_id: UUID = Field(primary_key=True)
     revision: int
     data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
-    material: str | None = None
+    material: str | None = Field(default=None, sa_type=Text)
     contactable: bool
     erased: bool
     received_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
@@ -54,12 +54,12 @@ class MailRow(_Table, table=True):
     repeat_number: int = Field(primary_key=True)
     lead_id: UUID = Field(sa_column=Column(ForeignKey("lead.lead_id"), nullable=False))
     revision: int
-    route: str
-    status: str
-    sender: str
-    recipient: str
-    message_id: str
-    sha256: str
+    route: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    sender: str = Field(sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    message_id: str = Field(sa_type=Text)
+    sha256: str = Field(sa_type=Text)
     size_bytes: int
     raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     warnings: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
@@ -76,12 +76,12 @@ class PoisonRow(_Table, table=True):
         default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
     )
     at: datetime = Field(sa_column=_moment())
-    reason: str
-    detail: str
-    routing_key: str
-    content_type: str | None = None
+    reason: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    routing_key: str = Field(sa_type=Text)
+    content_type: str | None = Field(default=None, sa_type=Text)
     headers: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    sha256: str
+    sha256: str = Field(sa_type=Text)
     settled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
-    settled_as: str | None = None
+    settled_as: str | None = Field(default=None, sa_type=Text)
