@@ -8,9 +8,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.probe import answer
 
 # The same tags as in docker-compose.yml; a test compares them.
 RABBITMQ_IMAGE = "rabbitmq:4.1.4-management"
@@ -64,11 +63,9 @@ class DockerRabbitMQ:
         return f"{self._container.get_container_host_ip()}:{self._container.get_exposed_port(port)}"
 
     def _ready(self) -> bool:
-        try:
-            url = f"http://{self._address(15672)}/api/health/checks/port-listener/5672"
-            return httpx2.get(url, auth=("guest", "guest"), timeout=2).status_code == 200
-        except httpx2.HTTPError:
-            return False
+        host, _, port = self._address(15672).rpartition(":")
+        path = "/api/health/checks/port-listener/5672"
+        return answer(int(port), path, user="guest:guest", host=host)[0] == 200
 
 
 @dataclass

@@ -66,6 +66,11 @@ class Layout:
         return self.root / "docker-compose.yml"
 
     @property
+    def example_publisher(self) -> Path:
+        """The documentation's own client for publishers outside."""
+        return self.root / "docs" / "contracts" / "examples" / "publish.py"
+
+    @property
     def examples(self) -> Path:
         return self.root / "examples"
 

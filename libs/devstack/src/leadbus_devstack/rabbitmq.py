@@ -10,10 +10,9 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx2
-
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.ports import free_ports, is_free
+from leadbus_devstack.probe import answer
 from leadbus_devstack.processes import GuardedProcess
 
 # Debian's /usr/sbin wrapper lets only root and rabbitmq in, and becomes rabbitmq; these do not.
@@ -129,15 +128,8 @@ class NativeRabbitMQ:
 
     def ready(self) -> bool:
         """True when the node says that it has booted; its management listener alone proves little."""
-        try:
-            answer = httpx2.get(
-                f"http://127.0.0.1:{self.management_port}/api/health/checks/port-listener/{self.amqp_port}",
-                auth=("guest", "guest"),
-                timeout=2,
-            )
-        except httpx2.HTTPError:
-            return False
-        return answer.status_code == 200
+        path = f"/api/health/checks/port-listener/{self.amqp_port}"
+        return answer(self.management_port, path, user="guest:guest")[0] == 200
 
     def ctl(self, *arguments: str, timeout_seconds: float = 30) -> str:
         """`rabbitmqctl` on this node; its output. Raises DevstackError with its words when it fails."""

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
-
 from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.probe import answer
 from leadbus_devstack.processes import GuardedProcess
 
 _START_SECONDS = 60.0
@@ -41,6 +40,7 @@ class ServiceProcess:
 
     def __init__(self, name: ServiceName, port: int, settings: Mapping[str, str], log: Path) -> None:
         self.name = name
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         inherited = {variable: os.environ[variable] for variable in _INHERITED if variable in os.environ}
         prefixed = {name.prefix + key: value for key, value in settings.items()}
@@ -61,13 +61,12 @@ class ServiceProcess:
         try:
             self.process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
         except DevstackError as error:
-            raise DevstackError(f"{error}. /readyz: {self._readiness()}", log=error.log) from None
+            raise DevstackError(
+                f"{error}. /readyz: {answer(self.port, '/readyz')[1]}", log=error.log
+            ) from None
 
     def ready(self) -> bool:
-        try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except httpx2.HTTPError:
-            return False
+        return answer(self.port, "/readyz")[0] == 200
 
     def stop(self) -> None:
         """SIGTERM, and time to finish what is in hand."""
@@ -76,9 +75,3 @@ class ServiceProcess:
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-
-    def _readiness(self) -> str:
-        try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5).text
-        except httpx2.HTTPError as error:
-            return type(error).__name__

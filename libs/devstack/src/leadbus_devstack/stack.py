@@ -100,13 +100,14 @@ class Stack:
 
     def start_services(self) -> None:
         """SMTP server and the three services; returns when all are ready."""
-        self.smtp.start()
+        self.smtp.process.start()
         for service in SERVICES:
             process = ServiceProcess(
                 service, self.ports.of(service), self._settings(service), self.logs / f"{service.folder}.log"
             )
             self.services[service.folder] = process
             process.start()
+        self.smtp.wait_ready()
         for process in self.services.values():
             process.wait_ready()
 

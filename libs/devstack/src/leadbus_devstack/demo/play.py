@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import uuid4
+from pathlib import Path
 
 import httpx2
 
-from leadbus_devstack.demo import publisher
 from leadbus_devstack.demo.comparison import PROVIDER, NotAdfError, identifiers, parse_adf
 from leadbus_devstack.demo.leads import DemoLead
 from leadbus_devstack.endpoints import Endpoints
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.smtp import StoredMail
+from leadbus_devstack.stack import SOURCE
 
 _POLL_SECONDS = 0.05
 
@@ -30,45 +31,59 @@ class Sent:
     accepted_at: datetime
 
 
-def send(lead: DemoLead, endpoints: Endpoints) -> Sent:
-    """One lead, its own way. Raises DevstackError when it is not accepted."""
-    ways: dict[str, Callable[[DemoLead, Endpoints], datetime]] = {"HTTP": _post, "queue": _publish}
-    return Sent(lead, ways[lead.way](lead, endpoints))
+class Sender:
+    """Sends leads; their bodies are left as files in `folder`.
 
+    `publisher` is the example that the contract's documentation gives to outside publishers: it knows
+    nothing of this code.
+    """
 
-def _post(lead: DemoLead, endpoints: Endpoints) -> datetime:
-    answer = httpx2.post(
-        f"{endpoints.services['ingest'].url}/v1/raw/contactatonce",
-        content=lead.body,
-        headers={
-            "Authorization": f"Bearer {endpoints.api_keys['contactatonce']}",
-            "Content-Type": lead.media_type,
-            "Idempotency-Key": lead.external_id,
-        },
-        timeout=10,
-    )
-    if answer.status_code != 202:
-        raise DevstackError(
-            f"ingest answered {answer.status_code} to the {lead.lead_type} lead: {answer.text}"
+    def __init__(self, endpoints: Endpoints, publisher: Path, folder: Path) -> None:
+        self._endpoints = endpoints
+        self._publisher = publisher
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def send(self, lead: DemoLead) -> Sent:
+        """One lead, its own way. Raises DevstackError when it is not accepted."""
+        file = self._folder / f"{lead.lead_type}.{lead.media_type.removeprefix('application/')}"
+        file.write_bytes(lead.body)
+        return Sent(lead, self._post(lead) if lead.way == "HTTP" else self._publish(lead, file))
+
+    def _post(self, lead: DemoLead) -> datetime:
+        answer = httpx2.post(
+            f"{self._endpoints.services['ingest'].url}/v1/raw/{SOURCE}",
+            content=lead.body,
+            headers={
+                "Authorization": f"Bearer {self._endpoints.api_keys[SOURCE]}",
+                "Content-Type": lead.media_type,
+                "Idempotency-Key": lead.external_id,
+            },
+            timeout=10,
         )
-    return datetime.now(UTC)
+        if answer.status_code != 202:
+            raise DevstackError(
+                f"ingest answered {answer.status_code} to the {lead.lead_type} lead: {answer.text}"
+            )
+        return datetime.now(UTC)
 
-
-def _publish(lead: DemoLead, endpoints: Endpoints) -> datetime:
-    done = subprocess.run(
-        [
-            *(sys.executable, publisher.__file__, endpoints.publishers["contactatonce"], "contactatonce"),
-            *(str(uuid4()), lead.media_type),
-        ],
-        input=lead.body,
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise DevstackError(f"RabbitMQ did not take the {lead.lead_type} lead: {''.join(reason)}")
-    return datetime.fromisoformat(done.stdout.decode().strip())
+    def _publish(self, lead: DemoLead, file: Path) -> datetime:
+        url = self._endpoints.publishers[SOURCE]
+        command = [sys.executable, str(self._publisher), url, SOURCE, str(file)]
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"},
+            text=True,
+        ) as publishing:
+            assert publishing.stdout is not None
+            confirmed = publishing.stdout.readline()
+            accepted_at = datetime.now(UTC)
+            _, words = publishing.communicate(timeout=30)
+        if publishing.returncode != 0 or not confirmed:
+            raise DevstackError(f"RabbitMQ did not take the {lead.lead_type} lead: {words.strip()}")
+        return accepted_at
 
 
 def wait_for_mails(

@@ -30,8 +30,10 @@ class Arrival:
 
     @property
     def seconds(self) -> float | None:
-        """From accept to delivered."""
-        return (self.mail.received_at - self.accepted_at).total_seconds() if self.mail else None
+        """From accept to delivered; the mail can be there before we have seen the publisher's confirm."""
+        if self.mail is None:
+            return None
+        return max(0.0, (self.mail.received_at - self.accepted_at).total_seconds())
 
     def as_json(self, root: Path) -> dict[str, Any]:
         mail = self.mail

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.demo import leads, play, report
-from leadbus_devstack.endpoints import Endpoints
 from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
@@ -32,7 +31,8 @@ def demo(layout: Layout, out: Console) -> int:
     with _running_stack(layout, steps) as stack:
         steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
         stack.create_api_key()
-        arrivals = _play(stack, stack.endpoints(), steps)
+        sender = play.Sender(stack.endpoints(), layout.example_publisher, layout.demo / "sent")
+        arrivals = _play(stack, sender, steps)
     report.write(layout.demo_result, arrivals, layout.root)
     steps("every process and server stopped and removed")
     out.print(report.table(arrivals, layout.root))
@@ -46,10 +46,10 @@ def demo(layout: Layout, out: Console) -> int:
     return 1 if problems else 0
 
 
-def _play(stack: Stack, endpoints: Endpoints, steps: Steps) -> list[report.Arrival]:
+def _play(stack: Stack, sender: play.Sender, steps: Steps) -> list[report.Arrival]:
     sent = []
     for lead in leads.leads(datetime.now(UTC).astimezone()):
-        sent.append(play.send(lead, endpoints))
+        sent.append(sender.send(lead))
         steps(f"{lead.lead_type} {lead.external_id} accepted by {lead.way} ({lead.media_type})")
     mails = play.wait_for_mails(
         sent,

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 
 from leadbus_devstack.ports import free_ports
+from leadbus_devstack.probe import answer
 from leadbus_devstack.processes import GuardedProcess
 from leadbus_devstack.smtp.faults import Faults
 from leadbus_devstack.smtp.mailbox import Mailbox, StoredMail
@@ -47,16 +48,16 @@ class SmtpServer:
     def start(self) -> None:
         """Returns when it accepts mail."""
         self.process.start()
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
         self.process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
 
     def stop(self) -> None:
         self.process.stop()
 
     def ready(self) -> bool:
-        try:
-            return httpx2.get(f"{self.control_url}/status", timeout=2).status_code == 200
-        except httpx2.HTTPError:
-            return False
+        return answer(self.control_port, "/status")[0] == 200
 
     def messages(self) -> list[StoredMail]:
         """All mails so far, oldest first."""
