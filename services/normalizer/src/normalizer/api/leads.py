@@ -90,7 +90,7 @@ def router(database: Database) -> APIRouter:
     ) -> Page[LeadSummary]:
         statement = queries.leads(actor.dealers, query.filters.get("state"))
         async with database.session() as session:
-            return await query.page(session, statement, lambda row: LeadSummary(**_summary(*row)))
+            return await query.page(session, statement, lambda row: LeadSummary(**_summary(row[0], row[1])))
 
     @api.get("/{lead_id}", summary="A lead's whole story")
     async def lead(

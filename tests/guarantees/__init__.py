@@ -1,0 +1,1 @@
+"""The promises of ARCHITECTURE.md, proven by breaking things on a whole system."""
