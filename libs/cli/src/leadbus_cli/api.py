@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -85,13 +86,8 @@ class ServiceApi:
         parameters = {name: _written(value) for name, value in (query or {}).items() if value is not None}
         address = "/".join([self.url, *(quote(part, safe="") for part in path)])
         try:
-            response = httpx2.request(
-                method,
-                address,
-                params=parameters,
-                json=body,
-                headers={**self._headers, **(headers or {})},
-                timeout=TIMEOUT_SECONDS,
+            response = _client().request(
+                method, address, params=parameters, json=body, headers={**self._headers, **(headers or {})}
             )
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise Unreachable(f"{self.name} at {self.url} does not answer ({type(error).__name__})") from None
@@ -106,6 +102,12 @@ class ServiceApi:
             raise CliError(
                 f"{self.name} at {self.url} did not answer with JSON: is that the service?"
             ) from None
+
+
+@cache
+def _client() -> httpx2.Client:
+    """One for the whole run: each new one reads the certificates of the machine."""
+    return httpx2.Client(timeout=TIMEOUT_SECONDS)
 
 
 def _written(value: Any) -> str:
