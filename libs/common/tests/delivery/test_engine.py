@@ -17,6 +17,7 @@ from leadbus.delivery import (
     Permanent,
     Skipped,
     Transient,
+    store,
 )
 
 Bench = Any
@@ -148,6 +149,15 @@ async def test_eng10_slow_destination_hurts_nobody_else(bench: Bench, gate: Gate
     assert len(gate.waiting) < 10
     gate.opened.set()
     await bench.settle(engine)
+
+
+async def test_eng36_long_queue_that_may_not_go_hides_no_other(bench: Bench) -> None:
+    await bench.plan(*(f"held:h{n}" for n in range(store._MANY + 100)))
+    await bench.execute("UPDATE destination SET paused_at = now()")
+    bench.clock.advance(1)
+    await bench.plan("other:a")
+    await bench.settle(bench.engine())
+    assert bench.sink.keys == ["a"]
 
 
 async def test_eng11_retries_take_no_slot_of_first_tries(bench: Bench, gate: Gate) -> None:
@@ -466,8 +476,6 @@ async def test_eng29_one_that_cannot_be_recorded_keeps_nobody_from_it(bench: Ben
 async def test_eng30_claim_whose_commit_was_not_heard_of_is_undone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from leadbus.delivery import store
-
     really_start = store.start
 
     async def committed_then_lost(_: Any, *arguments: Any, **more: Any) -> Any:

@@ -93,19 +93,28 @@ _MAY_GO = """
 """
 
 
+_MANY = 500
+
+
 def _candidates(phase: Phase) -> str:
-    """Nothing is locked here. Destinations with open work are found by skipping through the index; those
-    after ``$2`` come first, so that claims go round. The phase is spelled out, because a plan with a
-    parameter could not use the partial index.
+    """Nothing is locked here. Few due deliveries name their destinations themselves; of many, the
+    destinations are found by skipping through the index, so that one with a long queue hides no other.
+    Those after ``$2`` come first: claims go round. The phase is spelled out, because a plan with a parameter
+    could not use the partial indexes.
     """
     here = f"phase = '{phase.value}'"
     return f"""
-WITH RECURSIVE active (name) AS (
-    (SELECT destination FROM delivery WHERE {here} ORDER BY destination LIMIT 1)
+WITH RECURSIVE early AS (
+    SELECT destination FROM delivery WHERE {here} AND not_before <= $1 ORDER BY not_before LIMIT {_MANY}
+), skipping (name) AS (
+    (SELECT destination FROM delivery WHERE {here} AND (SELECT count(*) FROM early) = {_MANY}
+     ORDER BY destination LIMIT 1)
     UNION ALL
-    SELECT (SELECT destination FROM delivery WHERE {here} AND destination > active.name
+    SELECT (SELECT destination FROM delivery WHERE {here} AND destination > skipping.name
             ORDER BY destination LIMIT 1)
-    FROM active WHERE active.name IS NOT NULL
+    FROM skipping WHERE skipping.name IS NOT NULL
+), active (name) AS (
+    SELECT destination FROM early UNION SELECT name FROM skipping WHERE name IS NOT NULL
 ), turn AS (
     SELECT name, breaker <> 'closed' AS probing
     FROM active JOIN destination USING (name)

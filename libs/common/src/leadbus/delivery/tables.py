@@ -73,6 +73,7 @@ CREATE UNIQUE INDEX delivery_seq ON delivery (seq);
 CREATE INDEX delivery_subject ON delivery (subject_id);
 CREATE INDEX delivery_due ON delivery (phase, destination, priority DESC, not_before, seq)
     WHERE phase IN ('queued', 'waiting');
+CREATE INDEX delivery_early ON delivery (phase, not_before) WHERE phase IN ('queued', 'waiting');
 CREATE INDEX delivery_deadline ON delivery (deadline)
     WHERE deadline IS NOT NULL AND phase IN ('queued', 'waiting');
 CREATE INDEX delivery_leases ON delivery (lease_expires_at) WHERE phase = 'sending';
@@ -157,6 +158,12 @@ class Delivery(SQLModel, table=True):
             text("priority DESC"),
             "not_before",
             "seq",
+            postgresql_where=text("phase IN ('queued', 'waiting')"),
+        ),
+        Index(
+            "delivery_early",
+            "phase",
+            "not_before",
             postgresql_where=text("phase IN ('queued', 'waiting')"),
         ),
         Index(
