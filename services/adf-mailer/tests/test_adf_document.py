@@ -403,6 +403,19 @@ def test_a48_a_document_that_fails_validation_is_replaced_by_a_plain_one(
     assert "jose.nunez@example.net" in comments(document)
 
 
+def test_a48b_a_defect_of_ours_does_not_keep_a_lead_from_its_dealer(
+    golden_lead: Callable[..., Lead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("adf_mailer.domain.document.add_vehicles", defect)
+    document = render(golden_lead(), FORM)
+
+    assert ("degraded", "ZeroDivisionError") in [(one.code, one.field) for one in document.warnings]
+    assert "Phone: +13125550191" in comments(document)
+
+
 def test_a49_other_sources_keep_their_own_provider_name(golden_lead: Callable[..., Lead]) -> None:
     lead = golden_lead(source="virtualexpo", source_type="request/quote")
     by_default = adf(render(lead, FORM)).find("prospect/provider")

@@ -101,12 +101,28 @@ def test_material_changes_are_resent(golden_lead: Leads, make_route: Routes, cha
         ),
         pytest.param({"call": {"duration_seconds": 5}}, id="R18-call-without-recording"),
         pytest.param({"revision": 9}, id="R19-nothing"),
+        pytest.param(
+            {
+                "customer": {
+                    "emails": [{"raw": "x", "address": "jose.nunez@example.net"}],
+                    "phones": [{"raw": "x", "e164": "+13125550191", "type": "cellphone"}],
+                }
+            },
+            id="R26-the-same-ways-to-reach-read-better",
+        ),
     ],
 )
 def test_other_changes_are_not(golden_lead: Leads, make_route: Routes, changes: dict[str, Any]) -> None:
     route, known = make_route(), before(golden_lead())
 
     assert decide(golden_lead(**changes), known, [route], {TOLD}) == [Skip(route, "not_material")]
+
+
+def test_r25_a_lead_that_moved_to_another_dealer_is_new_there(golden_lead: Leads, make_route: Routes) -> None:
+    there = make_route("there", dealer="lakeside-ford", address="b@x.example")
+    moved = golden_lead(dealer={"dealer_id": "lakeside-ford", "name": "Lakeside Ford"})
+
+    assert decide(moved, before(golden_lead()), [make_route(), there], {TOLD}) == [Deliver(there, "new")]
 
 
 def test_r20_a_route_may_ignore_updates(golden_lead: Leads, make_route: Routes) -> None:

@@ -423,6 +423,77 @@ async def test_c32_redriving_a_skip_of_a_route_writes_the_mail_now(
     assert mail.message["X-Leadbus-Test"] == "yes"
 
 
+async def test_c39_a_corrected_address_gets_what_the_wrong_one_refused(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads
+) -> None:
+    await mailer.route(address="wrong@prairie.example")
+    smtp.control(rcpt={"wrong@prairie.example": "550 5.1.1 no such mailbox"})
+    await mailer.take(mailer.event("received", golden_lead()))
+    await mailer.work()
+    await mailer.route(address="right@prairie.example")
+    (failed,) = await mailer.deliveries()
+    path = f"/v1/deliveries/{failed['id']}/redrive"
+    await mailer.http.post(path, headers=mailer.token("operator"))
+    await mailer.work()
+
+    (mail,) = smtp.messages()
+    assert (mail.rcpt_to, prospect(mail).get("status")) == (["right@prairie.example"], "new")
+    assert [(row["phase"], row["reason"]) for row in await mailer.deliveries()] == [
+        ("skipped", "address_changed"),
+        ("delivered", None),
+    ]
+
+
+async def test_c40_in_doubt_the_same_bytes_go_to_the_same_address(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads
+) -> None:
+    await mailer.route()
+    smtp.control(drop_after_dot="stored", times=1)
+    await mailer.take(mailer.event("received", golden_lead()))
+    await mailer.work()
+    await mailer.route(address="right@prairie.example")
+    await mailer.later(120)
+
+    assert len({mail.content for mail in smtp.messages()}) == 1
+    assert len(smtp.messages()) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param({"enabled": False}, "route_disabled", id="C41-switched-off"),
+        pytest.param(None, "no_route", id="C42-deleted"),
+    ],
+)
+async def test_a_route_that_went_before_the_act(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads, change: dict[str, Any] | None, reason: str
+) -> None:
+    await mailer.route()
+    await mailer.take(mailer.event("received", golden_lead()))
+    if change:
+        await mailer.route(**change)
+    else:
+        headers = mailer.token("admin") | {"If-Match": "*"}
+        await mailer.http.delete("/v1/settings/AdfRoute/main", headers=headers)
+    await mailer.work()
+
+    assert smtp.messages() == []
+    assert [(row["phase"], row["reason"]) for row in await mailer.deliveries()] == [("skipped", reason)]
+
+
+async def test_c43_an_update_after_a_refused_mail_is_new_to_the_receiver(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads
+) -> None:
+    await mailer.route()
+    smtp.control(rcpt={"*": "550 5.1.1 no such mailbox"}, times=1)
+    await mailer.take(mailer.event("received", golden_lead()))
+    await mailer.work()
+    await mailer.take(mailer.event("updated", golden_lead(revision=2, vehicles=[])))
+    await mailer.work()
+
+    assert [prospect(mail).get("status") for mail in smtp.messages()] == ["new"]
+
+
 async def test_c33_a_host_that_is_down_costs_no_tries(
     mailer: Any, smtp: SmtpServer, golden_lead: Leads
 ) -> None:

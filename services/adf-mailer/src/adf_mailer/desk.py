@@ -11,13 +11,16 @@ from leadbus.delivery import Job, Skipped
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import write
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Skip, decide
+from adf_mailer.domain.routing import Deliver, Skip, decide
 from adf_mailer.planning import Planner, count
 from adf_mailer.store import leads, mails, routes
 
 
 class Desk:
-    """Reads consent at the moment of acting; writes mails for repeats and for redriven skips."""
+    """Reads consent and route at the moment of acting; writes mails for repeats and for redriven skips.
+
+    A route whose address was corrected meanwhile gets a delivery of its own, which takes this one's place.
+    """
 
     def __init__(self, database: Database, planner: Planner) -> None:
         self._database = database
@@ -25,33 +28,44 @@ class Desk:
 
     async def prepare(self, job: Job) -> mails.Posted | Skipped:
         """The mail for this try, stored before it is sent; or why none may go."""
-        lead_id = UUID(job.subject_id)
         async with self._database.transaction() as conn:
-            posted = await mails.posted(conn, lead_id, job.delivery_id, job.repeat_number)
-            if posted is None:
-                return Skipped("unknown_lead")
-            if posted.erased:
-                return Skipped("erased")
-            if not posted.contactable:
-                return Skipped("consent")
-            if posted.mail is not None:
+            posted = await self._look(conn, job)
+            if isinstance(posted, Skipped):
                 return posted
-            lead = await leads.latest(conn, lead_id)
+            moved = posted.mail is not None and posted.address != posted.mail.recipient
+            # In doubt the same bytes have to go to the same address, so that they can be recognised.
+            if posted.mail is not None and (job.in_doubt or job.repeat or not moved):
+                return posted
+            lead = await leads.latest(conn, UUID(job.subject_id))
             if lead is None:
                 return Skipped("unknown_lead")
-            if refused := await self._write(conn, job, lead):
-                return refused
+            if not job.route:
+                return await self._plan_by_todays_routes(conn, lead)
+            route = await routes.by_name(conn, job.route)
+            if route is None:
+                return Skipped("no_route")
+            if moved:
+                await self._planner.carry_out(conn, [(lead, Deliver(route, "new"))])
+                return Skipped("address_changed")
+            await self._write(conn, job, lead, route)
             # Read back: of two writers the first one's bytes count.
-            return await mails.posted(conn, lead_id, job.delivery_id, job.repeat_number) or Skipped("erased")
+            return await self._look(conn, job)
 
-    async def _write(self, conn: Connection, job: Job, lead: Lead) -> Skipped | None:
-        if not job.route:
-            return await self._plan_anew(conn, lead)
-        route = await routes.by_name(conn, job.route)
-        if route is None:
+    async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
+        posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)
+        if posted is None:
+            return Skipped("unknown_lead")
+        if posted.erased:
+            return Skipped("erased")
+        if not posted.contactable:
+            return Skipped("consent")
+        if job.route and posted.enabled is None:
             return Skipped("no_route")
-        if not route.spec.enabled:
+        if job.route and not posted.enabled:
             return Skipped("route_disabled")
+        return posted
+
+    async def _write(self, conn: Connection, job: Job, lead: Lead, route: Route) -> None:
         now = self._planner.clock.now()
         mail = mails.NewMail(
             delivery_id=job.delivery_id,
@@ -72,14 +86,13 @@ class Desk:
         )
         await mails.insert(conn, [mail], now=now)
         count(mail)
-        return None
 
     async def _status(self, conn: Connection, job: Job, lead: Lead, route: Route) -> Status:
         told = await mails.told(conn, [lead.lead_id])
         known = (route.name, route.spec.address) in told.get(lead.lead_id, set())
         return "resend" if job.repeat or known else "new"
 
-    async def _plan_anew(self, conn: Connection, lead: Lead) -> Skipped:
+    async def _plan_by_todays_routes(self, conn: Connection, lead: Lead) -> Skipped:
         """Redriving `no_route` asks the routes of today; what they want become deliveries of their own."""
         found = await routes.of_dealers(conn, [lead.dealer.dealer_id])
         told = await mails.told(conn, [lead.lead_id])

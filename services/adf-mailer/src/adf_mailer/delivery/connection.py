@@ -47,8 +47,13 @@ class SmartHost:
         """The destination's name: health belongs to the host, not to an address behind it."""
         return f"{self.host}:{self.port}"
 
-    def tls_context(self) -> ssl.SSLContext:
-        """`required` proves the host's certificate; `opportunistic` only hides the mail from listeners."""
+    def tls_context(self) -> ssl.SSLContext | None:
+        """`required` proves the host's certificate; `opportunistic` only hides the mail from listeners.
+
+        Raises OSError when there is no such `ca_file`.
+        """
+        if self.tls == "off":
+            return None
         context = ssl.create_default_context(cafile=self.ca_file)
         if self.tls == "opportunistic":
             context.check_hostname = False
@@ -86,8 +91,9 @@ class Lost(Exception):  # noqa: N818
 class SmtpConnection:
     """Open, greeted, encrypted and authenticated as the host's settings say."""
 
-    def __init__(self, host: SmartHost) -> None:
+    def __init__(self, host: SmartHost, tls: ssl.SSLContext | None) -> None:
         self._host = host
+        self._tls = tls
         self._client = aiosmtplib.SMTP(
             hostname=host.host,
             port=host.port,
@@ -161,8 +167,8 @@ class SmtpConnection:
         self._step = Step.CONNECT
         await self._client.connect()
         await self._ehlo()
-        if self._host.tls != "off":
-            await self._encrypt()
+        if self._tls is not None:
+            await self._encrypt(self._tls)
         if self._host.username:
             self._step = Step.AUTH
             if not self._client.supports_extension("auth"):
@@ -174,13 +180,13 @@ class SmtpConnection:
         self._step = Step.EHLO
         await self._client.ehlo()
 
-    async def _encrypt(self) -> None:
+    async def _encrypt(self, context: ssl.SSLContext) -> None:
         self._step = Step.STARTTLS
         if not self._client.supports_extension("starttls"):
             if self._host.tls == "required":
                 raise Lost(Step.STARTTLS, "tls_not_offered")
             return
-        await self._client.starttls(tls_context=self._host.tls_context())
+        await self._client.starttls(tls_context=context)
         await self._ehlo()
 
     async def _announce(self, envelope: Envelope) -> None:

@@ -23,6 +23,7 @@ class ConnectionPool:
         self, host: SmartHost, *, size: int, max_transactions: int = 100, max_idle_seconds: float = 30.0
     ) -> None:
         self.host = host
+        self._tls = host.tls_context()
         self._size = size
         self._max_transactions = max_transactions
         self._max_idle_seconds = max_idle_seconds
@@ -54,11 +55,11 @@ class ConnectionPool:
             await self._idle.pop().quit()
 
     async def _take(self) -> SmtpConnection:
+        # The one used last is taken first; those at the other end grow old and are let go.
+        while self._idle and time.monotonic() - self._idle[0].idle_since > self._max_idle_seconds:
+            await self._idle.pop(0).quit()
         while self._idle:
             connection = self._idle.pop()
-            if time.monotonic() - connection.idle_since > self._max_idle_seconds:
-                await connection.quit()
-                continue
             try:
                 await connection.reset()
             except (Lost, Refused):
@@ -69,7 +70,7 @@ class ConnectionPool:
                 raise
             CONNECTIONS.labels(event="reused").inc()
             return connection
-        connection = SmtpConnection(self.host)
+        connection = SmtpConnection(self.host, self._tls)
         await connection.open()
         CONNECTIONS.labels(event="opened").inc()
         return connection

@@ -54,16 +54,21 @@ class Document:
 
 
 def render(lead: Lead, form: Form) -> Document:
-    """The document for `lead`. Where the full one does not pass validation, a plain one that does.
+    """The document for `lead`. Where the full one fails, a plain one, with the warning `degraded`.
 
     Never refuses a lead: a phone number that arrives is worth more than a perfect document.
     """
-    document = _document(lead, form, _full)
-    if not validation.problems(document.content):
-        return document
+    try:
+        document = _document(lead, form, _full)
+        found = validation.problems(document.content)
+    except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
+        return _degraded(lead, form, type(error).__name__)
+    return _degraded(lead, form, found[0].where) if found else document
+
+
+def _degraded(lead: Lead, form: Form, where: str) -> Document:
     plain = _document(lead, form, _plain)
-    degraded = RenderWarning("degraded", "adf")
-    return Document(plain.content, (*document.warnings, degraded), plain.long_lines)
+    return Document(plain.content, (*plain.warnings, RenderWarning("degraded", where)), plain.long_lines)
 
 
 def provider_name(lead: Lead, override: str | None) -> str:

@@ -37,7 +37,10 @@ WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
 
 @dataclass(frozen=True, slots=True)
 class RenderWarning:
-    """`field` is the place in the ADF document, such as `customer/contact/name`; never a value."""
+    """`field` is the place in the ADF document, such as `customer/contact/name`; never a value.
+
+    Of `degraded` it is the element that failed validation, or the kind of our own error.
+    """
 
     code: WarningCode
     field: str

@@ -80,14 +80,17 @@ def refusal(lead: Lead) -> SkipReason | None:
 
 
 def material(lead: Lead) -> str:
-    """Digest of what is worth a second mail: phones, e-mails, vehicles, transcript, call recording."""
-    told = lead.wire()
-    customer = told.get("customer", {})
+    """Digest of what is worth a second mail: phones, e-mails, vehicles, transcript, call recording.
+
+    And the dealer: whoever gets the lead now has never seen it.
+    """
+    customer = lead.customer
     parts = {
-        "phones": customer.get("phones", []),
-        "emails": customer.get("emails", []),
-        "vehicles": told.get("vehicles", []),
-        "transcript": told.get("transcript", []),
+        "dealer": lead.dealer.dealer_id,
+        "phones": sorted([phone.e164 or phone.raw, phone.extension or ""] for phone in customer.phones),
+        "emails": sorted(email.address or email.raw for email in customer.emails),
+        "vehicles": [vehicle.wire() for vehicle in lead.vehicles],
+        "transcript": [line.wire() for line in lead.transcript],
         "recording": recording_url(lead.call),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

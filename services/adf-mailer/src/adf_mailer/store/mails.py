@@ -28,10 +28,15 @@ class NewMail:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What the lead permits now, and the mail for one try, None where none was written yet."""
+    """What lead and route permit now, and the mail for one try, None where none was written yet.
+
+    `address` and `enabled` are the route's of today, None where there is none any more.
+    """
 
     erased: bool
     contactable: bool
+    address: str | None
+    enabled: bool | None
     received_at: datetime | None
     timed: bool
     """Counts into how long leads take: the first mail about it, and no test."""
@@ -58,11 +63,20 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::text[]
 ON CONFLICT DO NOTHING
 """
 
+_TOLD = """
+SELECT DISTINCT mail.lead_id, mail.route, mail.recipient
+FROM mail JOIN delivery ON delivery.id = mail.delivery_id
+WHERE mail.lead_id = ANY($1::uuid[])
+    AND (delivery.phase IN ('queued', 'waiting', 'sending', 'delivered') OR delivery.doubts > 0)
+"""
+
 _POSTED = """
 SELECT lead.erased, lead.contactable, lead.received_at,
+       setting.spec ->> 'address' AS address, (setting.spec ->> 'enabled')::boolean AS enabled,
        mail.status = 'new' AND NOT (lead.data ->> 'test')::boolean AS timed,
        mail.sender, mail.recipient, mail.message_id, mail.raw
 FROM lead LEFT JOIN mail ON mail.delivery_id = $2 AND mail.repeat_number = $3
+    LEFT JOIN setting ON setting.kind = 'AdfRoute' AND setting.name = $4
 WHERE lead.lead_id = $1
 """
 
@@ -90,25 +104,33 @@ async def insert(conn: Connection, mails: Sequence[NewMail], *, now: datetime) -
 
 
 async def told(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, set[Told]]:
-    """For each lead, the routes and addresses that a mail about it was written for."""
-    rows = await conn.fetch(
-        "SELECT DISTINCT lead_id, route, recipient FROM mail WHERE lead_id = ANY($1::uuid[])", list(lead_ids)
-    )
+    """For each lead, the routes and addresses that have, may have, or are about to get a mail about it."""
+    rows = await conn.fetch(_TOLD, list(lead_ids))
     found: dict[UUID, set[Told]] = {}
     for row in rows:
         found.setdefault(row["lead_id"], set()).add((row["route"], row["recipient"]))
     return found
 
 
-async def posted(conn: Connection, lead_id: UUID, delivery_id: UUID, repeat_number: int) -> Posted | None:
+async def posted(
+    conn: Connection, lead_id: UUID, delivery_id: UUID, repeat_number: int, route: str
+) -> Posted | None:
     """What is known for one try; None where the lead is not."""
-    row = await conn.fetchrow(_POSTED, lead_id, delivery_id, repeat_number)
+    row = await conn.fetchrow(_POSTED, lead_id, delivery_id, repeat_number, route)
     if row is None:
         return None
     mail = None
     if row["raw"] is not None:
         mail = StoredMail(row["sender"], row["recipient"], row["message_id"], row["raw"])
-    return Posted(row["erased"], row["contactable"], row["received_at"], bool(row["timed"]), mail)
+    return Posted(
+        erased=row["erased"],
+        contactable=row["contactable"],
+        address=row["address"],
+        enabled=row["enabled"],
+        received_at=row["received_at"],
+        timed=bool(row["timed"]),
+        mail=mail,
+    )
 
 
 async def first_message_id(conn: Connection, delivery_id: UUID) -> str | None:
