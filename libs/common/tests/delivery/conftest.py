@@ -151,14 +151,12 @@ class Bench:
 
     async def events(self) -> list[tuple[str, DeliveryEvent]]:
         """Type and data of what waits in the outbox, checked against the contract."""
-        rows = await self.rows("SELECT routing_key, body FROM outbox ORDER BY id")
-        return [
-            (
-                row["routing_key"].split(".")[1],
-                EVENTS[row["routing_key"]].model.model_validate_json(row["body"]),
-            )
-            for row in rows
-        ]
+        found = []
+        for row in await self.rows("SELECT routing_key, body FROM outbox ORDER BY id"):
+            event = EVENTS[row["routing_key"]].model.model_validate_json(row["body"])
+            assert isinstance(event, DeliveryEvent)
+            found.append((row["routing_key"].split(".")[1], event))
+        return found
 
     async def expire_leases(self) -> None:
         """As if the leaseholders had been silent for too long, by the database's clock."""

@@ -161,7 +161,7 @@ async def test_rel3_missing_queue_keeps_the_row_until_it_is_there(
 
     async def returned() -> bool:
         async with database.acquire() as conn:
-            return await conn.fetchval("SELECT last_error FROM outbox") == "returned"
+            return bool(await conn.fetchval("SELECT last_error FROM outbox") == "returned")
 
     await eventually(returned)
     late = Queue(amqp_url)
@@ -217,7 +217,7 @@ async def test_rel5_broker_frozen_then_killed(
 
     async def unknown() -> bool:
         async with database.acquire() as conn:
-            return await conn.fetchval("SELECT count(*) FROM outbox WHERE last_error = 'unknown'") > 0
+            return bool(await conn.fetchval("SELECT count(*) FROM outbox WHERE last_error = 'unknown'"))
 
     await eventually(unknown)
     private_rabbitmq.thaw()
