@@ -12,16 +12,16 @@ from typing import Any
 import aiormq
 import pytest
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
-from leadbus_devstack import rabbitmq
-from leadbus_devstack.servers import scratch_directory
-from leadbus_devstack.vhosts import Vhost, new_vhost
-from pamqp import commands
-from pydantic import SecretStr
-
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.messages import IncomingMessage
 from leadbus.publisher import Publisher
-from leadbus.topology import apply
+from leadbus.topology import TOPOLOGY, apply
+from leadbus_devstack import rabbitmq
+from leadbus_devstack.servers import Servers, scratch_directory
+from leadbus_devstack.threads import run_apart
+from leadbus_devstack.vhosts import Vhost, new_vhost
+from pamqp import commands
+from pydantic import SecretStr
 
 QUEUE = "adf-mailer.leads"
 DEADLINE_SECONDS = 30.0
@@ -103,6 +103,31 @@ def delivery_count(message: DeliveredMessage) -> int:
     count = (message.header.properties.headers or {}).get("x-delivery-count", 0)
     assert isinstance(count, int)
     return count
+
+
+@pytest.fixture(scope="session")
+def shared_vhost(servers: Servers, worker_label: str) -> Iterator[Vhost]:
+    made = new_vhost(servers.amqp_url, servers.management_url, f"{worker_label}-messaging")
+    run_apart(lambda: apply(made.amqp_url, made.management_url))
+    yield made
+    made.delete()
+
+
+@pytest.fixture
+async def topology(shared_vhost: Vhost) -> Vhost:
+    """The topology with empty queues. Shared to be quick: a test that changes it uses `clean_vhost`."""
+    wire = await Wire.open(shared_vhost.amqp_url)
+    for queue in TOPOLOGY.queues:
+        await wire.channel.queue_purge(queue.name)
+    await wire.close()
+    return shared_vhost
+
+
+@pytest.fixture
+async def fresh_topology(clean_vhost: Vhost) -> Vhost:
+    """The topology in a virtual host of the test's own."""
+    await apply(clean_vhost.amqp_url, clean_vhost.management_url)
+    return clean_vhost
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from leadbus_devstack.vhosts import Vhost
-from pydantic import SecretStr
-
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.consumer.batch import BROKER_ACK_TIMEOUT_SECONDS
+from leadbus_devstack.vhosts import Vhost
+from pydantic import SecretStr
 
 QUEUE = "adf-mailer.leads"
 PARKED = f"{QUEUE}.parked"
@@ -20,12 +19,12 @@ def numbered(count: int) -> list[bytes]:
     return [f"{number:03}".encode() for number in range(count)]
 
 
-class Away(Exception):
+class AwayError(Exception):
     """The database is away."""
 
 
 def away(error: BaseException) -> bool:
-    return isinstance(error, Away)
+    return isinstance(error, AwayError)
 
 
 class Gate:
@@ -180,7 +179,7 @@ async def test_a_short_outage_is_held_and_nothing_is_counted(
     async def fail_three_times(bodies: list[bytes]) -> None:
         tries.append(len(bodies))
         if len(tries) <= 3:
-            raise Away
+            raise AwayError
 
     recorder.react = fail_three_times
     await wire.put(*numbered(5))
@@ -198,7 +197,7 @@ async def test_a_long_outage_gives_back_and_waits_for_the_database(
 
     async def fail(_: list[bytes]) -> None:
         if not up.is_set():
-            raise Away
+            raise AwayError
 
     async def probe() -> bool:
         probes.append(up.is_set())
@@ -226,7 +225,7 @@ async def test_a_probe_that_fails_means_away(
 
     async def fail(_: list[bytes]) -> None:
         if not probes:
-            raise Away
+            raise AwayError
 
     async def probe() -> bool:
         probes.append(None)
@@ -252,7 +251,7 @@ async def test_quarantine_away_is_held_too(
     async def away_at_first(body: bytes) -> None:
         tries.append(body)
         if len(tries) == 1:
-            raise Away
+            raise AwayError
 
     recorder.react, recorder.react_to_poison = fail, away_at_first
     await wire.put(b"bad")
@@ -272,9 +271,9 @@ async def test_half_a_batch_stays_done_when_the_database_goes(
             raise ValueError("halve it")
         if b"004" in bodies and not gone:
             gone.append(True)
-            raise Away
+            raise AwayError
         if gone == [True] and b"004" in bodies:
-            raise Away
+            raise AwayError
 
     async def probe() -> bool:
         return len(gone) > 1
@@ -339,7 +338,7 @@ async def test_draining_does_not_wait_out_a_hold(
     wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any
 ) -> None:
     async def fail(_: list[bytes]) -> None:
-        raise Away
+        raise AwayError
 
     recorder.react = fail
     await wire.put(*numbered(4))

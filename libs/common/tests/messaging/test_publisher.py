@@ -6,11 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from leadbus_devstack.vhosts import Vhost
-
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
 from leadbus.publisher import Publisher, PublishError, PublishResult
+from leadbus_devstack.vhosts import Vhost
 
 QUEUE = "adf-mailer.leads"
 CONFIRMED, RETURNED, REFUSED = PublishResult.CONFIRMED, PublishResult.RETURNED, PublishResult.REFUSED

@@ -8,11 +8,10 @@ from typing import Any
 import aiormq.exceptions
 import httpx2
 import pytest
-from leadbus_devstack.vhosts import Vhost
-
 from leadbus import topology as declared
 from leadbus.contracts import EVENTS, SOURCES
 from leadbus.topology import TOPOLOGY, Applied, TopologyError, apply
+from leadbus_devstack.vhosts import Vhost
 
 WORK_QUEUES = ("normalizer.raw", "normalizer.ledger", "adf-mailer.leads")
 
@@ -64,8 +63,8 @@ async def test_applying_again_changes_nothing(clean_vhost: Vhost) -> None:
     assert first == second == Applied(4, 7, 11, 8)
 
 
-async def test_queues_have_their_type_as_only_argument(topology: Vhost) -> None:
-    for queue in await api(topology, "GET", f"queues/{topology.name}"):
+async def test_queues_have_their_type_as_only_argument(fresh_topology: Vhost) -> None:
+    for queue in await api(fresh_topology, "GET", f"queues/{fresh_topology.name}"):
         assert queue["arguments"] == {"x-queue-type": "quorum"}, queue["name"]
 
 
@@ -139,10 +138,9 @@ async def test_rejected_is_parked_under_its_queue(wire: Any, eventually: Any, qu
     assert await wire.bodies(f"{queue}.parked") == [b"broken"]
 
 
-async def test_definitions_give_the_same_topology(topology: Vhost, clean_vhost: Vhost) -> None:
-    assert topology.name == clean_vhost.name
-    applied = await what_there_is(topology)
-    other = Vhost(topology.amqp_url, topology.management_url, f"{topology.name}-imported")
+async def test_definitions_give_the_same_topology(fresh_topology: Vhost) -> None:
+    applied = await what_there_is(fresh_topology)
+    other = Vhost(fresh_topology.amqp_url, fresh_topology.management_url, f"{fresh_topology.name}-imported")
     await asyncio.to_thread(other.create)
     try:
         await api(other, "POST", "definitions", declared.definitions(other.name))
@@ -176,26 +174,26 @@ async def test_an_exchange_of_another_type_is_refused(clean_vhost: Vhost) -> Non
         await apply(clean_vhost.amqp_url, clean_vhost.management_url)
 
 
-async def test_a_stronger_policy_is_drift(topology: Vhost, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stronger_policy_is_drift(fresh_topology: Vhost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leadbus.topology.applying.PROPAGATION_SECONDS", 1.0)
     await api(
-        topology,
+        fresh_topology,
         "PUT",
-        f"policies/{topology.name}/mine",
+        f"policies/{fresh_topology.name}/mine",
         {"pattern": r"^normalizer\.", "apply-to": "queues", "definition": {"max-length": 5}, "priority": 9},
     )
     with pytest.raises(TopologyError, match=r"policy 'mine' is in effect on normalizer\.raw "):
-        await apply(topology.amqp_url, topology.management_url)
+        await apply(fresh_topology.amqp_url, fresh_topology.management_url)
 
 
 async def test_an_operator_policy_that_lowers_a_limit_is_drift(
-    topology: Vhost, monkeypatch: pytest.MonkeyPatch
+    fresh_topology: Vhost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leadbus.topology.applying.PROPAGATION_SECONDS", 1.0)
     await api(
-        topology,
+        fresh_topology,
         "PUT",
-        f"operator-policies/{topology.name}/caps",
+        f"operator-policies/{fresh_topology.name}/caps",
         {
             "pattern": r"^normalizer\.raw$",
             "apply-to": "queues",
@@ -204,17 +202,17 @@ async def test_an_operator_policy_that_lowers_a_limit_is_drift(
         },
     )
     with pytest.raises(TopologyError, match=r"normalizer\.raw"):
-        await apply(topology.amqp_url, topology.management_url)
+        await apply(fresh_topology.amqp_url, fresh_topology.management_url)
 
 
-async def test_a_binding_nobody_declared_is_named(topology: Vhost) -> None:
+async def test_a_binding_nobody_declared_is_named(fresh_topology: Vhost) -> None:
     await api(
-        topology,
+        fresh_topology,
         "POST",
-        f"bindings/{topology.name}/e/leadbus.events/q/adf-mailer.leads",
+        f"bindings/{fresh_topology.name}/e/leadbus.events/q/adf-mailer.leads",
         {"routing_key": "old.key"},
     )
-    applied = await apply(topology.amqp_url, topology.management_url)
+    applied = await apply(fresh_topology.amqp_url, fresh_topology.management_url)
     assert applied.surplus == ("leadbus.events -> adf-mailer.leads key 'old.key'",)
 
 

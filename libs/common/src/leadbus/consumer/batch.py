@@ -29,6 +29,11 @@ GENERATIONS = metrics.counter(
     "Consuming channels opened; more than one in a while means lost connections or a database that was away.",
     labels={"queue": _QUEUE},
 )
+REFUSED = metrics.counter(
+    "leadbus_consumer_refused_total",
+    "Times the broker did not let us consume.",
+    labels={"queue": _QUEUE, "reason": ("no_queue", "not_allowed", "other")},
+)
 CONSUMING = metrics.gauge(
     "leadbus_consumer_consuming",
     "1 while the broker has agreed to deliver this queue to us.",
@@ -141,14 +146,15 @@ class BatchConsumer:
         except asyncio.CancelledError:
             if really_cancelled():
                 raise
-            reason = "connection lost"
+            reason, said = "other", "connection lost"
         except ChannelNotFoundEntity:
-            reason = "there is no such queue: run `leadbus topology apply`"
+            reason, said = "no_queue", "there is no such queue: run `leadbus topology apply`"
         except ChannelAccessRefused:
-            reason = "this user may not read the queue"
+            reason, said = "not_allowed", "this user may not read the queue"
         except Exception as error:  # noqa: BLE001 -- aiormq raises a dozen kinds, and each means: not now
-            reason = type(error).__name__
-        _log.warning("consumer.cannot_consume", queue=self.queue, reason=reason)
+            reason, said = "other", type(error).__name__
+        REFUSED.labels(queue=self.queue, reason=reason).inc()
+        _log.warning("consumer.cannot_consume", queue=self.queue, reason=said)
         return None
 
     async def _use(self, generation: Generation) -> bool:

@@ -26,7 +26,7 @@ class _EndsWhenCancelled(RobustConnection):
     connection, and goes on: with the server away, the process would never end.
     """
 
-    async def connect(self, timeout: TimeoutType = None) -> None:
+    async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 -- as aio-pika has it
         try:
             await super().connect(timeout)
         except BaseException:

@@ -84,7 +84,7 @@ class Fates:
         self._draining = draining
 
     async def settle(self, generation: Generation, batch: Sequence[IncomingMessage]) -> None:
-        """Handle and settle every message of the batch, in order. ReleasedError: what is left is given back."""
+        """Handle and settle every message, in order. Raises ReleasedError: what is left is given back."""
         BATCH_SIZES.labels(queue=self._queue).observe(len(batch))
         for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
             messages = list(run)
