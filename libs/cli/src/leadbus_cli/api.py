@@ -68,6 +68,8 @@ class ServiceApi:
         cursor: str | None = None
         while limit > 0:
             page = self.get(*path, limit=min(limit, _PAGE), cursor=cursor, **query)
+            if not isinstance(page, Mapping) or not isinstance(page.get("items"), list):
+                raise CliError(f"{self.name} at {self.url} did not answer with a list: is that the service?")
             yield from page["items"]
             limit -= len(page["items"])
             cursor = page.get("next_cursor")

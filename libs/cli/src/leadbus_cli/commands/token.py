@@ -34,11 +34,11 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Sign a token with the static key of LEADBUS_TOKEN_KEY, LEADBUS_TOKEN_KEY_FILE or `make up`."""
+    seconds = _seconds(ttl)
     key = Deployment.find().token_key
     if key is None:
         raise CliError("no key to sign with: set LEADBUS_TOKEN_KEY or LEADBUS_TOKEN_KEY_FILE")
     named = None if dealers is None else [name.strip() for name in dealers.split(",") if name.strip()]
-    seconds = _seconds(ttl)
     try:
         token = sign_token(SecretStr(key), subject, role, named, seconds)
     except ValueError as error:

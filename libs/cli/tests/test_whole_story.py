@@ -1,0 +1,152 @@
+"""The command against the three real services: from settings in files to a redriven mail."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from leadbus.contracts.examples import CONTACTATONCE
+from leadbus_devstack import stack as stacks
+from leadbus_devstack.servers import Servers
+from leadbus_devstack.stack import Stack
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+DEADLINE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def stack(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system, empty, on the shared servers."""
+    folder = tmp_path_factory.mktemp("stack")
+    name = f"cli-{worker_label}-{secrets.token_hex(3)}"
+    stacks.migrate(servers.postgres_url, name)
+    made = Stack(servers, folder / "logs", folder / "mail", name=name)
+    try:
+        with stacks.running(made):
+            yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def cli(leadbus: Any, stack: Stack) -> Any:
+    """The command where ``make up`` has left its endpoints."""
+    folder = Path(".leadbus")
+    folder.mkdir()
+    (folder / "endpoints.json").write_text(stack.endpoints().as_json(), "utf-8")
+    (folder / "token-key").write_text(stack.token_key.get_secret_value(), "utf-8")
+    return leadbus
+
+
+def eventually(probe: Callable[[], Any]) -> Any:
+    """What ``probe`` returns once it is true."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (found := probe()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+def push(stack: Stack, key: str, payload: dict[str, Any]) -> str:
+    answer = httpx2.post(
+        f"{stack.services['ingest'].url}/v1/raw/contactatonce",
+        headers={"Authorization": f"Bearer {key}"},
+        json=payload,
+    )
+    answer.raise_for_status()
+    return str(answer.json()["raw_id"])
+
+
+def test_from_settings_to_a_redriven_mail(cli: Any, stack: Stack) -> None:
+    applied = cli("apply", "-f", str(EXAMPLES))
+    assert (applied.code, applied.err) == (0, "")
+    again = cli("apply", "-f", str(EXAMPLES), "--json").json
+    assert set(again["summary"]) == {"unchanged"}
+
+    key = cli(
+        "source", "key", "create", "contactatonce", "--account", "main", "--label", "test", "--json"
+    ).json
+    raw_id = push(stack, key["key"], dict(CONTACTATONCE["Chat"]))
+
+    [lead] = eventually(lambda: cli("lead", "list", "--json").json["items"])
+    [delivery] = eventually(
+        lambda: [
+            each
+            for each in cli("deliveries", "list", "--subject", lead["lead_id"], "--json").json["items"]
+            if each["phase"] == "delivered"
+        ]
+    )
+    story = eventually(
+        lambda: (told := cli("lead", "show", raw_id, "--json").json)["lead"]["ledger"] and told
+    )
+    assert story["lead"]["lead_id"] == lead["lead_id"]
+    assert story["raw"][0]["ingest"]["status"] == "published"
+    assert story["deliveries"][0]["tries"][0]["outcome"] == "delivered"
+
+    masked, revealed = cli("lead", "show", lead["lead_id"]), cli("lead", "show", lead["lead_id"], "--reveal")
+    assert (masked.code, revealed.code) == (0, 0)
+    assert "jose.nunez@example.net" not in masked.out
+    assert "jose.nunez@example.net" in revealed.out
+
+    mails = len(stack.smtp.messages())
+    assert cli("deliveries", "redrive", delivery["id"]).code == 0
+    eventually(lambda: len(stack.smtp.messages()) == mails + 1)
+    shown = cli("deliveries", "show", delivery["id"])
+    assert shown.code == 0
+    assert "redrive" in shown.out
+    refused = eventually(lambda: (ran := cli("deliveries", "cancel", delivery["id"])).code == 1 and ran)
+    assert len(refused.complaints) == 1
+
+    [destination] = cli("destinations", "list", "--json").json["items"]
+    assert cli("destinations", "pause", destination["name"], "--reason", "test").code == 0
+    assert cli("destinations", "list", "--json").json["items"][0]["pause_reason"] == "test"
+    assert cli("destinations", "resume", destination["name"]).code == 0
+
+
+def test_quarantine_is_listed_shown_replayed_and_discarded(cli: Any, stack: Stack) -> None:
+    cli("apply", "-f", str(EXAMPLES))
+    key = cli("source", "key", "create", "contactatonce", "--json").json
+    payload = {**CONTACTATONCE["TrackedCall"], "dealer": {"id": "nobody"}, "lead_id": "CAO-Q1"}
+    raw_id = push(stack, key["key"], payload)
+    [entry] = eventually(
+        lambda: cli("quarantine", "list", "--source", "contactatonce", "--json").json["items"]
+    )
+    assert (entry["reason"], entry["raw_id"], entry["location"]) == ("location_unmapped", raw_id, "nobody")
+
+    assert "location_unmapped" in cli("quarantine", "show", entry["id"]).out
+    assert json.loads(cli("quarantine", "show", entry["id"], "--reveal").out) == payload
+    assert "location_unmapped" in cli("lead", "show", raw_id).out
+    assert "still quarantined: location_unmapped" in cli("quarantine", "replay", entry["id"]).out
+    assert cli("quarantine", "discard", entry["id"], "--reason", "a test").code == 0
+    assert cli("quarantine", "list").out == "none\n"
+    closed = cli("quarantine", "replay", entry["id"])
+    assert (closed.code, len(closed.complaints)) == (1, 1)
+
+
+def test_keys_are_rotated_and_revoked(cli: Any) -> None:
+    cli("apply", "-f", str(EXAMPLES))
+    made = cli("source", "key", "create", "contactatonce", "--label", "old", "--json").json
+    rotated = cli("source", "key", "rotate", "contactatonce", made["key_id"], "--grace", "0", "--json").json
+    assert rotated["key"] != made["key"]
+    assert cli("source", "key", "revoke", "contactatonce", rotated["key_id"]).code == 0
+    states = {
+        each["key_id"]: each["state"]
+        for each in cli("source", "key", "list", "contactatonce", "--json").json["items"]
+    }
+    assert "active" not in {states[made["key_id"]], states[rotated["key_id"]]}
+    assert made["key"] not in cli("source", "key", "list", "contactatonce").out
+
+
+def test_a_token_made_here_is_taken_there(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = cli("token", "create", "--role", "viewer", "--subject", "vic").out.strip()
+    monkeypatch.setenv("LEADBUS_TOKEN", token)
+    assert cli("lead", "list").code == 0
+    ran = cli("apply", "-f", str(EXAMPLES))
+    assert ran.code == 1
+    assert "role admin is needed" in ran.complaints[0]
