@@ -129,7 +129,9 @@ def main(arguments: list[str]) -> int:
         _wait_for_end(program, grace_seconds)
     code = program.poll()
     _sweep()
-    return 128 if code is None else code % 256
+    if code is None:
+        return 128 + signal.SIGKILL
+    return 128 - code if code < 0 else code
 
 
 if __name__ == "__main__":

@@ -40,8 +40,11 @@ class Servers:
 
     def stop(self, *, keep_data: bool = False) -> None:
         """Stop what was started here; at once, and its data gone, unless they are kept."""
-        for process in [] if keep_data else self.processes():
-            process.kill()
+        for process in self.processes():
+            if keep_data:
+                process.request_stop()
+            else:
+                process.kill()
         for server in self._started:
             server.stop()
         if self._scratch is not None:

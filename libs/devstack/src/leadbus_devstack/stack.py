@@ -171,7 +171,8 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End the services, all at once, then the SMTP server. Idempotent."""
+        """End the services and the SMTP server, all at once. Idempotent."""
+        self.smtp.process.request_stop()
         for service in self.services.values():
             service.process.request_stop()
         for service in self.services.values():

@@ -10,8 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -43,19 +41,17 @@ class AlreadyRunningError(DevstackError):
     """Another supervisor of this checkout lives."""
 
 
-@contextmanager
-def _exclusive(layout: Layout) -> Iterator[None]:
+def _take_lock(layout: Layout) -> None:
+    """Ours until this process is gone: the file is left open on purpose."""
     layout.lock.parent.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("a+") as lock:
-        if not _try_lock(lock):
-            raise AlreadyRunningError("already up; `make down` ends it")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    lock = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    if not _try_lock(lock):
+        raise AlreadyRunningError("already up; `make down` ends it")
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
 
 
-def _try_lock(lock: IO[str]) -> bool:
+def _try_lock(lock: int | IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -75,37 +71,37 @@ def supervisor_pid(layout: Layout) -> int | None:
 
 def supervise(layout: Layout, out: Console) -> None:
     """Start everything, keep it alive until SIGTERM, stop everything. Runs in the background."""
-    with _exclusive(layout):
-        steps = Steps(out)
-        data = data_directory(layout)
-        place = Place(
-            data,
-            layout.logs,
-            take_port(_AMQP_PORT),
-            take_port(_MANAGEMENT_PORT),
-            take_port(_POSTGRES_PORT),
-            compose=(layout.compose, "leadbus"),
-            keep_data=True,
-        )
+    _take_lock(layout)
+    steps = Steps(out)
+    data = data_directory(layout)
+    place = Place(
+        data,
+        layout.logs,
+        take_port(_AMQP_PORT),
+        take_port(_MANAGEMENT_PORT),
+        take_port(_POSTGRES_PORT),
+        compose=(layout.compose, "leadbus"),
+        keep_data=True,
+    )
 
-        def migrate(postgres_url: str) -> None:
-            stacks.migrate(postgres_url)
-            steps("Postgres runs, three schemas migrated")
+    def migrate(postgres_url: str) -> None:
+        stacks.migrate(postgres_url)
+        steps("Postgres runs, three schemas migrated")
 
-        servers = start_servers(place, durable=True, on_database=migrate)
-        try:
-            steps(f"servers run: {servers.description}")
-            stack = Stack(servers, layout.logs, layout.mail, ports=_PORTS, token_key=_token_key(layout))
-            with stacks.running(stack, steps):
-                steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
-                stack.create_api_key()
-                _publish_endpoints(layout, stack)
-                steps(READY)
-                _watch(layout, stack, out)
-        finally:
-            layout.endpoints.unlink(missing_ok=True)
-            layout.environment.unlink(missing_ok=True)
-            servers.stop(keep_data=True)
+    servers = start_servers(place, durable=True, on_database=migrate)
+    try:
+        steps(f"servers run: {servers.description}")
+        stack = Stack(servers, layout.logs, layout.mail, ports=_PORTS, token_key=_token_key(layout))
+        with stacks.running(stack, steps):
+            steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
+            stack.create_api_key()
+            _publish_endpoints(layout, stack)
+            steps(READY)
+            _watch(layout, stack, out)
+    finally:
+        layout.endpoints.unlink(missing_ok=True)
+        layout.environment.unlink(missing_ok=True)
+        servers.stop(keep_data=True)
 
 
 def _token_key(layout: Layout) -> SecretStr:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.demo import leads, play, report
+from leadbus_devstack.demo.diagnosis import diagnose
 from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
@@ -33,6 +34,7 @@ def demo(layout: Layout, out: Console) -> int:
         stack.create_api_key()
         sender = play.Sender(stack.endpoints(), layout.example_publisher, layout.demo / "sent")
         arrivals = _play(stack, sender, steps)
+        why = [] if all(arrival.mail for arrival in arrivals) else diagnose(stack)
     report.write(layout.demo_result, arrivals, layout.root)
     steps("every process and server stopped and removed")
     out.print(report.table(arrivals, layout.root))
@@ -41,6 +43,8 @@ def demo(layout: Layout, out: Console) -> int:
     ]
     for problem in problems:
         out.print(f"[red]✗[/red] {problem}", highlight=False, soft_wrap=True)
+    for line in why:
+        out.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     if problems:
         out.print(f"Logs: {(layout.demo / 'logs').relative_to(layout.root)}", highlight=False)
     return 1 if problems else 0
