@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from normalizer.receiving import Limits
 DEALER = Dealer(dealer_id="prairie-motors", name="Prairie Motors", country="US", time_zone="America/Chicago")
 LIMITS = Limits(body_bytes=2_097_152)
 OPERATOR = Actor("olga", Role.OPERATOR)
+
+TABLES = "raw, lead, lead_revision, quarantine, ledger, inbox, outbox, setting, setting_history, audit"
 
 Payload = Callable[..., dict[str, Any]]
 
@@ -114,6 +117,14 @@ class Workshop:
             }
             await self.settings.put("Location", location, mapping, actor="test")
 
+    async def until(self, condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+        """Wait until `condition` is true; TimeoutError when it does not become so."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not await condition():
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError
+            await asyncio.sleep(0.02)
+
     async def has_setting(self, kind: str, name: str) -> bool:
         async with self.database.acquire() as conn:
             return await self.settings.find(conn, kind, name) is not None
@@ -188,10 +199,20 @@ def operator() -> Actor:
     return OPERATOR
 
 
+@pytest.fixture(scope="session")
+def shared_database_url(database_factory: Any) -> Iterator[str]:
+    """One database for all tests of this worker: emptying it is twenty times faster than making it."""
+    url = database_factory.create("normalizer")
+    yield url
+    database_factory.drop(url)
+
+
 @pytest.fixture
-async def workshop(make_database: Callable[[str | None], str]) -> AsyncIterator[Workshop]:
-    database = Database(make_database("normalizer"), max_size=6)
+async def workshop(shared_database_url: str) -> AsyncIterator[Workshop]:
+    database = Database(shared_database_url, max_size=6)
     await database.open()
+    async with database.acquire() as conn:
+        await conn.execute(f"TRUNCATE {TABLES}")
     clock = FakeClock()
     normalizing = Normalizing(LIMITS)
     yield Workshop(

@@ -60,9 +60,7 @@ async def test_the_bell_releases_without_waiting_for_the_poll(workshop, payload,
     tasks = [asyncio.create_task(run()) for run in (workshop.quarantining.run, workshop.quarantining.listen)]
     try:
         await workshop.map_dealer()
-        async with asyncio.timeout(10):
-            while not await workshop.leads():
-                await asyncio.sleep(0.02)
+        await workshop.until(workshop.leads)
     finally:
         for task in tasks:
             task.cancel()

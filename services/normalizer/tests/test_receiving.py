@@ -131,7 +131,7 @@ amqp_values = st.recursive(
 def test_headers_come_back_as_they_were(headers) -> None:
     text = escaping.dump(headers)
     assert "\\u0000" not in text
-    assert "\\ud8" not in text.lower() or json.loads(text).__repr__().isprintable()
+    json.dumps(json.loads(text), ensure_ascii=False).encode()  # raises for what jsonb would refuse
     assert escaping.load(text) == headers
 
 
