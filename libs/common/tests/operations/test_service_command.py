@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import socket
@@ -29,7 +30,7 @@ def logging_as_before() -> Iterator[None]:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    import tiny.__main__
+    module: Any = importlib.import_module("tiny.__main__")
 
     for name, value in {
         "DATABASE_URL": "postgresql://user:geheim@127.0.0.1:1/none",
@@ -37,7 +38,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Any:
         "TOKEN_KEY": "k" * 32,
     }.items():
         monkeypatch.setenv(f"TINY_{name}", value)
-    return tiny.__main__
+    return module
 
 
 def run(tiny: Any, command: str = "run") -> int:

@@ -15,8 +15,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from leadbus import topology
 from leadbus.db import migrate
 from leadbus.service import EXIT_SCHEMA, EXIT_START
+from leadbus_devstack.servers import Servers
+from leadbus_devstack.vhosts import Vhost
 
 HERE = Path(__file__).parent
 DEADLINE_SECONDS = 20.0
@@ -124,7 +127,7 @@ async def test_sigterm_drains_in_order_and_ends_with_zero(start: Start, migrated
     assert (await asking).status_code == 200, "a request in hand is answered during the drain"
     ended = await service.end()
     assert ended.code == 0
-    assert ended.errors.splitlines() == ["drained consumers", "drained engine"]
+    assert ended.errors.splitlines() == ["drained first", "drained second"]
     assert ended.events[-1] == "service.ended"
 
 
@@ -177,6 +180,33 @@ async def test_alive_while_the_database_is_away_and_ready_when_it_comes(
         assert (await service.end()).code == 0
 
 
+async def test_a_consumer_that_does_not_consume_is_not_ready(
+    start: Start, migrated: str, clean_vhost: Vhost
+) -> None:
+    service = await start(migrated, amqp_url=clean_vhost.amqp_url, queue="normalizer.raw")
+    await service.until_status("/livez", 200)
+    said = await service.until_status("/readyz", 503)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while said["checks"]["service"] != "running":
+            said = await service.until_status("/readyz", 503)
+    assert said["checks"]["consumes normalizer.raw"] == "failing"
+    await topology.apply(clean_vhost.amqp_url, clean_vhost.management_url)
+    await service.until_status("/readyz", 200)
+    service.signal(signal.SIGTERM)
+    ended = await service.end()
+    assert (ended.code, ended.errors.splitlines()) == (0, ["drained first", "drained second"])
+
+
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"path": "/no-such-vhost"}], ids=["user", "vhost"])
+async def test_a_refusing_broker_ends_the_process(
+    start: Start, migrated: str, servers: Servers, wrong: dict[str, str]
+) -> None:
+    refused = str(httpx2.URL(servers.amqp_url).copy_with(**wrong))
+    ended = await (await start(migrated, amqp_url=refused, queue="normalizer.raw")).end()
+    assert ended.code == EXIT_START
+    assert ended.errors.endswith("tiny: RabbitMQ refuses the user or the vhost of AMQP_URL\n")
+
+
 async def test_sigterm_while_waiting_for_the_database_ends_at_once(start: Start) -> None:
     service = await start(f"postgresql://nobody@127.0.0.1:{_free_port()}/none")
     await service.until_status("/livez", 200)
@@ -186,7 +216,7 @@ async def test_sigterm_while_waiting_for_the_database_ends_at_once(start: Start)
 
 async def _until_taken(service: Process) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while "request taken" not in (await service.http.get("/v1/journal")).text:
+        while "request taken" not in (await service.http.get("/v1/journal")).text:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from leadbus.clock import FakeClock
 from leadbus.db import Connection, Database
-from leadbus.settings import documents
 from leadbus.settings.documents import Change, DocumentStore, InvalidSpec, Kind, Spec
 from leadbus.web import Condition, Problem
-from leadbus.web.audit import DDL_V1 as AUDIT_DDL
 from pydantic import Field
 
 ANY = Condition(tags=("*",))
@@ -27,19 +24,8 @@ class DealerSpec(Spec):
 
 class RouteSpec(Spec):
     dealer: str = Field(title="Dealer")
-    also: list[str] = []
+    also: tuple[str, ...] = ()
     weight: float = 1.0
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
-    await opened.open()
-    async with opened.acquire() as connection:
-        for ddl in (documents.DDL_V1, AUDIT_DDL):
-            await connection.execute(ddl)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -130,7 +116,7 @@ async def test_overwriting_needs_the_tag_that_was_seen(store: DocumentStore) -> 
 
 
 async def test_the_tag_is_new_when_a_state_comes_back(store: DocumentStore) -> None:
-    tags = []
+    tags: list[str] = []
     for title in ("A", "B", "A"):
         change = await put(store, "Dealer", "north", {"title": title}, condition=ANY if tags else None)
         assert change.document

@@ -252,7 +252,7 @@ async def test_one_wide_line_per_request_with_the_route_not_the_path(
 
 @pytest.mark.parametrize("given", ["short", "x" * 65, "with space in it", "line\u2028break"])
 async def test_a_strange_correlation_id_is_replaced(http: httpx2.AsyncClient, given: str) -> None:
-    response = await http.get("/docs", headers={"X-Correlation-Id": given.encode()})
+    response = await http.get("/docs", headers={b"X-Correlation-Id": given.encode()})
     assert response.headers["x-correlation-id"] != given
     assert len(response.headers["x-correlation-id"]) == 36
 

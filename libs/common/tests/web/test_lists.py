@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -18,7 +18,7 @@ from leadbus.web import Filter, Listing, ListQuery, Page, Problem, create_app
 from leadbus.web.lists import MAX_LIMIT
 from pydantic import AwareDatetime
 from sqlalchemy import BigInteger, Column, DateTime, MetaData, Text, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -74,7 +74,11 @@ async def pages(database: Database, **asked: Any) -> list[int]:
 
 
 async def test_pages_together_are_the_list(database: Database) -> None:
-    values = {"at": lambda n: n // 7, "colour": lambda n: bool(n % 3), "id": lambda n: n}
+    values: dict[str, Callable[[int], int]] = {
+        "at": lambda n: n // 7,
+        "colour": lambda n: bool(n % 3),
+        "id": lambda n: n,
+    }
     for column, direction, limit in product(values, ("", "-"), (1, 7, 39, 40, 41)):
         found = await pages(database, sort=direction + column, limit=limit)
         assert sorted(found) == list(range(40))
@@ -106,7 +110,9 @@ async def test_rows_that_come_and_go_move_no_other_row(database: Database) -> No
 async def test_rows_of_several_columns_are_items_too(database: Database) -> None:
     async with database.session() as session:
         page = await THINGS.query(sort="id", limit=1).page(
-            session, select(Thing.colour, Thing.id), lambda row: {"colour": row.colour, "id": row.id}
+            session,
+            select(col(Thing.colour), col(Thing.id)),
+            lambda row: {"colour": row.colour, "id": row.id},
         )
     assert page.items == [{"colour": "blue", "id": 0}]
 
@@ -160,7 +166,7 @@ async def served(database: Database | None) -> AsyncIterator[httpx2.AsyncClient]
 
 
 async def test_the_grammar_over_http(database: Database) -> None:
-    asked = {"colour": "red", "sort": "id", "limit": 3}
+    asked: dict[str, Any] = {"colour": "red", "sort": "id", "limit": 3}
     async with served(database) as http:
         first = (await http.get("/v1/things", params=asked)).json()
         assert first["items"] == [1, 2, 4]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 REDACTED = "[redacted]"
+_LARGEST_COUNT = 1_000_000
 
 # fmt: off
 _FORBIDDEN_WORDS = frozenset({
@@ -21,7 +22,7 @@ _FORBIDDEN_WORDS = frozenset({
 # `phone_type` can be said. These end in a forbidden word and are ours to say.
 _ALLOWED_KEYS = frozenset({"content_type", "logger_name", "queue_name", "task_name", "service_name"})
 
-_EMAIL = r"[^\s<>\"'(),:;@\[\]]+@[^\s<>\"'(),:;@\[\]]+\.[^\s<>\"'(),:;@\[\].]{2,}"
+_EMAIL = r"[^\s<>\"(),:;@\[\]]+@[^\s<>\"'(),:;@\[\]]+\.[^\s<>\"'(),:;@\[\].]{2,}"
 _PHONE = r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().\-/\u00a0]{0,2}\d){8,14}(?![\w.])"
 _IDENTIFIER = "|".join(
     (
@@ -53,8 +54,14 @@ def forbidden(key: str) -> bool:
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: drop the values of forbidden keys, scrub every other text."""
     for key in event:
-        event[key] = REDACTED if forbidden(key) else _clean(event[key])
+        event[key] = _field(key, event[key])
     return event
+
+
+def _field(key: str, value: Any) -> Any:
+    # `messages=3` counts; a telephone number as a number is longer.
+    counts = value is None or (isinstance(value, bool | int | float) and abs(value) < _LARGEST_COUNT)
+    return REDACTED if forbidden(key) and not counts else _clean(value)
 
 
 def _clean(value: Any) -> Any:
@@ -65,10 +72,7 @@ def _clean(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
-        return {
-            scrub(str(key)): REDACTED if forbidden(str(key)) else _clean(inner)
-            for key, inner in value.items()
-        }
+        return {scrub(str(key)): _field(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(inner) for inner in value]
     return scrub(str(value))

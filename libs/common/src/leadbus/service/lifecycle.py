@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
-from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError
+import aio_pika
+from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError, ProtocolSyntaxError
 from fastapi import APIRouter
 from faststream.rabbit import RabbitBroker
 
@@ -34,6 +35,7 @@ Drain = Callable[[float], Awaitable[None]]
 
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CLOSE_SECONDS = 3.0
+_KNOCK_SECONDS = 5.0
 _log = logger("service")
 
 BUILD = metrics.gauge(
@@ -173,14 +175,18 @@ class Service:
             )
 
     async def _start_broker(self, broker: RabbitBroker) -> None:
-        async def start() -> None:
-            try:
-                await broker.start()
-            except (AuthenticationError, ProbableAuthenticationError) as error:
-                raise StartError("RabbitMQ refuses the user or the vhost of AMQP_URL") from error
-
-        await _until_available("broker", start)
+        await _until_available("broker", self._knock)
+        await _until_available("broker", broker.start)
         self._broker_started.set()
+
+    async def _knock(self) -> None:
+        # A robust connection tries a wrong password again for ever and tells nobody.
+        url = self.settings.amqp_url.get_secret_value()
+        try:
+            connection = await aio_pika.connect(url, timeout=_KNOCK_SECONDS)
+        except (AuthenticationError, ProbableAuthenticationError, ProtocolSyntaxError) as error:
+            raise StartError("RabbitMQ refuses the user or the vhost of AMQP_URL") from error
+        await connection.close()
 
     def _watched(self, work: Any, name: str, *, must_go_on: bool = False) -> asyncio.Task[None]:
         """Run `work`; its failure (or, when it must go on, its end) is the fate of the service."""
@@ -240,6 +246,8 @@ async def _until_available(name: str, step: Hook) -> None:
     for attempt in range(10**9):
         try:
             await step()
+        except StartError:
+            raise
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -85,7 +85,7 @@ class RemoteKeys:
 
 
 def _verification_keys(document: Any) -> KeySet:
-    """The keys we can verify with. One of a kind we do not know leaves the others. Raises ValueError if none."""
+    """The keys we can verify with; one of an unknown kind is left out. Raises ValueError if none is left."""
     usable = []
     for key in document["keys"]:
         # A secret in a public document would let anyone sign.

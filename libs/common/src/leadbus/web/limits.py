@@ -14,8 +14,9 @@ class BodyTooLarge(HTTPException):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(413)
-        # The rest of the body is not read, so the connection cannot be used again.
-        self.problem = Problem(TOO_LARGE, headers={"Connection": "close"}, limit_bytes=limit_bytes)
+        # Without "Connection: close": closing while the sender still sends resets the connection, and the
+        # answer is lost. The server throws the rest away as it comes.
+        self.problem = Problem(TOO_LARGE, limit_bytes=limit_bytes)
 
 
 class BodyLimit:

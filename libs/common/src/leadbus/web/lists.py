@@ -149,11 +149,11 @@ class ListQuery:
     limit: int
     after: tuple[Any, Any] | None = field(default=None, init=False)
 
-    async def page(self, session: AsyncSession, statement: Select[Any], item: Callable[[Any], T]) -> Page[T]:
+    async def page(self, session: AsyncSession, statement: Any, item: Callable[[Any], T]) -> Page[T]:
         """Run `statement` filtered, sorted and cut; `item` turns its entity (or row) into a list item."""
         return self.paged((await session.execute(self.apply(statement))).all(), item)
 
-    def apply(self, statement: Select[Any]) -> Select[Any]:
+    def apply(self, statement: Any) -> Select[Any]:
         """`statement` with filters, order, cut and limit; two columns are added for the cursor."""
         for name, value in self.filters.items():
             filter_ = self.listing.filters[name]
@@ -167,11 +167,8 @@ class ListQuery:
             place = tuple_(column, key)
             statement = statement.where(place < edge if self._descending else place > edge)
         order = (column.desc(), key.desc()) if self._descending else (column.asc(), key.asc())
-        return (
-            statement.add_columns(column.label("sorted_by"), key.label("cut_by"))
-            .order_by(*order)
-            .limit(self.limit + 1)
-        )
+        selected: Select[Any] = statement.add_columns(column.label("sorted_by"), key.label("cut_by"))
+        return selected.order_by(*order).limit(self.limit + 1)
 
     def paged(self, rows: Any, item: Callable[[Any], T]) -> Page[T]:
         """The page of rows that `apply` selected."""
