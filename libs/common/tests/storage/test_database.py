@@ -138,6 +138,14 @@ async def test_db11_open_transaction_is_rolled_back_when_given_back(database: Da
     assert complaints, "and it is said aloud"
 
 
+@pytest.mark.parametrize("query", ["", "?sslmode=prefer", "?application_name=x"])
+async def test_db14_session_takes_the_url_that_asyncpg_takes(storage_url: str, query: str) -> None:
+    database = Database(storage_url + query)
+    async with database.session() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    await database.close()
+
+
 async def test_db12_waits_for_a_server_that_is_away(private_postgres: Any) -> None:
     private_postgres.kill()
     database = Database(private_postgres.url)

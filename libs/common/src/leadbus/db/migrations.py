@@ -19,10 +19,10 @@ from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from leadbus.db.pool import Database
+from leadbus.db.alchemy import engine_for
+from leadbus.db.pool import CONNECT_TIMEOUT_SECONDS, Database
 
 LOCK_TIMEOUT_SECONDS = 5
 """A migration gives up rather than queue every writer of the table behind itself."""
@@ -101,7 +101,7 @@ def _knows(scripts: ScriptDirectory, revision: str) -> bool:
 
 
 async def _migrate(package: str, url: str) -> None:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    engine = engine_for(url, connect={"timeout": CONNECT_TIMEOUT_SECONDS}, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade, package)

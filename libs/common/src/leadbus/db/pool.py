@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from pydantic import SecretStr
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
 from leadbus.log import logger
 
@@ -99,14 +100,14 @@ class Database:
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A SQLAlchemy session for operator queries, over a small pool of its own."""
         if self._engine is None:
-            self._engine = create_async_engine(
-                self._url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            self._engine = engine_for(
+                self._url,
+                connect={"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": COMMAND_TIMEOUT_SECONDS},
                 pool_size=2,
                 max_overflow=3,
                 pool_timeout=ACQUIRE_TIMEOUT_SECONDS,
                 # A connection that died with the server is found before the query, not by it.
                 pool_pre_ping=True,
-                connect_args={"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": COMMAND_TIMEOUT_SECONDS},
             )
         async with async_sessionmaker(self._engine, expire_on_commit=False)() as session:
             yield session
