@@ -80,6 +80,47 @@ async def test_trap_2_publishing_is_bounded_and_its_connection_is_gone(
         await publisher.publish(lead(b"after"))
 
 
+async def test_trap_2_a_cancelled_publish_leaves_no_connection_behind(
+    own_rabbitmq: NativeRabbitMQ, own_vhost: Vhost, publisher_to: Any, eventually: Any
+) -> None:
+    async with publisher_to(own_vhost.amqp_url, confirm_timeout_seconds=30) as publisher:
+        await publisher.publish(lead(b"before"))
+        own_rabbitmq.freeze()
+        try:
+            publishing = asyncio.create_task(publisher.publish_many([lead(b"a")]))
+            await eventually(lambda: bool(publisher._link.channel._unanswered))
+            publishing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await publishing
+            assert not publisher.connected
+        finally:
+            own_rabbitmq.thaw()
+        await eventually(lambda: publisher.connected)
+        await publisher.publish(lead(b"after"))
+
+
+@pytest.mark.full
+async def test_trap_2_a_server_silent_past_the_heartbeat_is_left_and_found_again(
+    own_rabbitmq: NativeRabbitMQ,
+    own_vhost: Vhost,
+    publisher_to: Any,
+    consume: Any,
+    recorder: Any,
+    eventually: Any,
+) -> None:
+    consumer = await consume(own_vhost.amqp_url)
+    async with publisher_to(own_vhost.amqp_url) as publisher:
+        await eventually(lambda: publisher.connected)
+        own_rabbitmq.freeze()
+        try:
+            await eventually(lambda: not consumer.consuming and not publisher.connected, seconds=60)
+        finally:
+            own_rabbitmq.thaw()
+        await eventually(lambda: consumer.consuming and publisher.connected, seconds=60)
+        await publisher.publish(lead(b"x"))
+        await eventually(lambda: recorder.done == [b"x"])
+
+
 # 3. Messages are transient unless somebody says otherwise.
 
 

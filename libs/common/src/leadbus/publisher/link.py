@@ -44,6 +44,7 @@ class Link:
     def __init__(self, connection: Connection, transport: _KeptTransport, channel: ConfirmChannel) -> None:
         self._connection = connection
         self._transport = transport
+        self._cut = False
         self.channel = channel
 
     @classmethod
@@ -65,7 +66,7 @@ class Link:
 
     @property
     def alive(self) -> bool:
-        return self._connection.is_opened and not self.channel.is_closed
+        return not self._cut and self._connection.is_opened and not self.channel.is_closed
 
     async def unblocked(self) -> None:
         """Wait until the broker takes publishes; it says when a memory or disk alarm stops it."""
@@ -89,8 +90,14 @@ class Link:
         except TimeoutError:
             await self.cut_off()
 
-    async def cut_off(self) -> None:
+    def cut(self) -> None:
         """End the connection at the socket; nothing that was not yet on its way is sent any more."""
+        self._cut = True
+        self._transport.cut()
+
+    async def cut_off(self) -> None:
+        """`cut`, and wait until the connection knows it."""
+        self._cut = True
         await _cut_off(self._connection, self._transport)
 
 

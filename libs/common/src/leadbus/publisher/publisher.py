@@ -86,7 +86,8 @@ class Publisher:
 
         Never raises for what the broker or the network does. Takes at most the confirm timeout for each
         8 MiB. One message that the broker will not have does not spoil its neighbours. Before a message
-        is UNKNOWN, its connection was closed, so that nothing still waiting to be sent can follow it.
+        is UNKNOWN, or this call is cancelled, its connection was cut, so that nothing still waiting to
+        be sent can follow it; what the server's machine had already received may yet arrive.
         """
         results: list[PublishResult] = []
         for part in _parts(messages):
@@ -109,6 +110,10 @@ class Publisher:
             _log.warning("publisher.no_confirm", messages=len(messages), sent=batch is not None)
             if batch is not None and link is not None:
                 await link.cut_off()
+        except asyncio.CancelledError:
+            if batch is not None and link is not None and batch.unanswered:
+                link.cut()
+            raise
         if batch is None or link is None:
             return [PublishResult.REFUSED] * len(messages)
         return await self._without_the_refused(messages, batch.results, link)
