@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from leadbus.web.tokens import Role, StaticKey, TokenVerifier
+from leadbus_cli.commands import token
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -401,6 +402,10 @@ async def test_a_token_is_what_the_services_accept(
     actor = await TokenVerifier(StaticKey(SecretStr(key))).verify(ran.out.strip())
     assert (actor.subject, actor.role, actor.dealers) == ("ann", Role.OPERATOR, frozenset({"a", "b"}))
     assert leadbus(*command, "--json").json["ttl_seconds"] == seconds
+
+
+def test_roles_are_those_of_the_services() -> None:
+    assert [role.value for role in token.Role] == [role.value for role in Role]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +32,12 @@ def say(line: str) -> None:
     sys.stdout.write(f"{plain(line)}\n")
 
 
+def heading(line: str) -> None:
+    """A line with an empty one before it."""
+    sys.stdout.write("\n")
+    say(line)
+
+
 def complain(line: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"leadbus: {plain(line)}\n")
@@ -41,14 +48,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: str | None = None) -> None:
-    """Rows by column name; nested names with dots; ids are never cut."""
-    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, indent: str = "") -> None:
+    """Rows by column name; ids are never cut."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(column.rpartition(".")[2].replace("_", " "), overflow="fold")
+        drawn.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(shown(_value(row, column))) for column in columns))
-    console().print(drawn)
+        drawn.add_row(*(Text(shown(row.get(column))) for column in columns))
+    console().print(Padding(drawn, (0, 0, 0, len(indent)), expand=False))
 
 
 def listing(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
@@ -72,7 +79,7 @@ def facts(values: Mapping[str, Any], *, indent: str = "") -> None:
 
 def shown(value: Any) -> str:
     """A value in one line."""
-    if value is None:
+    if value in (None, [], {}):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -96,10 +103,3 @@ def _moment(text: str) -> str:
         return datetime.fromisoformat(text).isoformat(sep=" ", timespec="seconds")
     except ValueError:
         return text
-
-
-def _value(row: Mapping[str, Any], column: str) -> Any:
-    value: Any = row
-    for part in column.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value

@@ -9,7 +9,7 @@ from leadbus_cli.api import ServiceApi
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError, Unreachable
 from leadbus_cli.identifiers import uuid_of
-from leadbus_cli.output import facts, say, shown, table
+from leadbus_cli.output import facts, heading, say, shown, table
 
 _DELIVERIES = 1000
 
@@ -94,47 +94,67 @@ def tell(story: Mapping[str, Any]) -> None:
     for raw in story["raw"]:
         _tell_raw(raw)
     if story["quarantine"] is not None:
-        say("\nquarantine")
+        heading("quarantine")
         facts(story["quarantine"], indent="  ")
     if story["lead"] is not None:
-        say("\nrevisions")
-        table(story["lead"]["revisions"], ("revision", "event_type", "changed", "at", "raw_id"))
+        heading("revisions")
+        table(story["lead"]["revisions"], ("revision", "event_type", "changed", "at", "raw_id"), indent="  ")
         if story["lead"]["ledger"]:
-            say("\nwhat the sinks said")
+            heading("what the sinks said")
             table(
                 story["lead"]["ledger"],
                 ("sink", "route", "state", "outcome", "attempts", "ambiguous", "finished_at"),
+                indent="  ",
             )
     for delivery in story["deliveries"]:
-        say("")
-        tell_delivery(delivery)
+        heading(f"delivery {delivery['id']}")
+        _tell_rest(delivery)
 
 
 def tell_delivery(delivery: Mapping[str, Any]) -> None:
     """One delivery with tries and acts."""
     say(f"delivery {delivery['id']}")
+    _tell_rest(delivery)
+
+
+def _tell_rest(delivery: Mapping[str, Any]) -> None:
     told = ("sink", "subject_id", "route", "destination", "phase", "outcome", "reason", "attempts")
     more = ("ambiguous", "planned_at", "next_try_at", "finished_at")
     facts({name: delivery.get(name) for name in (*told, *more)}, indent="  ")
-    facts(delivery.get("details") or {}, indent="  ")
+    _tell_details(delivery.get("details") or {})
     if delivery.get("tries"):
+        say("  tries")
         table(
             delivery["tries"],
             ("n", "started_at", "duration_ms", "outcome", "reason", "ambiguous", "answer"),
-            title="  tries",
+            indent="    ",
         )
     for act in delivery.get("acts") or ():
         say(f"  {shown(act['at'])} {act['actor']}: {act['action']}")
 
 
+def _tell_details(details: Mapping[str, Any]) -> None:
+    """What a sink adds: a list of things one after the other, the rest as facts."""
+    listed = {name: value for name, value in details.items() if _is_list_of_things(value)}
+    facts({name: value for name, value in details.items() if name not in listed}, indent="  ")
+    for name, things in listed.items():
+        for thing in things:
+            say(f"  {name.replace('_', ' ')}")
+            facts(thing, indent="    ")
+
+
+def _is_list_of_things(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) for each in value)
+
+
 def _tell_lead(lead: Mapping[str, Any]) -> None:
     say(f"lead {lead['lead_id']}")
     names = ("revision", "state", "source", "account", "dealer", "test", "received_at", "updated_at")
-    facts({name: lead.get(name) for name in names}, indent="  ")
     document = lead["lead"]
     customer = document.get("customer") or {}
     facts(
         {
+            **{name: lead.get(name) for name in names},
             "source_type": document.get("source_type"),
             "channel": document.get("channel"),
             "intents": ", ".join(document.get("intents") or ()),
@@ -164,22 +184,18 @@ def _vehicle(vehicle: Mapping[str, Any]) -> str:
 
 
 def _tell_raw(raw: Mapping[str, Any]) -> None:
-    say(f"\nraw message {raw['raw_id']}")
-    door = raw["ingest"]
-    if door is not None:
-        facts(
-            {
-                "at_the_door": door["status"],
-                "accepted_at": door["accepted_at"],
-                "published_at": door["published_at"],
-                "content_type": door["content_type"],
-                "size_bytes": door["size_bytes"],
+    heading(f"raw message {raw['raw_id']}")
+    door, stored = raw["ingest"] or {}, raw["normalizer"] or {}
+    names = ("source", "account", "received_at", "stored_at", "digest", "quarantine")
+    facts(
+        {
+            "at_the_door": door.get("status"),
+            **{
+                name: door.get(name) for name in ("accepted_at", "published_at", "content_type", "size_bytes")
             },
-            indent="  ",
-        )
-    stored = raw["normalizer"]
-    if stored is not None:
-        names = ("source", "account", "received_at", "stored_at", "digest", "quarantine")
-        facts({name: stored.get(name) for name in names}, indent="  ")
-    elif door is not None:
+            **{name: stored.get(name) for name in names},
+        },
+        indent="  ",
+    )
+    if not stored:
         say("  not read yet")

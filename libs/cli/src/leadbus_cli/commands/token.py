@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated
 
 import typer
-from leadbus.web.tokens import Role, sign_token
-from pydantic import SecretStr
 
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.output import Json, print_json, say
 
 app = typer.Typer(help="Tokens for the services' APIs.", no_args_is_help=True)
+
+
+class Role(StrEnum):
+    """What a token may do; each includes the one before."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -34,13 +42,17 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Sign a token with the static key of LEADBUS_TOKEN_KEY, LEADBUS_TOKEN_KEY_FILE or `make up`."""
+    # Imported late: the signer brings the whole web framework along.
+    from leadbus.web.tokens import sign_token
+    from pydantic import SecretStr
+
     seconds = _seconds(ttl)
     key = Deployment.find().token_key
     if key is None:
         raise CliError("no key to sign with: set LEADBUS_TOKEN_KEY or LEADBUS_TOKEN_KEY_FILE")
     named = None if dealers is None else [name.strip() for name in dealers.split(",") if name.strip()]
     try:
-        token = sign_token(SecretStr(key), subject, role, named, seconds)
+        token = sign_token(SecretStr(key), subject, role.value, named, seconds)
     except ValueError as error:
         raise CliError(str(error)) from None
     if as_json:

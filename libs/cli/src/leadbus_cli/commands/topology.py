@@ -1,4 +1,7 @@
-"""``leadbus topology``: the broker's exchanges, queues, bindings and policies."""
+"""``leadbus topology``: the broker's exchanges, queues, bindings and policies.
+
+What speaks AMQP is imported by the commands that need it: it takes as long as everything else together.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from leadbus import topology
 
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
@@ -19,6 +21,8 @@ app = typer.Typer(help="The broker's exchanges, queues, bindings and policies.",
 @app.command("apply")
 def apply(as_json: Json = False) -> None:
     """Make the broker so, and read it back. Applying twice changes nothing."""
+    from leadbus import topology
+
     deployment = Deployment.find()
     if not deployment.amqp_url or not deployment.management_url:
         raise CliError(
@@ -41,6 +45,8 @@ def apply(as_json: Json = False) -> None:
 @app.command("show")
 def show(as_json: Json = False) -> None:
     """What is declared."""
+    from leadbus import topology
+
     if as_json:
         print_json(asdict(topology.TOPOLOGY))
         return
@@ -54,4 +60,6 @@ def definitions(
     as_json: Json = True,
 ) -> None:
     """The same as definitions that RabbitMQ imports; always JSON."""
+    from leadbus import topology
+
     print_json(topology.definitions(vhost))
