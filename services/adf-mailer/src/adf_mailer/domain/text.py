@@ -15,6 +15,7 @@ SHORTENED = "..."
 LINK_SHORTENED = "... [link shortened]"
 
 _QUOTE = {'"': "&quot;"}
+_LONGEST_REFERENCE_BYTES = len("&#1114111;")
 
 # XML 1.0 production Char, less the C1 controls, which are legal and show up only as damage.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +30,8 @@ def block(value: str) -> str:
 
 def line(value: str) -> str:
     """One line: as `block`, and every run of white space is one space."""
-    return " ".join(block(value).split())
+    plain = value.isascii() and value.isprintable()
+    return " ".join((value if plain else block(value)).split())
 
 
 def encoded_bytes(text: str) -> int:
@@ -37,9 +39,14 @@ def encoded_bytes(text: str) -> int:
     return len(escape(text, _QUOTE).encode("ascii", "xmlcharrefreplace"))
 
 
+def fits(text: str, max_bytes: int) -> bool:
+    """Whether `text` takes at most `max_bytes` in the document."""
+    return len(text) * _LONGEST_REFERENCE_BYTES <= max_bytes or encoded_bytes(text) <= max_bytes
+
+
 def shorten(text: str, max_bytes: int, mark: str = SHORTENED) -> str:
     """`text`, or its longest beginning that leaves room for `mark` in `max_bytes`."""
-    if encoded_bytes(text) <= max_bytes:
+    if fits(text, max_bytes):
         return text
     room = max_bytes - encoded_bytes(mark)
     return next(_runs(text, room)) + mark
@@ -83,7 +90,7 @@ class _Wrapper:
         self.shortened_links = 0
 
     def lines(self, one: str) -> list[str]:
-        if encoded_bytes(one) <= self._max_bytes:
+        if fits(one, self._max_bytes):
             return [one]
         done: list[str] = []
         current, used = "", 0
@@ -100,7 +107,7 @@ class _Wrapper:
 
     def _atoms(self, word: str) -> Iterator[tuple[str, str]]:
         """The unbreakable pieces of one word, each with what joins it to the piece before."""
-        if encoded_bytes(word) <= self._max_bytes:
+        if fits(word, self._max_bytes):
             yield word, " "
             return
         glue, at = " ", 0
@@ -115,7 +122,7 @@ class _Wrapper:
             glue = ""
 
     def _link(self, link: str) -> str:
-        if link in self._keep or encoded_bytes(link) <= self._max_bytes:
+        if link in self._keep or fits(link, self._max_bytes):
             return link
         self.shortened_links += 1
         return shorten(link, self._max_bytes, LINK_SHORTENED)

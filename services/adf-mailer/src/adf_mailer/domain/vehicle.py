@@ -54,7 +54,7 @@ def _add_vehicle(document: Prospectus, parent: Node, vehicle: Vehicle, finance: 
         document.optional(element, "odometer", str(vehicle.odometer.value), {"units": units})
     _add_colours(document, element, vehicle)
     image = text.line(vehicle.image or "")
-    if text.encoded_bytes(image) <= VALUE_BYTES:
+    if text.fits(image, VALUE_BYTES):
         document.optional(element, "imagetag", image)
     _add_prices(document, element, vehicle.prices)
     for option in vehicle.options:
@@ -143,7 +143,7 @@ def _comments(vehicle: Vehicle, image: str) -> str:
     lines = [text.block(vehicle.comments or "")]
     if page := text.line(vehicle.url or ""):
         lines.append(f"Vehicle page: {page}")
-    if text.encoded_bytes(image) > VALUE_BYTES:
+    if not text.fits(image, VALUE_BYTES):
         lines.append(f"Picture: {image}")
     if doubt := text.line(vehicle.vin_warning or ""):
         lines.append(f"VIN doubtful: {doubt}")
