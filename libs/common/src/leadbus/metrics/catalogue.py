@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeVar
@@ -39,9 +40,10 @@ GCCollector(registry=REGISTRY)
 
 
 class Declared:
-    """What was declared of a metric; `values` are the bounds of its labels."""
+    """What was declared of a metric: `values` bound its labels, `package` is where it was declared."""
 
     kind: str
+    package: str = ""
 
     def __init__(self, name: str, help_: str, labels: Mapping[str, Allowed]) -> None:
         self.name = name
@@ -145,7 +147,9 @@ class Catalogue(Mapping[str, Declared]):
         if not _NAME.match(name):
             raise ValueError(f"{name}: names start with leadbus_ and are lower case")
         if name not in self._declared:
-            self._declared[name] = make()
+            self._declared[name] = made = make()
+            # Two frames up is the module that declares.
+            made.package = str(sys._getframe(2).f_globals["__name__"]).partition(".")[0]  # noqa: SLF001
             self._spelled[name] = spelled
         elif self._spelled[name] != spelled:
             raise ValueError(f"{name} is declared twice and differently")

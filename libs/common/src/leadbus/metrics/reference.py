@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 
 from leadbus.metrics.catalogue import CATALOGUE, Declared, HistogramMetric
 
@@ -27,13 +28,22 @@ def collect(packages: Iterable[str]) -> None:
                 importlib.import_module(found.name)
 
 
-def document() -> str:
-    """The catalogue as Markdown."""
-    return _HEAD + "".join(_section(CATALOGUE[name]) for name in CATALOGUE)
+def document(packages: Iterable[str]) -> str:
+    """What these packages declare, as Markdown."""
+    wanted = set(packages)
+    return _HEAD + "".join(_section(metric) for metric in CATALOGUE.values() if metric.package in wanted)
+
+
+def workspace_packages(root: Path) -> list[str]:
+    """`leadbus` and the packages below `services` of a checkout."""
+    return ["leadbus", *sorted(found.parent.name for found in root.glob("services/*/src/*/__init__.py"))]
 
 
 def _section(metric: Declared) -> str:
-    lines = [f"\n## `{metric.name}`\n", f"{metric.kind}. {metric.help}\n"]
+    exported = (
+        "every service that uses it" if metric.package == "leadbus" else metric.package.replace("_", "-")
+    )
+    lines = [f"\n## `{metric.name}`\n", f"{metric.help} A {metric.kind} of {exported}.\n"]
     if metric.values:
         lines += ["| label | values |", "|---|---|"]
         lines += [f"| `{label}` | {values.describe()} |" for label, values in metric.values.items()]
