@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from leadbus.db import Database
 from leadbus.delivery import Delivered, DeliveryEngine, Job, NewDelivery, Outcome, Schedule, plan
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.web.audit import DDL_V1 as AUDIT_DDL_V1
+from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.threads import run_apart
 
 Answer = Callable[[Job], Awaitable[Outcome]]
 DEADLINE_SECONDS = 20.0
@@ -174,12 +176,22 @@ async def create_tables(url: str) -> None:
         await connection.close()
 
 
+@pytest.fixture(scope="session")
+def sink_url(database_factory: DatabaseFactory) -> Iterator[str]:
+    """One database for all tests of this worker; ``bench`` empties it."""
+    url = database_factory.create()
+    run_apart(lambda: create_tables(url))
+    yield url
+    database_factory.drop(url)
+
+
 @pytest.fixture
-async def bench(database_url: str) -> AsyncIterator[Bench]:
-    await create_tables(database_url)
-    database = Database(database_url)
+async def bench(sink_url: str) -> AsyncIterator[Bench]:
+    database = Database(sink_url)
     await database.open()
-    yield Bench(database_url, database)
+    bench = Bench(sink_url, database)
+    await bench.execute("TRUNCATE delivery, attempt, destination, outbox, inbox, audit")
+    yield bench
     await database.close()
 
 

@@ -172,6 +172,8 @@ class DeliveryEngine:
         await self._record_ended()
         if self._due("renew", self._lease_seconds / 3):
             await self._renew()
+        if self._unsure_leases:
+            await self._give_back_unsure()
         if self._draining:
             return False
         if self._due("sweep", self._poll_seconds):
@@ -179,8 +181,6 @@ class DeliveryEngine:
         if self._due("measure", MEASURE_SECONDS):
             async with self._database.acquire() as conn:
                 await measures.gather(conn, self._sink.name, now=self._clock.now())
-        if self._unsure_leases:
-            await self._give_back_unsure()
         async with self._claiming:
             return not self._draining and await self._claim() > 0
 
@@ -300,7 +300,10 @@ class DeliveryEngine:
         job = self._job(act)
         # Counted from before the claim: the lease cannot run out while the sink acts, even if no
         # renewal reaches the database.
-        cut_off = asyncio.timeout(act.began + self._act_timeout_seconds - time.monotonic())
+        left_seconds = act.began + self._act_timeout_seconds - time.monotonic()
+        if left_seconds <= 0:
+            return Transient("claimed_too_slowly"), None
+        cut_off = asyncio.timeout(left_seconds)
         try:
             async with cut_off:
                 if job.in_doubt:
