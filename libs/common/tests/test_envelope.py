@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from leadbus.envelope import (
     DIRECT_ACCOUNT,
@@ -355,6 +355,7 @@ _ENVELOPES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(_ENVELOPES)
 def test_round_trip(envelope: Envelope) -> None:
     headers, properties = encode(envelope)
@@ -373,6 +374,7 @@ _KEYS = (
 )
 
 
+@settings(deadline=None)
 @given(
     headers=st.dictionaries(_KEYS, _TABLE_VALUES, max_size=8),
     body=st.binary(max_size=50) | st.text(max_size=50).map(lambda text: text.encode(errors="replace")),
@@ -402,12 +404,14 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*ATTRIBUTES, "data", "data_base64", "datacontenttype"]), _JSON))
 def test_whatever_is_structured_only_an_envelope_error_escapes(event: dict[str, Any]) -> None:
     with suppress(EnvelopeError):
         assert decode(structured(event)).id
 
 
+@settings(deadline=None)
 @given(_JSON)
 def test_structured_json_data_keeps_its_meaning(data: Any) -> None:
     event = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": data}

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from leadbus.contracts import Lead
 from leadbus.contracts.examples.lead import LEAD
@@ -176,6 +176,7 @@ def test_digest_is_the_same_tomorrow() -> None:
 _TEXTS = st.none() | st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
 
 
+@settings(deadline=None)
 @given(
     subject=_TEXTS,
     message=_TEXTS,
