@@ -32,13 +32,15 @@ from normalizer.domain.names import NameReading, split_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
 from normalizer.domain.vin import read_vin
-from normalizer.sources.document import format_of, parse_xml
+from normalizer.sources.document import UTF8_BOM, format_of, parse_xml
 from normalizer.sources.invalid import rejection_of
 
 PROVIDER = "ContactAtOnce!"
 """The provider's name in the custody chain, as its portal and its ADF write it."""
 
 _LOCATION = "dealer.id"
+_LONGEST_LOCATION_CHARS = 200
+"""No Location setting could name a longer one."""
 _LARGEST_PRICE = 10**12
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -70,7 +72,7 @@ def read(body: bytes, content_type: str | None) -> Draft:
 def _payload(body: bytes, content_type: str | None) -> ContactAtOnceLead:
     try:
         if format_of(body, content_type) == "json":
-            return ContactAtOnceLead.model_validate_json(body)
+            return ContactAtOnceLead.model_validate_json(body.removeprefix(UTF8_BOM))
         return ContactAtOnceLead.model_validate(_from_xml(parse_xml(body, "lead")))
     except ValidationError as error:
         raise rejection_of(error, ContactAtOnceLead) from None
@@ -105,7 +107,7 @@ class _Reader:
         self._keep("lead_source", payload.lead_source)
         self._keep("customer.preferred_contact", payload.customer.preferred_contact)
         return Draft(
-            location=_required(payload.dealer.id, _LOCATION),
+            location=_location(payload),
             location_field=_LOCATION,
             source_type=payload.lead_type,
             channel=self._type.channel,
@@ -265,6 +267,13 @@ def _type_of(payload: ContactAtOnceLead) -> _Type:
 
 def _odometer(told: CaoVehicle) -> Odometer | None:
     return None if told.mileage is None else Odometer(value=told.mileage, units=told.mileage_units or "mi")
+
+
+def _location(payload: ContactAtOnceLead) -> str:
+    location = _required(payload.dealer.id, _LOCATION)
+    if len(location) > _LONGEST_LOCATION_CHARS:
+        raise Rejection("payload_invalid", "too long", field=_LOCATION, kind="string")
+    return location
 
 
 def _required(written: str, field: str) -> str:

@@ -14,7 +14,7 @@ Value = str | list["Value"] | dict[str, "Value"] | None
 _JSON = ("application/json", "text/json")
 _XML = ("application/xml", "text/xml")
 _UNSPOKEN = ("application/octet-stream", "text/plain")
-_UTF8_BOM = b"\xef\xbb\xbf"
+UTF8_BOM = b"\xef\xbb\xbf"
 
 
 def format_of(body: bytes, content_type: str | None) -> Format:
@@ -29,7 +29,7 @@ def format_of(body: bytes, content_type: str | None) -> Format:
         return "xml"
     if media and media not in _UNSPOKEN:
         raise Rejection("unsupported_type", "neither JSON nor XML by its content type", field="content_type")
-    return "xml" if body.removeprefix(_UTF8_BOM).lstrip()[:1] == b"<" else "json"
+    return "xml" if body.removeprefix(UTF8_BOM).lstrip()[:1] == b"<" else "json"
 
 
 def parse_xml(body: bytes, root: str) -> dict[str, Value]:
@@ -60,7 +60,7 @@ def _root(body: bytes) -> etree._Element:
         remove_pis=True,
     )
     try:
-        element = etree.fromstring(body.removeprefix(_UTF8_BOM), parser)
+        element = etree.fromstring(body.removeprefix(UTF8_BOM), parser)
     except etree.XMLSyntaxError as error:
         undeclared = getattr(error, "code", None) == etree.ErrorTypes.ERR_UNDECLARED_ENTITY
         if undeclared or b"<!DOCTYPE" in body:
