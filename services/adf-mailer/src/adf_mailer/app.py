@@ -14,7 +14,7 @@ from leadbus.settings import documents
 
 from adf_mailer import api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
-from adf_mailer.delivery import AdfMailSink, ConnectionPool
+from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
 from adf_mailer.planning import SINK, Planner
 from adf_mailer.routes import ADF_ROUTE
@@ -29,22 +29,20 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     broker = make_broker(settings.amqp_url, SINK)
     publisher = Publisher(settings.amqp_url, app_id=SINK)
-    host = settings.smart_host
     pool = ConnectionPool(
-        host,
+        settings.smart_host,
         size=settings.smtp_max_connections,
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )
-    planner = Planner(host.name, settings.from_address, clock)
+    planner = Planner(pool.host.name, settings.from_address, clock)
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),
         schedule=settings.schedule,
         clock=clock,
         capacity=settings.smtp_max_connections,
-        # All mail goes through one host, so that there is nobody to keep slots free for.
-        destination_share=0.95,
+        destination_share=DESTINATION_SHARE,
         act_timeout_seconds=settings.act_timeout_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,

@@ -4,4 +4,7 @@ from adf_mailer.delivery.connection import SmartHost, TlsMode
 from adf_mailer.delivery.pool import ConnectionPool
 from adf_mailer.delivery.sink import AdfMailSink
 
-__all__ = ["AdfMailSink", "ConnectionPool", "SmartHost", "TlsMode"]
+DESTINATION_SHARE = 0.95
+"""Of the engine's slots: all mail goes through one host, there is nobody to keep many free for."""
+
+__all__ = ["DESTINATION_SHARE", "AdfMailSink", "ConnectionPool", "SmartHost", "TlsMode"]
