@@ -119,10 +119,10 @@ def main():
     python = find_python()
     uv = get_uv(python)
     print(f"setup: environment in .venv with {python}", flush=True)
-    command = [uv, "sync", "--locked", "--quiet", "--python", python, "--no-python-downloads"]
+    command = [uv, "sync", "--locked", "--quiet", "--compile-bytecode", "--python", python]
     # An environment of somebody else's is none of ours.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    if subprocess.call(command, cwd=str(ROOT), env=environment) != 0:
+    if subprocess.call([*command, "--no-python-downloads"], cwd=str(ROOT), env=environment) != 0:
         fail("uv could not build the environment (its words are above)")
 
 
