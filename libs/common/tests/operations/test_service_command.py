@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import logging
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from leadbus import log
+from leadbus.db import Database, Schema, schema_state
 from leadbus.service import EXIT_SETTINGS, EXIT_START, Service, main
 from leadbus.settings.environment import SettingsError
 
@@ -109,3 +111,22 @@ def test_openapi_and_the_reference_need_no_settings(
     assert json.loads(capsys.readouterr().out)["openapi"] == "3.1.0"
     assert run(tiny, "reference") == 0
     assert "| `TINY_DATABASE_URL` | required |" in capsys.readouterr().out
+
+
+def test_migrate_brings_the_schema_up(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TINY_DATABASE_URL", database_url)
+    assert run(tiny, "migrate") == 0
+    assert run(tiny, "migrate") == 0, "a second time there is nothing to do"
+
+    async def state() -> Schema:
+        database = Database(database_url)
+        await database.open()
+        try:
+            return await schema_state("tiny", database)
+        finally:
+            await database.close()
+
+    assert asyncio.run(state()) is Schema.CURRENT
+    assert "postgres" not in capsys.readouterr().err
