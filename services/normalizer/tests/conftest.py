@@ -218,15 +218,12 @@ async def workshop(shared_database_url: str) -> AsyncIterator[Workshop]:
     yield Workshop(
         database,
         clock,
-        RawConsumer(
-            database, normalizing, clock, limits=LIMITS, bare_window_seconds=600, wake_relay=lambda: None
-        ),
+        RawConsumer(database, normalizing, clock, bare_window_seconds=600, wake_relay=lambda: None),
         LedgerConsumer(database),
         Quarantining(
             database,
             normalizing,
             clock,
-            limits=LIMITS,
             batch_size=2,
             poll_seconds=timedelta(seconds=0.2).total_seconds(),
             wake_relay=lambda: None,

@@ -22,7 +22,7 @@ def bearer(role: str = "operator", dealers: list[str] | None = None) -> dict[str
 
 
 @pytest.fixture
-async def http(workshop) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(workshop: Any) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(
         "normalizer",
         "normalizer",
@@ -44,7 +44,7 @@ async def get(http: httpx2.AsyncClient, path: str, status: int = 200, **options:
 
 
 @pytest.fixture
-async def lead_id(workshop, payload, message) -> str:
+async def lead_id(workshop: Any, payload: Any, message: Any) -> str:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), "raw-1")])
     await workshop.raw.handle([message(payload(comments="and the blue one?"), "raw-2")])
@@ -53,13 +53,13 @@ async def lead_id(workshop, payload, message) -> str:
 
 
 @pytest.fixture
-async def entry_id(workshop, payload, message) -> str:
+async def entry_id(workshop: Any, payload: Any, message: Any) -> str:
     await workshop.raw.handle([message(payload(dealer={"id": "nowhere"}), "raw-9")])
     (entry,) = await workshop.quarantined()
     return str(entry["raw_key"])
 
 
-async def test_a_story_holds_everything_but_personal_data(http, lead_id) -> None:
+async def test_a_story_holds_everything_but_personal_data(http: httpx2.AsyncClient, lead_id: Any) -> None:
     answer = await http.get(f"/v1/leads/{lead_id}", headers=bearer("viewer"))
     assert not any(word in answer.text for word in PERSONAL)
     story = answer.json()
@@ -75,7 +75,9 @@ async def test_a_story_holds_everything_but_personal_data(http, lead_id) -> None
     ]
 
 
-async def test_revealing_needs_an_operator_and_is_audited(http, lead_id, workshop) -> None:
+async def test_revealing_needs_an_operator_and_is_audited(
+    http: httpx2.AsyncClient, lead_id: Any, workshop: Any
+) -> None:
     await get(http, f"/v1/leads/{lead_id}?reveal=true", 403, headers=bearer("viewer"))
     story = await get(http, f"/v1/leads/{lead_id}?reveal=true")
     assert story["lead"]["customer"]["name"]["last"] == "Núñez"
@@ -83,7 +85,9 @@ async def test_revealing_needs_an_operator_and_is_audited(http, lead_id, worksho
     assert audited == [{"actor": "a-operator", "object": f"lead/{lead_id}"}]
 
 
-async def test_leads_are_listed_by_page_and_filter(http, workshop, payload, message) -> None:
+async def test_leads_are_listed_by_page_and_filter(
+    http: httpx2.AsyncClient, workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.map_dealer()
     await workshop.map_dealer("lakeside", "40339")
     for number in range(5):
@@ -122,7 +126,9 @@ async def test_leads_are_listed_by_page_and_filter(http, workshop, payload, mess
         (["delivered", "failed"], "failed"),
     ],
 )
-async def test_the_state_of_a_lead_is_what_the_sinks_said(said, state, http, lead_id, workshop) -> None:
+async def test_the_state_of_a_lead_is_what_the_sinks_said(
+    said: Any, state: Any, http: httpx2.AsyncClient, lead_id: Any, workshop: Any
+) -> None:
     for number, word in enumerate(said):
         await workshop.fetch(
             "INSERT INTO ledger VALUES ($1, $2, '', $1, $3, 'x', 1, false, false, now(), now())",
@@ -137,7 +143,9 @@ async def test_the_state_of_a_lead_is_what_the_sinks_said(said, state, http, lea
         assert len(listed) == (each == state)
 
 
-async def test_a_token_limited_to_dealers_sees_theirs_alone(http, lead_id, entry_id) -> None:
+async def test_a_token_limited_to_dealers_sees_theirs_alone(
+    http: httpx2.AsyncClient, lead_id: Any, entry_id: str
+) -> None:
     mine, others = bearer("operator", ["prairie-motors"]), bearer("operator", ["lakeside"])
     assert len((await get(http, "/v1/leads", headers=mine))["items"]) == 1
     assert (await get(http, "/v1/leads", headers=others))["items"] == []
@@ -150,7 +158,7 @@ async def test_a_token_limited_to_dealers_sees_theirs_alone(http, lead_id, entry
 
 
 async def test_a_raw_message_is_found_by_its_id_on_the_wire(
-    http, lead_id, workshop, payload, message
+    http: httpx2.AsyncClient, lead_id: Any, workshop: Any, payload: Any, message: Any
 ) -> None:
     story = await get(http, "/v1/raw/raw-1")
     assert (story["raw_id"], story["lead_id"], story["quarantine"], story["others"]) == (
@@ -167,7 +175,9 @@ async def test_a_raw_message_is_found_by_its_id_on_the_wire(
     await get(http, "/v1/raw/raw-404", 404)
 
 
-async def test_a_body_is_for_operators_and_no_browser_runs_it(http, entry_id, workshop) -> None:
+async def test_a_body_is_for_operators_and_no_browser_runs_it(
+    http: httpx2.AsyncClient, entry_id: str, workshop: Any
+) -> None:
     for path in ("/v1/raw/raw-9/body", f"/v1/quarantine/{entry_id}/body"):
         await get(http, path, 403, headers=bearer("viewer"))
         answer = await http.get(path)
@@ -178,7 +188,9 @@ async def test_a_body_is_for_operators_and_no_browser_runs_it(http, entry_id, wo
     assert len(await workshop.fetch("SELECT 1 FROM audit WHERE action = 'raw.read_body'")) == 2
 
 
-async def test_the_quarantine_is_listed_counted_and_shown(http, entry_id, workshop, message) -> None:
+async def test_the_quarantine_is_listed_counted_and_shown(
+    http: httpx2.AsyncClient, entry_id: str, workshop: Any, message: Any
+) -> None:
     await workshop.raw.handle([message(b"junk", "raw-10")])
     listed = (
         await get(http, "/v1/quarantine?reason=location_unmapped&state=open", headers=bearer("viewer"))
@@ -195,7 +207,9 @@ async def test_the_quarantine_is_listed_counted_and_shown(http, entry_id, worksh
     await get(http, "/v1/quarantine?reason=bad-luck", 422)
 
 
-async def test_replay_and_discard_over_http(http, entry_id, workshop, message) -> None:
+async def test_replay_and_discard_over_http(
+    http: httpx2.AsyncClient, entry_id: str, workshop: Any, message: Any
+) -> None:
     replay = f"/v1/quarantine/{entry_id}/replay"
     assert (await http.post(replay, headers=bearer("viewer"))).status_code == 403
     still = (await http.post(replay)).json()
@@ -225,7 +239,7 @@ async def test_replay_and_discard_over_http(http, entry_id, workshop, message) -
 
 
 @pytest.mark.parametrize("path", ["leads", "quarantine"])
-async def test_what_is_unknown_is_a_problem(path, http) -> None:
+async def test_what_is_unknown_is_a_problem(path: Any, http: httpx2.AsyncClient) -> None:
     unknown = "00000000-0000-0000-0000-000000000000"
     await get(http, f"/v1/{path}/{unknown}", 404)
     await get(http, f"/v1/{path}/nonsense", 422)
@@ -234,7 +248,7 @@ async def test_what_is_unknown_is_a_problem(path, http) -> None:
         assert answer.status_code == 404
 
 
-async def test_nothing_is_told_without_a_token(http) -> None:
+async def test_nothing_is_told_without_a_token(http: httpx2.AsyncClient) -> None:
     for path in ("/v1/leads", "/v1/raw/x", "/v1/quarantine", "/v1/settings/Dealer"):
         await get(http, path, 401, headers={"Authorization": ""})
 
@@ -252,7 +266,9 @@ async def test_nothing_is_told_without_a_token(http) -> None:
         ("Location", {"source": "contactatonce", "external_id": "40217", "dealer": "d"}, "/spec/external_id"),
     ],
 )
-async def test_wrong_settings_say_where(kind, spec, pointer, http, workshop) -> None:
+async def test_wrong_settings_say_where(
+    kind: Any, spec: Any, pointer: Any, http: httpx2.AsyncClient, workshop: Any
+) -> None:
     await workshop.map_dealer()
     await workshop.map_dealer("d", "another")
     answer = await http.put(f"/v1/settings/{kind}/new", json={"spec": spec}, headers=bearer("admin"))
@@ -260,7 +276,7 @@ async def test_wrong_settings_say_where(kind, spec, pointer, http, workshop) -> 
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-async def test_a_dealer_that_a_location_names_is_not_deleted(http, workshop) -> None:
+async def test_a_dealer_that_a_location_names_is_not_deleted(http: httpx2.AsyncClient, workshop: Any) -> None:
     await workshop.map_dealer()
     answer = await http.delete(
         "/v1/settings/Dealer/prairie-motors", headers={**bearer("admin"), "If-Match": "*"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -55,8 +56,6 @@ def schema(database_factory: Any, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def answers(url: str) -> bool:
-    import httpx2
-
     try:
         return bool(httpx2.get(f"{url}/v1/leads", headers=ADMIN).status_code == 200)
     except httpx2.HTTPError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,14 +20,14 @@ TOLD = Circumstances(AT, "Dana@Example.com", "+13125550148", "1M8GDM9AXKP042788"
 
 
 @pytest.mark.parametrize("case", ["I1"])
-def test_the_id_is_fixed_for_ever(case) -> None:
+def test_the_id_is_fixed_for_ever(case: str) -> None:
     known = UUID("1586dad4-3e14-5e4e-b8ee-e461c31b8481")
     assert lead_id("contactatonce", "prairie-group", "contactatonce", "CAO-88120977") == known
 
 
 @pytest.mark.parametrize("case", ["I2"])
 @pytest.mark.parametrize("position", range(4))
-def test_every_part_counts(case, position) -> None:
+def test_every_part_counts(case: str, position: Any) -> None:
     parts = ["contactatonce", "a", "contactatonce", "1"]
     other = [part + "x" if place_ == position else part for place_, part in enumerate(parts)]
     assert lead_id(*parts) != lead_id(*other)
@@ -34,7 +35,7 @@ def test_every_part_counts(case, position) -> None:
 
 @pytest.mark.parametrize("case", ["I3"])
 @given(parts=st.lists(st.lists(st.text(max_size=3), min_size=4, max_size=4), min_size=2, max_size=2))
-def test_two_leads_are_never_one(case, parts) -> None:
+def test_two_leads_are_never_one(case: str, parts: Any) -> None:
     left, right = parts
     assert (lead_id(*left) == lead_id(*right)) == (left == right)
 
@@ -62,13 +63,13 @@ def test_two_leads_are_never_one(case, parts) -> None:
         ("I4", Circumstances(None, TOLD.email, TOLD.phone, TOLD.item, "form"), False),
     ],
 )
-def test_without_an_id_the_circumstances_count(case, told, same) -> None:
+def test_without_an_id_the_circumstances_count(case: str, told: Any, same: Any) -> None:
     derived = [lead_id_by_circumstances("bdk", "a", each) for each in (TOLD, told)]
     assert (derived[0] == derived[1]) is same
 
 
 @pytest.mark.parametrize("case", ["I5"])
-def test_a_pinned_lead_stays(case, payload, message, dealer) -> None:
+def test_a_pinned_lead_stays(case: str, payload: Any, message: Any, dealer: Any) -> None:
     draft = read(message(payload()).body, "application/json")
     pinned = UUID(int=7)
     lead = place(draft, Origin("contactatonce", "a", AT), dealer, pinned)
@@ -77,7 +78,7 @@ def test_a_pinned_lead_stays(case, payload, message, dealer) -> None:
 
 
 @pytest.mark.parametrize("case", ["I6"])
-def test_event_ids(case) -> None:
+def test_event_ids(case: str) -> None:
     lead = UUID(int=1)
     assert event_id(lead, 1, "lead.received.v1") == event_id(lead, 1, "lead.received.v1")
     assert len({event_id(lead, number, kind) for number in (1, 2) for kind in ("a", "b")}) == 4
@@ -87,7 +88,7 @@ def test_event_ids(case) -> None:
 
 
 @pytest.mark.parametrize("case", ["I7"])
-def test_the_custody_chain(case, payload, message, dealer) -> None:
+def test_the_custody_chain(case: str, payload: Any, message: Any, dealer: Any) -> None:
     related = {"conversation_id": "IM-1", "campaign_id": 77, "again": "IM-1", "  ": "blank", "empty": ""}
     draft = read(message(payload(related_ids=related)).body, "application/json")
     lead = place(draft, Origin("contactatonce", "a", AT), dealer)

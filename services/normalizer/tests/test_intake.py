@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from leadbus.contracts.lead import Lead
 
 
-async def test_a_raw_message_becomes_a_lead_with_its_event(workshop, payload, message) -> None:
+async def test_a_raw_message_becomes_a_lead_with_its_event(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer(phone="(630) 555-0110", legal_name="Prairie Motors, Inc.")
     await workshop.raw.handle([message(payload("ClickForCallBack"), receivedat="2026-03-02T08:59:58Z")])
     lead = await workshop.lead()
@@ -26,7 +27,7 @@ async def test_a_raw_message_becomes_a_lead_with_its_event(workshop, payload, me
     assert raw["wire_id"] == "raw-1"
 
 
-async def test_the_same_message_again_changes_nothing(workshop, payload, message) -> None:
+async def test_the_same_message_again_changes_nothing(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     sent = message(payload())
     await workshop.map_dealer("lakeside", "40339")
@@ -38,7 +39,7 @@ async def test_the_same_message_again_changes_nothing(workshop, payload, message
 
 
 async def test_the_same_content_under_another_id_is_kept_and_changes_nothing(
-    workshop, payload, message
+    workshop: Any, payload: Any, message: Any
 ) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), "raw-1"), message(payload(), "raw-2")])
@@ -49,7 +50,9 @@ async def test_the_same_content_under_another_id_is_kept_and_changes_nothing(
     assert [event.type for event in await workshop.published()] == ["lead.received.v1"]
 
 
-async def test_an_id_with_another_content_is_quarantined_once(workshop, payload, message) -> None:
+async def test_an_id_with_another_content_is_quarantined_once(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.map_dealer()
     reused = message(payload(comments="other"), "raw-1")
     await workshop.raw.handle([message(payload(), "raw-1"), reused, reused])
@@ -64,7 +67,7 @@ async def test_an_id_with_another_content_is_quarantined_once(workshop, payload,
 
 
 async def test_several_messages_of_one_lead_in_one_batch_are_folded_in_door_order(
-    workshop, payload, message
+    workshop: Any, payload: Any, message: Any
 ) -> None:
     await workshop.map_dealer()
     batch = [
@@ -81,7 +84,7 @@ async def test_several_messages_of_one_lead_in_one_batch_are_folded_in_door_orde
     assert types == ["lead.received.v1", "lead.updated.v1", "lead.updated.v1"]
 
 
-async def test_the_order_of_arrival_does_not_matter(workshop, payload, message) -> None:
+async def test_the_order_of_arrival_does_not_matter(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     told = [
         message(payload(comments="first", test=True), "raw-1", receivedat="2026-03-02T08:00:01Z"),
@@ -107,7 +110,9 @@ async def test_the_order_of_arrival_does_not_matter(workshop, payload, message) 
     assert len(contents) == 1
 
 
-async def test_a_location_of_the_account_goes_before_one_of_any(workshop, payload, message) -> None:
+async def test_a_location_of_the_account_goes_before_one_of_any(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.map_dealer("anyone", "40217")
     await workshop.map_dealer("mine", "40217", account="my-account")
     await workshop.raw.handle(
@@ -123,7 +128,9 @@ async def test_a_location_of_the_account_goes_before_one_of_any(workshop, payloa
     ]
 
 
-async def test_a_changed_dealer_shows_in_new_revisions_only(workshop, payload, message) -> None:
+async def test_a_changed_dealer_shows_in_new_revisions_only(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.map_dealer(contact="Marcy")
     await workshop.raw.handle([message(payload(), "raw-1")])
     await workshop.map_dealer(contact="Lee")
@@ -134,7 +141,7 @@ async def test_a_changed_dealer_shows_in_new_revisions_only(workshop, payload, m
     assert (lead.revision, lead.dealer.contact) == (2, "Lee")
 
 
-async def test_a_trial_is_read_and_goes_nowhere(workshop, payload, message) -> None:
+async def test_a_trial_is_read_and_goes_nowhere(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), trial="true")])
     assert await workshop.leads() == {}
@@ -143,7 +150,7 @@ async def test_a_trial_is_read_and_goes_nowhere(workshop, payload, message) -> N
     assert raw == {"trial": True, "lead_id": None}
 
 
-async def test_a_test_lead_is_marked_everywhere(workshop, payload, message) -> None:
+async def test_a_test_lead_is_marked_everywhere(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), test="true")])
     assert (await workshop.lead()).test
@@ -155,7 +162,9 @@ async def test_a_test_lead_is_marked_everywhere(workshop, payload, message) -> N
     assert '"cloudEvents_test": "true"' in headers
 
 
-async def test_a_bare_body_is_a_duplicate_within_its_window_only(workshop, payload, message) -> None:
+async def test_a_bare_body_is_a_duplicate_within_its_window_only(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), None)])
     workshop.clock.advance(599)
@@ -168,7 +177,7 @@ async def test_a_bare_body_is_a_duplicate_within_its_window_only(workshop, paylo
 
 
 async def test_what_our_own_code_fails_on_is_kept_with_the_class_of_the_error(
-    workshop, payload, message
+    workshop: Any, payload: Any, message: Any
 ) -> None:
     await workshop.raw.poison(message(payload()), ZeroDivisionError("secret"))
     await workshop.raw.poison(message(payload()), ZeroDivisionError("secret"))
@@ -183,7 +192,9 @@ async def test_what_our_own_code_fails_on_is_kept_with_the_class_of_the_error(
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_batches_at_once_neither_deadlock_nor_skip_a_revision(workshop, payload, message, seed) -> None:
+async def test_batches_at_once_neither_deadlock_nor_skip_a_revision(
+    workshop: Any, payload: Any, message: Any, seed: Any
+) -> None:
     await workshop.map_dealer()
     chosen = random.Random(seed)
     batches = []
@@ -207,7 +218,7 @@ async def test_batches_at_once_neither_deadlock_nor_skip_a_revision(workshop, pa
     assert len(ids) == len(set(ids)) == 96
 
 
-async def test_a_batch_takes_a_handful_of_statements(workshop, payload, message) -> None:
+async def test_a_batch_takes_a_handful_of_statements(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     statements: list[str] = []
     batches = [

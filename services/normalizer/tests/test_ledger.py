@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from leadbus import metrics
 from leadbus.contracts.events import EVENTS
 from leadbus.envelope import Envelope, encode
 from leadbus.messages import IncomingMessage
+from normalizer.counting import Counting
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DELIVERY = UUID(int=5)
@@ -17,7 +21,7 @@ DELIVERY = UUID(int=5)
 
 def event(
     lead_id: object, kind: str, minutes: int, *, route: str = "prairie", attempts: int = 1, **more: object
-):
+) -> IncomingMessage:
     contract = EVENTS[f"delivery.{kind}.v1"]
     data = contract.model.model_validate(
         {
@@ -49,20 +53,20 @@ def event(
 
 
 @pytest.fixture
-async def lead_id(workshop, payload, message) -> UUID:
+async def lead_id(workshop: Any, payload: Any, message: Any) -> UUID:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload())])
     (lead_id,) = await workshop.leads()
-    return lead_id
+    return UUID(str(lead_id))
 
 
-async def ledger(workshop) -> list[tuple[object, ...]]:
+async def ledger(workshop: Any) -> list[tuple[object, ...]]:
     rows = await workshop.fetch("SELECT route, state, outcome, attempts FROM ledger ORDER BY route")
     return [tuple(row.values()) for row in rows]
 
 
 @pytest.mark.parametrize("together", [True, False])
-async def test_order_and_repetition_do_not_matter(together, workshop, lead_id) -> None:
+async def test_order_and_repetition_do_not_matter(together: Any, workshop: Any, lead_id: Any) -> None:
     events = [
         event(lead_id, "failed", 1, attempts=9),
         event(lead_id, "recovered", 2, attempts=10),
@@ -77,7 +81,7 @@ async def test_order_and_repetition_do_not_matter(together, workshop, lead_id) -
         assert await ledger(workshop) == [("prairie", "delivered", "recovered", 10)]
 
 
-async def test_routes_stand_beside_each_other(workshop, lead_id) -> None:
+async def test_routes_stand_beside_each_other(workshop: Any, lead_id: Any) -> None:
     await workshop.ledger.handle(
         [event(lead_id, "succeeded", 1), event(lead_id, "skipped", 1, route="", outcome="no_route")]
     )
@@ -87,18 +91,40 @@ async def test_routes_stand_beside_each_other(workshop, lead_id) -> None:
     ]
 
 
-async def test_what_is_no_lead_of_ours_passes_by(workshop, lead_id) -> None:
+async def test_what_is_no_lead_of_ours_passes_by(workshop: Any, lead_id: Any) -> None:
     await workshop.ledger.handle(
         [event(uuid4(), "succeeded", 1), event("SR-1", "succeeded", 1), event(lead_id, "succeeded", 1)]
     )
     assert len(await ledger(workshop)) == 1
 
 
-async def test_an_event_that_breaks_its_contract_is_parked(workshop, lead_id) -> None:
-    from dataclasses import replace
-
+async def test_an_event_that_breaks_its_contract_is_parked(workshop: Any, lead_id: Any) -> None:
     broken = replace(event(lead_id, "succeeded", 1), body=b"{}")
     with pytest.raises(ValueError) as caught:
         await workshop.ledger.handle([broken])
     with pytest.raises(ValueError):
         await workshop.ledger.poison(broken, caught.value)
+
+
+async def test_what_no_sink_took_is_counted(workshop: Any, lead_id: UUID) -> None:
+    counting = Counting(workshop.database, workshop.clock)
+
+    async def unrouted() -> float | None:
+        await counting.count()
+        return metrics.REGISTRY.get_sample_value("leadbus_unrouted_leads")
+
+    assert await unrouted() == 0
+    await workshop.ledger.handle([event(lead_id, "skipped", 1, route="one")])
+    assert await unrouted() == 1
+    await workshop.ledger.handle([event(lead_id, "succeeded", 1, route="two")])
+    assert await unrouted() == 0
+    await workshop.fetch("DELETE FROM ledger WHERE state = 'delivered'")
+    workshop.clock.advance(25 * 3600)
+    assert await unrouted() == 0
+
+
+async def test_what_lies_in_quarantine_is_counted(workshop: Any, message: Any) -> None:
+    await workshop.raw.handle([message(b"junk", "1"), message(b"rubbish", "2")])
+    await Counting(workshop.database, workshop.clock).count()
+    labels = {"source": "contactatonce", "reason": "undecodable"}
+    assert metrics.REGISTRY.get_sample_value("leadbus_quarantine_open_messages", labels) == 2

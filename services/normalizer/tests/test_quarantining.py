@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
+from normalizer import normalizing, sources
+from normalizer.domain.draft import Draft
 from normalizer.quarantining import ClosedEntryError, UnknownRawError
 
 
-async def quarantined_key(workshop) -> UUID:
+async def quarantined_key(workshop: Any) -> UUID:
     (entry,) = [row for row in await workshop.quarantined() if row["state"] == "open"]
-    return entry["raw_key"]
+    return UUID(str(entry["raw_key"]))
 
 
-async def test_what_waits_for_a_mapping_says_for_which(workshop, payload, message) -> None:
+async def test_what_waits_for_a_mapping_says_for_which(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.raw.handle([message(payload())])
     (entry,) = await workshop.quarantined()
     assert (entry["reason"], entry["field"], entry["location"]) == ("location_unmapped", "dealer.id", "40217")
     assert await workshop.leads() == {}
 
 
-async def test_a_mapping_releases_in_bounded_batches_and_in_order(workshop, payload, message) -> None:
+async def test_a_mapping_releases_in_bounded_batches_and_in_order(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.raw.handle([message(payload(lead_id=f"CAO-{n}"), f"raw-{n}") for n in range(5)])
     assert await workshop.quarantining.release_mapped() == 0
     await workshop.map_dealer()
@@ -38,7 +44,7 @@ async def test_a_mapping_releases_in_bounded_batches_and_in_order(workshop, payl
     assert {UUID(lead) for event in released for lead in event["lead_ids"]} == set(await workshop.leads())
 
 
-async def test_replicas_share_the_release(workshop, payload, message) -> None:
+async def test_replicas_share_the_release(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.raw.handle([message(payload(lead_id=f"CAO-{n}"), f"raw-{n}") for n in range(6)])
     await workshop.map_dealer()
     released = await asyncio.gather(*(workshop.quarantining.release_mapped() for _ in range(4)))
@@ -46,7 +52,9 @@ async def test_replicas_share_the_release(workshop, payload, message) -> None:
     assert len(await workshop.leads()) == 6
 
 
-async def test_a_mapping_of_another_account_releases_nothing(workshop, payload, message) -> None:
+async def test_a_mapping_of_another_account_releases_nothing(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     await workshop.raw.handle([message(payload(), account="mine")])
     await workshop.map_dealer(account="other")
     assert await workshop.quarantining.release_mapped() == 0
@@ -54,7 +62,9 @@ async def test_a_mapping_of_another_account_releases_nothing(workshop, payload, 
     assert await workshop.quarantining.release_mapped() == 1
 
 
-async def test_the_bell_releases_without_waiting_for_the_poll(workshop, payload, message) -> None:
+async def test_the_bell_releases_without_waiting_for_the_poll(
+    workshop: Any, payload: Any, message: Any
+) -> None:
     workshop.quarantining._poll_seconds = 3600
     await workshop.raw.handle([message(payload())])
     tasks = [asyncio.create_task(run()) for run in (workshop.quarantining.run, workshop.quarantining.listen)]
@@ -67,7 +77,9 @@ async def test_the_bell_releases_without_waiting_for_the_poll(workshop, payload,
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_release_that_is_killed_starts_again(workshop, payload, message, monkeypatch) -> None:
+async def test_a_release_that_is_killed_starts_again(
+    workshop: Any, payload: Any, message: Any, monkeypatch: Any
+) -> None:
     await workshop.raw.handle([message(payload())])
     await workshop.map_dealer()
     normalizing = workshop.quarantining._normalizing
@@ -85,7 +97,7 @@ async def test_a_release_that_is_killed_starts_again(workshop, payload, message,
 
 
 async def test_a_replay_says_what_still_holds_and_can_be_repeated(
-    workshop, payload, message, operator
+    workshop: Any, payload: Any, message: Any, operator: Any
 ) -> None:
     await workshop.raw.handle([message(payload())])
     key = await quarantined_key(workshop)
@@ -106,10 +118,10 @@ async def test_a_replay_says_what_still_holds_and_can_be_repeated(
     assert audited == [{"actor": "olga", "action": "quarantine.replay"}] * 3
 
 
-async def test_a_replay_that_fails_for_another_reason_says_so(workshop, payload, message, operator) -> None:
+async def test_a_replay_that_fails_for_another_reason_says_so(
+    workshop: Any, payload: Any, message: Any, operator: Any
+) -> None:
     foreign = message(payload())
-    from dataclasses import replace
-
     await workshop.raw.handle([replace(foreign, reply_to="somewhere")])
     key = await quarantined_key(workshop)
     replayed = await workshop.quarantining.replay(key, operator)
@@ -122,7 +134,9 @@ async def test_a_replay_that_fails_for_another_reason_says_so(workshop, payload,
     assert await workshop.quarantining.release_mapped() == 1
 
 
-async def test_a_discarded_message_is_kept_and_stays_discarded(workshop, payload, message, operator) -> None:
+async def test_a_discarded_message_is_kept_and_stays_discarded(
+    workshop: Any, payload: Any, message: Any, operator: Any
+) -> None:
     await workshop.raw.handle([message(payload())])
     key = await quarantined_key(workshop)
     await workshop.quarantining.discard(key, operator, "a scanner's message")
@@ -139,7 +153,7 @@ async def test_a_discarded_message_is_kept_and_stays_discarded(workshop, payload
 
 
 async def test_a_replay_of_what_made_a_lead_delivers_nothing_when_nothing_changed(
-    workshop, payload, message, operator
+    workshop: Any, payload: Any, message: Any, operator: Any
 ) -> None:
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload())])
@@ -150,12 +164,8 @@ async def test_a_replay_of_what_made_a_lead_delivers_nothing_when_nothing_change
 
 
 async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
-    workshop, payload, message, operator, monkeypatch
+    workshop: Any, payload: Any, message: Any, operator: Any, monkeypatch: Any
 ) -> None:
-    from dataclasses import replace
-
-    from normalizer import normalizing
-
     await workshop.map_dealer()
     await workshop.raw.handle(
         [
@@ -164,10 +174,9 @@ async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
         ]
     )
     first = await workshop.lead()
-    read = normalizing.read
 
-    def better(source: str, data: bytes, content_type: str | None):
-        draft = read(source, data, content_type)
+    def better(source: str, data: bytes, content_type: str | None) -> Draft:
+        draft = sources.read(source, data, content_type)
         return replace(
             draft, external_id=f"better-{draft.external_id}", subject="now read", message="now read"
         )
@@ -181,7 +190,7 @@ async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
     assert len(await workshop.leads()) == 1
 
 
-async def test_what_is_unknown_is_said_so(workshop, operator) -> None:
+async def test_what_is_unknown_is_said_so(workshop: Any, operator: Any) -> None:
     for act in (workshop.quarantining.replay, workshop.quarantining.replay_raw):
         with pytest.raises(UnknownRawError):
             await act(UUID(int=1), operator)

@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leadbus import log
 from leadbus.envelope import Properties
+from leadbus.messages import IncomingMessage
 from normalizer.domain import escaping
 from normalizer.receiving import Limits, receive, receive_again
 
@@ -19,7 +22,7 @@ LIMITS = Limits(body_bytes=2_097_152)
 FORGED_DEATH = [{"queue": "other", "reason": "expired", "count": 7, "time": NOW, "exchange": ""}]
 
 
-def change(message, **attributes):
+def change(message: IncomingMessage, **attributes: Any) -> IncomingMessage:
     """The message with other attributes; `headers` are added."""
     return replace(message, **{**attributes, "headers": {**message.headers, **attributes.get("headers", {})}})
 
@@ -42,11 +45,12 @@ FOREIGN = [
     ("F14", {"unreadable": "UnicodeDecodeError"}, "envelope_invalid", "properties"),
     ("F15", {"body": b"<!DOCTYPE lead><lead/>", "content_type": "text/xml"}, "xml_forbidden", None),
     ("F16", {"body": b"{}", "headers": {}}, "payload_invalid", "lead_type"),
+    ("F18", {"headers": {"cloudEvents_account": "é" * 200}}, "envelope_invalid", "account"),
     ("F17", {"headers": {"cloudEvents_receivedat": "yesterday"}}, "envelope_invalid", "receivedat"),
 ]
 
 
-def odd(message, payload, attributes):
+def odd(message: Any, payload: Any, attributes: dict[str, Any]) -> IncomingMessage:
     body = attributes.pop("body", json.dumps(payload()).encode())
     content_type = attributes.pop("content_type", "application/json")
     bare = attributes.get("headers") == {}
@@ -55,7 +59,7 @@ def odd(message, payload, attributes):
 
 @pytest.mark.parametrize(("case", "attributes", "reason", "field"), FOREIGN, ids=[row[0] for row in FOREIGN])
 async def test_a_foreign_message_is_kept_with_its_reason(
-    case, attributes, reason, field, workshop, payload, message
+    case: str, attributes: Any, reason: Any, field: Any, workshop: Any, payload: Any, message: Any
 ) -> None:
     await workshop.map_dealer()
     foreign = odd(message, payload, dict(attributes))
@@ -72,9 +76,9 @@ async def test_a_foreign_message_is_kept_with_its_reason(
     assert [row["times"] for row in await workshop.quarantined()] == [1]
 
 
-async def test_each_gets_one_line_that_holds_nothing_of_it(workshop, payload, message, capfd) -> None:
-    from leadbus import log
-
+async def test_each_gets_one_line_that_holds_nothing_of_it(
+    workshop: Any, payload: Any, message: Any, capfd: Any
+) -> None:
     log.configure("normalizer", "INFO")
     await workshop.raw.handle(
         [message(payload(dealer={"id": "nowhere"}), "dana@example.com"), message(b"secret", "2")]
@@ -84,7 +88,7 @@ async def test_each_gets_one_line_that_holds_nothing_of_it(workshop, payload, me
     assert not any(word in json.dumps(lines) for word in ("dana@", "secret", "Núñez", "3125550191"))
 
 
-def test_a_kept_message_is_told_again_as_it_came(payload, message) -> None:
+def test_a_kept_message_is_told_again_as_it_came(payload: Any, message: Any) -> None:
     structured = {
         "specversion": "1.0",
         "id": "s-1",
@@ -106,11 +110,13 @@ def test_a_kept_message_is_told_again_as_it_came(payload, message) -> None:
     assert again == raw
 
 
-def test_a_person_who_replays_vouches_for_a_foreign_message(payload, message) -> None:
+def test_a_person_who_replays_vouches_for_a_foreign_message(payload: Any, message: Any) -> None:
     raw = receive(change(message(payload()), reply_to="q", headers={"x-death": FORGED_DEATH}), LIMITS, NOW)
     assert raw.rejection is not None
     assert receive_again(raw, LIMITS).rejection is None
-    assert receive_again(raw, Limits(body_bytes=10)).rejection.reason == "too_large"
+    still = receive_again(raw, Limits(body_bytes=10)).rejection
+    assert still is not None
+    assert still.reason == "too_large"
 
 
 amqp_values = st.recursive(
@@ -128,7 +134,7 @@ amqp_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), amqp_values, max_size=5))
-def test_headers_come_back_as_they_were(headers) -> None:
+def test_headers_come_back_as_they_were(headers: Any) -> None:
     text = escaping.dump(headers)
     assert "\\u0000" not in text
     json.dumps(json.loads(text), ensure_ascii=False).encode()  # raises for what jsonb would refuse
@@ -140,7 +146,7 @@ def test_headers_that_look_like_our_escapes_come_back_too() -> None:
     assert escaping.load(escaping.dump(headers)) == headers
 
 
-def test_headers_nested_without_end_are_left_out(payload, message) -> None:
+def test_headers_nested_without_end_are_left_out(payload: Any, message: Any) -> None:
     deep: dict[str, object] = {}
     for _ in range(100):
         deep = {"deeper": deep}

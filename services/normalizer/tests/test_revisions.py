@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import pytest
+from leadbus.contracts.lead import Lead
 from normalizer.domain.merge import fold
 from normalizer.domain.placing import Origin, place
 from normalizer.domain.revisions import RECEIVED, UPDATED, Reading, advance, refold
@@ -17,8 +20,8 @@ AT = datetime(2026, 4, 14, 16, 3, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def reading(payload, dealer):
-    def make(number: int = 1, lead_type: str = "Chat", /, to=None, **changes):
+def reading(payload: Any, dealer: Any) -> Callable[..., Reading]:
+    def make(number: int = 1, lead_type: str = "Chat", /, to: Any = None, **changes: Any) -> Reading:
         changes.setdefault("lead_id", "CAO-1")
         draft = read(json.dumps(payload(lead_type, **changes)).encode(), "application/json")
         origin = Origin("contactatonce", "a", AT + timedelta(seconds=number))
@@ -28,20 +31,20 @@ def reading(payload, dealer):
 
 
 @pytest.mark.parametrize("case", ["R1"])
-def test_first(case, reading) -> None:
+def test_first(case: str, reading: Any) -> None:
     (revision,) = advance(None, [reading()])
     assert (revision.lead.revision, revision.event_type, revision.changed) == (1, RECEIVED, ())
 
 
 @pytest.mark.parametrize("case", ["R2"])
-def test_told_again(case, reading) -> None:
+def test_told_again(case: str, reading: Any) -> None:
     (revision,) = advance(None, [reading(1), reading(2), reading(3)])
     assert revision.raw_key == UUID(int=1)
     assert advance(revision.lead, [reading(4)]) == []
 
 
 @pytest.mark.parametrize("case", ["R3"])
-def test_told_otherwise(case, reading) -> None:
+def test_told_otherwise(case: str, reading: Any) -> None:
     _, revision = advance(None, [reading(1), reading(2, comments="hello", lead_source="elsewhere")])
     assert (revision.lead.revision, revision.event_type) == (2, UPDATED)
     assert revision.changed == ("extras", "message")
@@ -56,22 +59,23 @@ def test_told_otherwise(case, reading) -> None:
         ("R4", {"comments": " "}),
     ],
 )
-def test_left_out(case, left_out, reading) -> None:
+def test_left_out(case: str, left_out: Any, reading: Any) -> None:
     assert len(advance(None, [reading(1), reading(2, **left_out)])) == 1
 
 
 @pytest.mark.parametrize("case", ["R5"])
-def test_recording_follows(case, reading) -> None:
+def test_recording_follows(case: str, reading: Any) -> None:
     call = {"started_at": "2026-04-15T09:12:44-05:00", "duration_seconds": 187, "answered": True}
     later = {"recording_url": "https://calls.example/1"}
     _, revision = advance(None, [reading(1, "TrackedCall", call=call), reading(2, "TrackedCall", call=later)])
     assert revision.changed == ("call",)
+    assert revision.lead.call is not None
     assert revision.lead.call.duration_seconds == 187
     assert revision.lead.call.recording_url == "https://calls.example/1"
 
 
 @pytest.mark.parametrize("case", ["R6"])
-def test_sums(case, reading) -> None:
+def test_sums(case: str, reading: Any) -> None:
     missed = reading(
         1, "TrackedCall", call={"answered": False}, test=True, occurred_at="2026-04-14T10:00:00Z"
     )
@@ -86,7 +90,7 @@ def test_sums(case, reading) -> None:
 
 
 @pytest.mark.parametrize("case", ["R7"])
-def test_warnings(case, reading) -> None:
+def test_warnings(case: str, reading: Any) -> None:
     doubtful = reading(1, customer={"phone": "ask Bob", "email": "none"})
     corrected = reading(2, customer={"phone": "312-555-0148"}, vehicle=None)
     lead = fold([doubtful.lead, corrected.lead])
@@ -96,7 +100,7 @@ def test_warnings(case, reading) -> None:
 
 
 @pytest.mark.parametrize("case", ["R8"])
-def test_order_of_arrival(case, reading) -> None:
+def test_order_of_arrival(case: str, reading: Any) -> None:
     told = [
         reading(1, comments="one", related_ids={"a": "1"}),
         reading(2, comments="two", customer={"name": "Dana"}),
@@ -104,17 +108,19 @@ def test_order_of_arrival(case, reading) -> None:
     ]
     contents = set()
     for arrival in permutations(told):
-        known, seen = None, []
+        known: Lead | None = None
+        seen: list[Reading] = []
         for each in arrival:
             seen = sorted([*seen, each], key=lambda one: one.lead.received_at)
             made = refold(known, seen, each.raw_key)
             known = made[-1].lead if made else known
+        assert known is not None
         contents.add(known.digest())
     assert len(contents) == 1
 
 
 @pytest.mark.parametrize("case", ["R9"])
-def test_dealer(case, reading, dealer) -> None:
+def test_dealer(case: str, reading: Any, dealer: Any) -> None:
     renamed = dealer.model_copy(update={"name": "New Name"})
     other = dealer.model_copy(update={"dealer_id": "lakeside"})
     assert len(advance(None, [reading(1), reading(2, to=renamed)])) == 1
@@ -124,13 +130,13 @@ def test_dealer(case, reading, dealer) -> None:
 
 
 @pytest.mark.parametrize("case", ["R10"])
-def test_door_time(case, reading) -> None:
+def test_door_time(case: str, reading: Any) -> None:
     revisions = advance(None, [reading(1), reading(2, comments="x")])
     assert [revision.lead.received_at for revision in revisions] == [AT + timedelta(seconds=1)] * 2
 
 
 @pytest.mark.parametrize("case", ["R11"])
-def test_placeholder(case, reading) -> None:
+def test_placeholder(case: str, reading: Any) -> None:
     named = reading(1, customer={"name": "Dana Whitfield"})
     called = reading(2, "TrackedCall", customer={"name": "WIRELESS CALLER", "phone": "312-555-0148"})
     assert fold([named.lead, called.lead]).customer.name == named.lead.customer.name

@@ -28,20 +28,22 @@ def rows(letter: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(("written", "country", "e164", "extension", "warning"), rows("P"))
-def test_phones(written, country, e164, extension, warning) -> None:
+def test_phones(written: Any, country: Any, e164: Any, extension: Any, warning: Any) -> None:
     reading = read_phone(written, country)
     assert (reading.e164, reading.extension, reading.warning) == (e164, extension, warning)
     assert reading.raw == written
 
 
 @pytest.mark.parametrize(("written", "address", "warning"), rows("E"))
-def test_emails(written, address, warning) -> None:
+def test_emails(written: Any, address: Any, warning: Any) -> None:
     reading = read_email(written)
     assert (reading.address, reading.warning, reading.raw) == (address, warning, written)
 
 
 @pytest.mark.parametrize(("written", "salutation", "first", "middle", "last", "suffix", "warning"), rows("N"))
-def test_names(written, salutation, first, middle, last, suffix, warning) -> None:
+def test_names(
+    written: Any, salutation: Any, first: Any, middle: Any, last: Any, suffix: Any, warning: Any
+) -> None:
     reading = split_name(written)
     parts = (reading.salutation, reading.first, reading.middle, reading.last, reading.suffix, reading.warning)
     assert parts == (salutation, first, middle, last, suffix, warning)
@@ -49,7 +51,7 @@ def test_names(written, salutation, first, middle, last, suffix, warning) -> Non
 
 
 @pytest.mark.parametrize(("written", "vin", "warning"), rows("V"))
-def test_vins(written, vin, warning) -> None:
+def test_vins(written: Any, vin: Any, warning: Any) -> None:
     reading = read_vin(written)
     assert (reading.vin, reading.warning) == (vin, warning)
 

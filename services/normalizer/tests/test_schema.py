@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from leadbus import inbox, outbox
@@ -12,7 +14,7 @@ from normalizer.store.tables import METADATA
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-OURS = [METADATA, inbox.metadata, outbox.metadata, settings.metadata, audit_metadata]
+OURS: Any = [METADATA, inbox.metadata, outbox.metadata, settings.metadata, audit_metadata]
 
 
 def differences(connection: Connection) -> list[object]:
@@ -30,7 +32,7 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, OURS))
 
 
-async def test_migrated_equals_declared(make_database) -> None:
+async def test_migrated_equals_declared(make_database: Any) -> None:
     url = make_database("normalizer")
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     async with engine.connect() as connection:
@@ -38,14 +40,14 @@ async def test_migrated_equals_declared(make_database) -> None:
     await engine.dispose()
 
 
-async def test_a_migrated_database_is_current(make_database) -> None:
+async def test_a_migrated_database_is_current(make_database: Any) -> None:
     database = Database(make_database("normalizer"))
     await database.open()
     assert await schema_state("normalizer", database) is Schema.CURRENT
     await database.close()
 
 
-async def test_one_reference_has_one_location(workshop) -> None:
+async def test_one_reference_has_one_location(workshop: Any) -> None:
     rows = await workshop.fetch(
         "SELECT 1 FROM pg_indexes WHERE indexname = 'setting_location' AND indexdef LIKE 'CREATE UNIQUE%'"
     )

@@ -12,6 +12,7 @@ from leadbus.settings import documents
 
 from normalizer import api, directory
 from normalizer.consumers import LedgerConsumer, RawConsumer
+from normalizer.counting import Counting
 from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
@@ -25,26 +26,22 @@ DESCRIPTION = (
 def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     """The service, without I/O so far."""
     clock = clock or SystemClock()
-    limits = Limits(body_bytes=settings.body_limit_bytes)
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
     relay = OutboxRelay(database, publisher, clock=clock)
-    normalizing = Normalizing(limits)
+    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes))
     raw = RawConsumer(
         database,
         normalizing,
         clock,
-        limits=limits,
         bare_window_seconds=settings.bare_window_seconds,
         wake_relay=relay.wake,
     )
-    ledger = LedgerConsumer(database)
     quarantining = Quarantining(
         database,
         normalizing,
         clock,
-        limits=limits,
         batch_size=settings.release_batch_size,
         poll_seconds=settings.release_poll_seconds,
         wake_relay=relay.wake,
@@ -68,9 +65,14 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
                 hold_seconds=settings.hold_seconds,
                 reopen=database.ping,
             )
-            for queue, consumer in (("normalizer.raw", raw), ("normalizer.ledger", ledger))
+            for queue, consumer in (("normalizer.raw", raw), ("normalizer.ledger", LedgerConsumer(database)))
         ],
-        tasks={"relay": relay.run, "release": quarantining.run, "release bell": quarantining.listen},
+        tasks={
+            "relay": relay.run,
+            "release": quarantining.run,
+            "release bell": quarantining.listen,
+            "counting": Counting(database, clock).run,
+        },
         database=database,
         broker=broker,
         publisher=publisher,

@@ -19,7 +19,7 @@ from normalizer import reporting
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.normalizing import Decision, Normalizing, Read, read_raw
-from normalizer.receiving import Limits, as_poison, receive
+from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
 from normalizer.store.ledger import LedgerEntry, LedgerState
 from normalizer.transactions import in_transaction
@@ -51,27 +51,25 @@ class RawConsumer:
         normalizing: Normalizing,
         clock: Clock,
         *,
-        limits: Limits,
         bare_window_seconds: int,
         wake_relay: Callable[[], None],
     ) -> None:
         self._database = database
         self._normalizing = normalizing
         self._clock = clock
-        self._limits = limits
         self._bare_window_seconds = bare_window_seconds
         self._wake_relay = wake_relay
 
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""
         now = self._clock.now()
-        reads = [read_raw(receive(message, self._limits, now)) for message in messages]
+        reads = [read_raw(receive(message, self._normalizing.limits, now)) for message in messages]
         await self._take(reads, now)
 
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
         """Keep a message that `handle` fails on, with the error's class."""
         now = self._clock.now()
-        raw = as_poison(message, self._limits, now, error)
+        raw = as_poison(message, self._normalizing.limits, now, error)
         assert raw.rejection is not None
         await self._take([Read(raw, raw.rejection)], now)
 

@@ -80,7 +80,7 @@ class Normalizing:
     """Decides and writes; every method works inside the caller's transaction."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
 
     async def decide(self, conn: Connection, reads: Sequence[Read], *, again: bool = False) -> Decision:
         """Hold the leads that `reads` tell of and decide their revisions.
@@ -177,7 +177,7 @@ class Normalizing:
         self, conn: Connection, lead_ids: Sequence[UUID]
     ) -> dict[UUID, dict[UUID, tuple[Raw, Reading]]]:
         """Everything kept about these leads, read again; what cannot be read any more says nothing."""
-        kept = [receive_again(raw, self._limits) for raw in await raws.of_leads(conn, lead_ids)]
+        kept = [receive_again(raw, self.limits) for raw in await raws.of_leads(conn, lead_ids)]
         reads = [read_raw(raw) for raw in kept]
         dealers = await directory.find(conn, (_place(one.raw, one.draft) for one in reads if _is_draft(one)))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}

@@ -16,7 +16,7 @@ from leadbus.web import Actor
 from normalizer import events, reporting
 from normalizer.domain.raw import Raw
 from normalizer.normalizing import Change, Decision, Normalizing, Told, read_raw
-from normalizer.receiving import Limits, receive_again
+from normalizer.receiving import receive_again
 from normalizer.store import quarantine, raws
 from normalizer.store.quarantine import Entry, Verdict
 from normalizer.transactions import in_transaction
@@ -56,7 +56,6 @@ class Quarantining:
         normalizing: Normalizing,
         clock: Clock,
         *,
-        limits: Limits,
         batch_size: int,
         poll_seconds: float,
         wake_relay: Callable[[], None],
@@ -64,7 +63,6 @@ class Quarantining:
         self._database = database
         self._normalizing = normalizing
         self._clock = clock
-        self._limits = limits
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
         self._wake_relay = wake_relay
@@ -76,7 +74,6 @@ class Quarantining:
             self._rung.clear()
             if await self.release_mapped():
                 continue
-            await self._count()
             try:
                 await asyncio.wait_for(self._rung.wait(), self._poll_seconds)
             except TimeoutError:
@@ -128,10 +125,6 @@ class Quarantining:
         reporting.report_released(raw, "discarded")
         self._wake_relay()
 
-    async def _count(self) -> None:
-        async with self._database.acquire() as conn:
-            reporting.report_open(await quarantine.open_counts(conn))
-
     async def _release_mapped(self, conn: Connection) -> Sequence[Told]:
         keys = await quarantine.mapped(conn, self._batch_size)
         if not keys:
@@ -169,7 +162,7 @@ class Quarantining:
         return raw
 
     async def _process(self, conn: Connection, kept: Sequence[Raw], *, again: bool) -> Decision:
-        reads = [read_raw(receive_again(raw, self._limits)) for raw in kept]
+        reads = [read_raw(receive_again(raw, self._normalizing.limits)) for raw in kept]
         decision = await self._normalizing.decide(conn, reads, again=again)
         await raws.pin(
             conn,

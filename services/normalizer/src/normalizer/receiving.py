@@ -19,6 +19,7 @@ from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
 from normalizer.domain.rejection import Rejection
 
 _DEAD_LETTER_MARKS = ("x-death", "x-first-death", "x-last-death")
+_LONGEST_ACCOUNT_BYTES = 255
 _REASONS = frozenset(get_args(QuarantineReason))
 
 
@@ -37,6 +38,7 @@ def receive(message: IncomingMessage, limits: Limits, now: datetime) -> Raw:
     source = source_of(message.routing_key)
     try:
         envelope = decode(message)
+        _check_account(envelope)
         attributes = raw_attributes(source, envelope) if source else None
     except EnvelopeError as error:
         raw = _unread(message, source, now)
@@ -88,11 +90,17 @@ def _raw(
         data=envelope.data,
         attributes=_attributes(message),
         content_type=envelope.datacontenttype,
-        received_at=(attributes and attributes.received_at) or now,
+        received_at=_at_the_door(attributes, now),
         test=bool(attributes and attributes.test),
         trial=bool(attributes and attributes.trial),
         bare=envelope.extensions.get("bare") == "true",
     )
+
+
+def _at_the_door(attributes: RawAttributes | None, now: datetime) -> datetime:
+    """When our first service saw it; a direct publisher's clock does not send it into the future."""
+    told = attributes.received_at if attributes else None
+    return min(told, now) if told else now
 
 
 def _unread(message: IncomingMessage, source: str | None, now: datetime) -> Raw:
@@ -111,6 +119,12 @@ def _unread(message: IncomingMessage, source: str | None, now: datetime) -> Raw:
         received_at=now,
         bare=True,
     )
+
+
+def _check_account(envelope: Envelope) -> None:
+    """It is part of the identity, and an index cannot hold any length."""
+    if len(envelope.extensions.get("account", "").encode()) > _LONGEST_ACCOUNT_BYTES:
+        raise EnvelopeError("envelope_invalid", "account", f"more than {_LONGEST_ACCOUNT_BYTES} bytes")
 
 
 def _of_message(message: IncomingMessage, limits: Limits) -> Rejection | None:

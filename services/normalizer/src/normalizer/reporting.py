@@ -43,6 +43,10 @@ OPEN = metrics.gauge(
     "Raw messages in quarantine now.",
     labels={"source": _SOURCE, "reason": _REASON},
 )
+UNROUTED = metrics.gauge(
+    "leadbus_unrouted_leads",
+    "Leads of the last 24 hours that every sink which spoke has skipped; test leads are not counted.",
+)
 AGE = metrics.histogram(
     "leadbus_normalize_age_seconds",
     "From our door (or, for direct publishers, the queue) to a lead.",

@@ -9,6 +9,9 @@ from uuid import UUID, uuid5
 
 from leadbus.contracts import NAMESPACE
 
+# Made once: `json.dumps` with arguments makes an encoder per call.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -51,4 +54,4 @@ def raw_event_id(key: UUID, event_type: str, occasion: int) -> UUID:
 
 def _derive(*parts: str) -> UUID:
     """UUIDv5 over a JSON list: no separator that a part could contain."""
-    return uuid5(NAMESPACE, json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
+    return uuid5(NAMESPACE, _encode(parts))

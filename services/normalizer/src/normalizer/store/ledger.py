@@ -84,3 +84,16 @@ async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:
         [entry.planned_at for entry in kept],
         [entry.finished_at for entry in kept],
     )
+
+
+_UNROUTED = """
+SELECT count(*) FROM lead
+ WHERE received_at >= $1 AND NOT test
+   AND EXISTS (SELECT FROM ledger WHERE ledger.lead_id = lead.lead_id)
+   AND NOT EXISTS (SELECT FROM ledger WHERE ledger.lead_id = lead.lead_id AND state <> 'skipped')
+"""
+
+
+async def unrouted(conn: Connection, since: datetime) -> int:
+    """How many leads received since then every sink that spoke has skipped."""
+    return int(await conn.fetchval(_UNROUTED, since))
