@@ -15,7 +15,7 @@ from leadbus.contracts.lead import OWN_ID_SOURCE, Lead, SourceId
 from lxml import etree
 
 from adf_mailer.domain import comments, moment, text, validation
-from adf_mailer.domain.element import LINE_BYTES, Node, Prospectus, RenderWarning
+from adf_mailer.domain.element import LINE_BYTES, Draft, Node, RenderWarning
 from adf_mailer.domain.party import MissingName, add_customer_contact, add_provider, add_vendor
 from adf_mailer.domain.vehicle import add_vehicles
 
@@ -76,34 +76,34 @@ def provider_name(lead: Lead, override: str | None) -> str:
     return override or PROVIDER_NAMES.get(lead.source, lead.source)
 
 
-_Body = Callable[[Prospectus, Node, Lead, Form, tzinfo | None], None]
+_Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]
 
 
 def _document(lead: Lead, form: Form, body: _Body) -> Document:
-    prospectus = Prospectus()
+    draft = Draft()
     root = etree.Element("adf")
-    prospect = prospectus.branch(root, "prospect", {"status": form.status})
-    where = _zone(prospectus, lead, form)
-    _add_ids(prospectus, prospect, lead)
-    prospectus.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
-    body(prospectus, prospect, lead, form, where)
-    add_vendor(prospectus, prospect, lead.dealer, form.lead_address)
-    add_provider(prospectus, prospect, provider_name(lead, form.provider_name), lead.source_type)
+    prospect = draft.branch(root, "prospect", {"status": form.status})
+    where = _zone(draft, lead, form)
+    _add_ids(draft, prospect, lead)
+    draft.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
+    body(draft, prospect, lead, form, where)
+    add_vendor(draft, prospect, lead.dealer, form.lead_address)
+    add_provider(draft, prospect, provider_name(lead, form.provider_name), lead.source_type)
     content = PROLOG + etree.tostring(root, encoding="us-ascii", xml_declaration=False, pretty_print=True)
     long_lines = max(map(len, content.split(b"\n"))) > LINE_BYTES
     if long_lines:
-        prospectus.warn("encoded", "customer/comments")
-    return Document(content, tuple(prospectus.warnings), long_lines)
+        draft.warn("encoded", "customer/comments")
+    return Document(content, tuple(draft.warnings), long_lines)
 
 
-def _full(document: Prospectus, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
+def _full(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
     add_vehicles(document, prospect, lead.vehicles, lead.finance)
     customer = document.branch(prospect, "customer")
     add_customer_contact(document, customer, lead.customer, form.missing_name)
     _add_comments(document, customer, lead, where)
 
 
-def _plain(document: Prospectus, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
+def _plain(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
     """Year, make and model; a name; every way to reach the customer as words in the comments."""
     vehicle = document.branch(prospect, "vehicle", {"interest": "buy"})
     wanted = next((one for one in lead.vehicles if one.wanted), lead.vehicles[0] if lead.vehicles else None)
@@ -124,13 +124,13 @@ def _plain(document: Prospectus, prospect: Node, lead: Lead, form: Form, where: 
     _add_comments(document, customer, lead, where)
 
 
-def _add_comments(document: Prospectus, customer: Node, lead: Lead, where: tzinfo | None) -> None:
+def _add_comments(document: Draft, customer: Node, lead: Lead, where: tzinfo | None) -> None:
     recording = comments.recording_url(lead.call)
     words = comments.customer_comments(lead, document.notes, where)
     document.free_text(customer, "comments", words, keep=frozenset(filter(None, [recording])))
 
 
-def _add_ids(document: Prospectus, prospect: Node, lead: Lead) -> None:
+def _add_ids(document: Draft, prospect: Node, lead: Lead) -> None:
     """The custody chain: upstream ids in their order, ours last and always there."""
     own = SourceId(source=OWN_ID_SOURCE, value=str(lead.lead_id))
     upstream = [entry for entry in lead.ids if text.line(entry.value) and entry.source != own.source]
@@ -144,7 +144,7 @@ def _add_ids(document: Prospectus, prospect: Node, lead: Lead) -> None:
         document.leaf(prospect, "id", entry.value, {"sequence": str(sequence), "source": entry.source})
 
 
-def _zone(document: Prospectus, lead: Lead, form: Form) -> tzinfo | None:
+def _zone(document: Draft, lead: Lead, form: Form) -> tzinfo | None:
     wanted = form.time_zone or lead.dealer.time_zone
     where = moment.zone(wanted)
     if wanted and where is None:

@@ -1,6 +1,6 @@
 """Putting elements together so that every value is legal and every line fits.
 
-A `Prospectus` collects, beside the tree, what the reader should know that ADF has no place for (`notes`,
+A `Draft` collects, beside the tree, what the reader should know that ADF has no place for (`notes`,
 which end in the customer's comments) and what was odd (`warnings`).
 """
 
@@ -47,7 +47,7 @@ class RenderWarning:
 
 
 @dataclass(slots=True)
-class Prospectus:
+class Draft:
     """One document in the making."""
 
     notes: list[str] = field(default_factory=list)

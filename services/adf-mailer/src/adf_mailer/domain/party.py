@@ -8,7 +8,7 @@ from typing import Literal
 from leadbus.contracts.lead import Address, Customer, Dealer, Email, Name, Phone
 
 from adf_mailer.domain import text
-from adf_mailer.domain.element import Node, Prospectus
+from adf_mailer.domain.element import Draft, Node
 
 MissingName = Literal["contact", "empty"]
 
@@ -19,7 +19,7 @@ _STREET_LINES = 5
 
 
 def add_customer_contact(
-    document: Prospectus, parent: Node, customer: Customer, missing_name: MissingName
+    document: Draft, parent: Node, customer: Customer, missing_name: MissingName
 ) -> None:
     """Name, the primary e-mail, then phones (both ADF DTDs agree on that shape), then one address."""
     contact = document.branch(parent, "contact")
@@ -45,7 +45,7 @@ def add_customer_contact(
         document.note("Further address", _address_line(further))
 
 
-def add_vendor(document: Prospectus, parent: Node, dealer: Dealer, lead_address: str) -> None:
+def add_vendor(document: Draft, parent: Node, dealer: Dealer, lead_address: str) -> None:
     """The dealer. Its contact needs a way to be reached: the lead address stands in where none is known."""
     vendor = document.branch(parent, "vendor")
     name = next(filter(text.line, (dealer.name, dealer.legal_name or "", dealer.dealer_id)), lead_address)
@@ -64,14 +64,14 @@ def add_vendor(document: Prospectus, parent: Node, dealer: Dealer, lead_address:
         _add_address(document, contact, dealer.address)
 
 
-def add_provider(document: Prospectus, parent: Node, name: str, service: str) -> None:
+def add_provider(document: Draft, parent: Node, name: str, service: str) -> None:
     """Who originated the lead and what kind it is: the two strings CRMs break their reports down by."""
     provider = document.branch(parent, "provider")
     document.leaf(provider, "name", name, {"part": "full", "type": "business"})
     document.optional(provider, "service", service)
 
 
-def _add_names(document: Prospectus, contact: Node, customer: Customer) -> bool:
+def _add_names(document: Draft, contact: Node, customer: Customer) -> bool:
     name = customer.name
     if not _said(name) and customer.type == "business" and customer.company:
         document.optional(contact, "name", customer.company.name, {"part": "full", "type": "business"})
@@ -91,7 +91,7 @@ def _said(name: Name) -> bool:
     return any(text.line(part or "") for part in (name.full, name.first, name.last))
 
 
-def _emails(document: Prospectus, customer: Customer) -> list[tuple[str, Email]]:
+def _emails(document: Draft, customer: Customer) -> list[tuple[str, Email]]:
     """Usable addresses, the primary first, each once."""
     found: dict[str, Email] = {}
     for email in sorted(customer.emails, key=lambda email: not email.primary):
@@ -102,7 +102,7 @@ def _emails(document: Prospectus, customer: Customer) -> list[tuple[str, Email]]
     return list(found.items())
 
 
-def _phones(document: Prospectus, customer: Customer) -> list[tuple[str, Phone]]:
+def _phones(document: Draft, customer: Customer) -> list[tuple[str, Phone]]:
     """Numbers that can be dialled, each once. What was sent is kept where it is not a number."""
     found: dict[str, Phone] = {}
     for phone in customer.phones:
@@ -126,7 +126,7 @@ def _phone_attributes(phone: Phone, *, preferred: bool) -> dict[str, str | None]
     }
 
 
-def _add_address(document: Prospectus, contact: Node, address: Address) -> None:
+def _add_address(document: Draft, contact: Node, address: Address) -> None:
     if not _address_line(address):
         return
     element = document.branch(contact, "address", {"type": address.type})

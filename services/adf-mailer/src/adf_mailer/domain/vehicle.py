@@ -8,7 +8,7 @@ from decimal import Decimal
 from leadbus.contracts.lead import Finance, Option, Price, Vehicle
 
 from adf_mailer.domain import text
-from adf_mailer.domain.element import VALUE_BYTES, Node, Prospectus
+from adf_mailer.domain.element import VALUE_BYTES, Draft, Node
 
 _INTEREST = {"trade_in": "trade-in", "test_drive": "test-drive"}
 _METHOD = {"cash": "cash", "financing": "finance", "leasing": "lease"}
@@ -16,7 +16,7 @@ _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 def add_vehicles(
-    document: Prospectus, parent: Node, vehicles: tuple[Vehicle, ...], finance: Finance | None
+    document: Draft, parent: Node, vehicles: tuple[Vehicle, ...], finance: Finance | None
 ) -> None:
     """At least one `<vehicle>`; the wanted one first, because some receivers read no further."""
     ordered = sorted(vehicles, key=lambda vehicle: not vehicle.wanted) or [Vehicle()]
@@ -32,7 +32,7 @@ def amount_text(amount: Decimal | None) -> str | None:
     return plain if _AMOUNT.fullmatch(plain) else None
 
 
-def _add_vehicle(document: Prospectus, parent: Node, vehicle: Vehicle, finance: Finance | None) -> None:
+def _add_vehicle(document: Draft, parent: Node, vehicle: Vehicle, finance: Finance | None) -> None:
     element = document.branch(
         parent,
         "vehicle",
@@ -64,7 +64,7 @@ def _add_vehicle(document: Prospectus, parent: Node, vehicle: Vehicle, finance: 
     document.free_text(element, "comments", _comments(vehicle, image))
 
 
-def _add_colours(document: Prospectus, parent: Node, vehicle: Vehicle) -> None:
+def _add_colours(document: Draft, parent: Node, vehicle: Vehicle) -> None:
     for place, colour in enumerate(vehicle.colours, start=1):
         interior, exterior = text.line(colour.interior or ""), text.line(colour.exterior or "")
         if not (interior or exterior):
@@ -75,7 +75,7 @@ def _add_colours(document: Prospectus, parent: Node, vehicle: Vehicle) -> None:
         document.leaf(combination, "preference", str(colour.preference or place))
 
 
-def _add_prices(document: Prospectus, parent: Node, prices: tuple[Price, ...]) -> None:
+def _add_prices(document: Draft, parent: Node, prices: tuple[Price, ...]) -> None:
     """The first price ADF has a name for becomes `<price>`, the others go to `<pricecomments>`."""
     told = next((price for price in prices if _has_place(price)), None)
     if told:
@@ -88,7 +88,7 @@ def _has_place(price: Price) -> bool:
     return price.kind != "unknown" and amount_text(price.amount) is not None
 
 
-def _add_price(document: Prospectus, parent: Node, price: Price) -> None:
+def _add_price(document: Draft, parent: Node, price: Price) -> None:
     document.leaf(
         parent, "price", amount_text(price.amount), {"type": price.kind, "currency": price.currency}
     )
@@ -101,7 +101,7 @@ def _price_line(price: Price) -> str:
     return f"Price{kind}: {price.amount} {price.currency or ''}".strip()
 
 
-def _add_option(document: Prospectus, parent: Node, option: Option) -> None:
+def _add_option(document: Draft, parent: Node, option: Option) -> None:
     element = document.branch(parent, "option")
     document.leaf(element, "optionname", option.name)
     document.optional(element, "manufacturercode", option.code)
@@ -111,7 +111,7 @@ def _add_option(document: Prospectus, parent: Node, option: Option) -> None:
         _add_price(document, element, option.price)
 
 
-def _add_finance(document: Prospectus, parent: Node, finance: Finance) -> None:
+def _add_finance(document: Draft, parent: Node, finance: Finance) -> None:
     """ADF wants a method and a sum; what has not both is noted. A credit check is never passed on."""
     method = _METHOD.get(finance.product or "")
     sums = {
