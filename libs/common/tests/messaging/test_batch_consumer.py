@@ -39,6 +39,45 @@ class Gate:
         await self.opened.wait()
 
 
+class Together:
+    """Has the messages handled as one batch: they arrive while a first one is in hand."""
+
+    def __init__(self, wire: Any, recorder: Any, eventually: Any) -> None:
+        self._wire = wire
+        self._recorder = recorder
+        self._eventually = eventually
+
+    async def prepare(self) -> Gate:
+        """Before the consumer starts: the first message waits for the gate."""
+        gate, react = Gate(), self._recorder.react
+
+        async def wait_first(bodies: list[bytes]) -> None:
+            if bodies == [b"first"]:
+                await gate(bodies)
+            elif react is not None:
+                await react(bodies)
+
+        self._recorder.react = wait_first
+        await self._wire.put(b"first")
+        return gate
+
+    async def deliver(self, gate: Gate, bodies: list[bytes]) -> None:
+        """All of them reach the consumer, then the first message is let go."""
+        await gate.reached.wait()
+        await self._wire.put(*bodies)
+
+        async def delivered() -> bool:
+            return bool(await self._wire.ready() == 0)
+
+        await self._eventually(delivered)
+        gate.opened.set()
+
+
+@pytest.fixture
+def together(wire: Any, recorder: Any, eventually: Any) -> Together:
+    return Together(wire, recorder, eventually)
+
+
 def delivery_count(delivered: Any) -> int:
     return int((delivered.header.properties.headers or {}).get("x-delivery-count", 0))
 
@@ -93,7 +132,13 @@ async def test_a_large_batch_is_cut_by_its_bytes(
 
 @pytest.mark.parametrize("bad", [(), (0,), (19,), (7,), (3, 4), (0, 9, 10, 19), tuple(range(20))])
 async def test_bisecting_finds_exactly_the_bad_ones(
-    wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any, bad: tuple[int, ...]
+    wire: Any,
+    topology: Vhost,
+    consume: Any,
+    recorder: Any,
+    eventually: Any,
+    together: Together,
+    bad: tuple[int, ...],
 ) -> None:
     spoilt = {f"{number:03}".encode() for number in bad}
 
@@ -102,19 +147,21 @@ async def test_bisecting_finds_exactly_the_bad_ones(
             raise ValueError("cannot do one of these")
 
     recorder.react = fail
-    await wire.put(*numbered(20))
+    gate = await together.prepare()
     consumer = await consume(topology.amqp_url, batch_size=20)
-    await eventually(lambda: len(recorder.done) + len(recorder.poisoned) == 20)
+    await together.deliver(gate, numbered(20))
+    await eventually(lambda: len(recorder.done) + len(recorder.poisoned) == 21)
     await consumer.drain(10)
+    assert recorder.batches[1] == numbered(20)
     assert {body for body, _ in recorder.poisoned} == spoilt
-    assert sorted(recorder.done) == [body for body in numbered(20) if body not in spoilt]
+    assert recorder.done == [b"first", *(body for body in numbered(20) if body not in spoilt)]
     assert all(isinstance(error, ValueError) for _, error in recorder.poisoned)
     assert await wire.take_all() == []
     assert await wire.take_all(PARKED) == []
 
 
 async def test_what_cannot_be_stored_is_parked_among_acknowledged_neighbours(
-    wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any
+    wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any, together: Together
 ) -> None:
     async def fail(bodies: list[bytes]) -> None:
         if {b"002", b"003", b"007"} & set(bodies):
@@ -125,14 +172,15 @@ async def test_what_cannot_be_stored_is_parked_among_acknowledged_neighbours(
             raise RuntimeError("cannot store it either")
 
     recorder.react, recorder.react_to_poison = fail, refuse
-    await wire.put(*numbered(10))
+    gate = await together.prepare()
     consumer = await consume(topology.amqp_url, batch_size=10)
+    await together.deliver(gate, numbered(10))
 
     async def parked() -> bool:
         return bool(await wire.ready(PARKED) == 2)
 
     await eventually(parked)
-    await eventually(lambda: len(recorder.done) == 7)
+    await eventually(lambda: len(recorder.done) == 8)
     await consumer.drain(10)
     assert sorted(await wire.bodies(PARKED)) == [b"002", b"007"]
     assert [body for body, _ in recorder.poisoned] == [b"003"]
@@ -140,7 +188,7 @@ async def test_what_cannot_be_stored_is_parked_among_acknowledged_neighbours(
 
 
 async def test_acknowledgements_never_cover_what_is_not_finished(
-    wire: Any, topology: Vhost, recorder: Any
+    wire: Any, topology: Vhost, recorder: Any, together: Together
 ) -> None:
     """The consumer dies while the right half of a halved batch is in hand: that half must come back.
 
@@ -155,20 +203,20 @@ async def test_acknowledgements_never_cover_what_is_not_finished(
             await gate(bodies)
 
     recorder.react = fail
-    await wire.put(*numbered(16))
+    first = await together.prepare()
     broker = make_broker(SecretStr(topology.amqp_url), "test")
     await broker.start()
     consumer = BatchConsumer(broker, QUEUE, recorder.handle, poison=recorder.poison, batch_size=16)
 
     running = asyncio.create_task(consumer.run())
+    await together.deliver(first, numbered(16))
     await gate.reached.wait()
     running.cancel()
     await asyncio.wait([running])
     await broker.stop()
     left = await wire.bodies()
-    assert recorder.done == numbered(16)[: len(recorder.done)]
-    assert set(recorder.done) | set(left) == set(numbered(16))
-    assert set(numbered(16)[8:]) <= set(left)
+    assert recorder.done == [b"first", *numbered(16)[:8]]
+    assert sorted(left) == numbered(16)[8:]
 
 
 async def test_a_short_outage_is_held_and_nothing_is_counted(
@@ -261,39 +309,33 @@ async def test_quarantine_away_is_held_too(
 
 
 async def test_half_a_batch_stays_done_when_the_database_goes(
-    wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any
+    wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any, together: Together
 ) -> None:
     """The halves that were settled before the outage are not given back with the rest."""
-    gone: list[bool] = []
+    back = asyncio.Event()
 
     async def fail(bodies: list[bytes]) -> None:
-        if len(bodies) == 8:
+        if len(bodies) == 8 and not back.is_set():
             raise ValueError("halve it")
-        if b"004" in bodies and not gone:
-            gone.append(True)
-            raise AwayError
-        if gone == [True] and b"004" in bodies:
+        if b"004" in bodies and not back.is_set():
             raise AwayError
 
     async def probe() -> bool:
-        return len(gone) > 1
+        return back.is_set()
 
     recorder.react = fail
-    await wire.put(*numbered(8))
-
-    await consume(
-        topology.amqp_url, unavailable=away, batch_size=8, hold_seconds=0.3, reopen=probe, prefetch=8
-    )
+    gate = await together.prepare()
+    await consume(topology.amqp_url, unavailable=away, batch_size=8, hold_seconds=0.3, reopen=probe)
+    await together.deliver(gate, numbered(8))
 
     async def given_back() -> bool:
-        return bool(await wire.ready() > 0)
+        return bool(await wire.ready() == 4)
 
     await eventually(given_back)
-    done_before = list(recorder.done)
-    assert await wire.ready() == 8 - len(done_before)
-    gone.append(True)
-    await eventually(lambda: sorted(set(recorder.done)) == numbered(8))
-    assert len(recorder.done) == 8
+    assert recorder.done == [b"first", *numbered(4)]
+    back.set()
+    await eventually(lambda: len(recorder.done) == 9)
+    assert sorted(recorder.done[1:]) == numbered(8)
 
 
 async def test_draining_leaves_waiting_messages_untouched(

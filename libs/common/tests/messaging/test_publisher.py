@@ -92,6 +92,13 @@ async def test_a_return_is_told_to_its_own_message(publisher: Publisher, wire: A
     assert await wire.bodies(QUEUE) == [b"a", b"d"]
 
 
+async def test_many_returns_among_many_confirms(publisher: Publisher, wire: Any) -> None:
+    keys = ["lead.received.v1", "nobody.listens", "nobody.listens"] * 200
+    results = await publisher.publish_many([message(b"x", key=key) for key in keys])
+    assert results == [CONFIRMED, RETURNED, RETURNED] * 200
+    assert len(await wire.bodies(QUEUE)) == 200
+
+
 async def test_one_message_the_broker_will_not_have_spoils_only_itself(
     publisher: Publisher, wire: Any
 ) -> None:
