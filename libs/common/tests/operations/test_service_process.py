@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from leadbus import topology
 from leadbus.db import migrate
-from leadbus.service import EXIT_SCHEMA, EXIT_START
+from leadbus.service import EXIT_FAILED, EXIT_SCHEMA, EXIT_START
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.vhosts import Vhost
 
@@ -201,6 +201,29 @@ async def test_a_refusing_broker_ends_the_process(
     ended = await (await start(migrated, amqp_url=refused, queue="normalizer.raw")).end()
     assert ended.code == EXIT_START
     assert ended.errors.endswith("tiny: RabbitMQ refuses the user or the vhost of AMQP_URL\n")
+
+
+async def test_sigterm_while_the_broker_is_away_drains_too(start: Start, migrated: str) -> None:
+    service = await start(migrated, amqp_url=f"amqp://127.0.0.1:{_free_port()}", queue="normalizer.raw")
+    said = await service.until_status("/readyz", 503)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while said["checks"]["service"] != "running":
+            said = await service.until_status("/readyz", 503)
+    assert (await service.http.get("/livez")).status_code == 200
+    service.signal(signal.SIGTERM)
+    ended = await service.end()
+    assert (ended.code, ended.errors.splitlines()) == (0, ["drained first", "drained second"])
+
+
+async def test_a_second_signal_cuts_the_drain_short(start: Start, migrated: str) -> None:
+    service = await start(migrated, work_seconds=600, drain_seconds=300, grace_seconds=400)
+    await service.until_status("/readyz", 200)
+    service.signal(signal.SIGTERM)
+    await service.until_status("/readyz", 503)
+    service.signal(signal.SIGTERM)
+    ended = await service.end()
+    assert ended.code == EXIT_FAILED
+    assert ended.errors.endswith("tiny: the drain was cut short by a second signal\n")
 
 
 async def test_sigterm_while_waiting_for_the_database_ends_at_once(start: Start) -> None:
