@@ -198,8 +198,9 @@ async def test_eng12_first_tries_take_no_slot_of_retries(bench: Bench, gate: Gat
 
 
 async def test_eng13_two_replicas_never_act_twice(bench: Bench) -> None:
+    """All at once, not in turns: they read the same candidates, and each goes to one of them."""
     await bench.plan(*(f"d{n % 7}:k{n}" for n in range(200)))
-    await bench.settle(bench.engine(), bench.engine(), bench.engine())
+    await asyncio.gather(*(bench.settle(bench.engine(capacity=20)) for _ in range(3)))
     assert sorted(bench.sink.keys) == sorted(f"k{n}" for n in range(200))
     assert len(await bench.events()) == 200
 
@@ -219,7 +220,7 @@ async def test_eng14_same_ordering_key_goes_one_at_a_time_and_in_order(bench: Be
     for n in range(10):
         await bench.plan(f"a{n}", destination=f"d{n % 3}", ordering_key="a")
         await bench.plan(f"b{n}", destination=f"d{n % 2}", ordering_key="b")
-    await bench.settle(bench.engine(), bench.engine())
+    await asyncio.gather(*(bench.settle(bench.engine()) for _ in range(2)))
     for order in "ab":
         assert [key for key in bench.sink.keys if key.startswith(order)] == [f"{order}{n}" for n in range(10)]
     assert {row["outcome"] for row in await bench.rows("SELECT outcome FROM attempt")} == {"delivered"}
