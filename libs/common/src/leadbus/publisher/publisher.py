@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, ChannelPreconditionFailed
@@ -93,8 +94,8 @@ class Publisher:
         for part in _parts(messages):
             async with self._one_at_a_time:
                 results += await self._publish(part)
-        for result in results:
-            PUBLISHED.labels(result=result.value).inc()
+        for result, number in Counter(results).items():
+            PUBLISHED.labels(result=result.value).inc(number)
         return results
 
     async def _publish(self, messages: Sequence[OutgoingMessage]) -> list[PublishResult]:
