@@ -88,6 +88,15 @@ async def test_each_gets_one_line_that_holds_nothing_of_it(
     assert not any(word in json.dumps(lines) for word in ("dana@", "secret", "Núñez", "3125550191"))
 
 
+@pytest.mark.parametrize(
+    ("told", "taken"), [("2026-03-02T08:00:00Z", NOW.replace(hour=8)), ("2126-03-02T08:00:00Z", NOW)]
+)
+def test_no_sender_was_at_our_door_in_the_future(
+    told: str, taken: datetime, payload: Any, message: Any
+) -> None:
+    assert receive(message(payload(), receivedat=told), LIMITS, NOW).received_at == taken
+
+
 def test_a_kept_message_is_told_again_as_it_came(payload: Any, message: Any) -> None:
     structured = {
         "specversion": "1.0",
