@@ -19,10 +19,13 @@ help: ## list the targets
 
 setup: $(READY) ## get uv and the locked environment (every target below does it by itself)
 
+# An environment does not survive being moved: its programs name their interpreter by its path.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
 $(READY): uv.lock $(PROJECTS) scripts/setup.py
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing. Debian: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) scripts/setup.py
-	@touch $@
 
 demo: $(READY) ## play four real leads through the whole system, show where each arrived, clean up
 	@$(BIN)/python -m leadbus_devstack demo
@@ -31,7 +34,7 @@ up: $(READY) ## start everything and leave it running; prints all addresses
 	@$(BIN)/python -m leadbus_devstack up
 
 down: ## end what `make up` started
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m leadbus_devstack down; fi
+	@if $(BIN)/python -c "import leadbus_devstack" 2>/dev/null; then $(BIN)/python -m leadbus_devstack down; fi
 
 status: $(READY) ## say what runs and where
 	@$(BIN)/python -m leadbus_devstack status
@@ -66,5 +69,6 @@ fmt: $(READY) ## format the code and sort imports
 	$(BIN)/ruff format
 
 clean: down ## remove what was built, started or stored here
+	rm -rf "$$(readlink -f .leadbus/data || echo .leadbus/data)"
 	rm -rf .leadbus .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ SUPPORTED = ((3, 11), (3, 14))  # from, below: as requires-python in pyproject.t
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools" / "uv"
+READY = ROOT / ".venv" / ".ready"  # names the place that the environment was made for; make looks at its age
 
 
 def fail(message):
@@ -118,12 +119,16 @@ def get_uv(python):
 def main():
     python = find_python()
     uv = get_uv(python)
+    made_for = READY.read_text().strip() if READY.exists() else str(ROOT)
+    if made_for != str(ROOT):
+        shutil.rmtree(str(READY.parent))
     print(f"setup: environment in .venv with {python}", flush=True)
     command = [uv, "sync", "--locked", "--quiet", "--compile-bytecode", "--python", python]
     # An environment of somebody else's is none of ours.
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     if subprocess.call([*command, "--no-python-downloads"], cwd=str(ROOT), env=environment) != 0:
         fail("uv could not build the environment (its words are above)")
+    READY.write_text(str(ROOT))
 
 
 if __name__ == "__main__":

@@ -40,14 +40,9 @@ def install(packages: Sequence[str], log: Path) -> None:
 
 
 def _apt(command: Sequence[str], output: IO[bytes]) -> int:
-    environment = dict(os.environ) | {
-        "DEBIAN_FRONTEND": "noninteractive",
-        # postgresql-common would otherwise create and keep a cluster nobody asked for.
-        "PG_CREATECLUSTER": "no",
-    }
     return subprocess.run(
         command,
-        env=environment,
+        env=dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
