@@ -17,6 +17,7 @@ from leadbus.messages import IncomingMessage
 from leadbus.publisher import Publisher
 from leadbus.topology import TOPOLOGY, apply
 from leadbus_devstack import rabbitmq
+from leadbus_devstack.pytest_plugin import in_ci
 from leadbus_devstack.servers import Servers, scratch_directory
 from leadbus_devstack.threads import run_apart
 from leadbus_devstack.vhosts import Vhost, new_vhost
@@ -232,7 +233,8 @@ def own_rabbitmq() -> Iterator[rabbitmq.NativeRabbitMQ]:
     """One RabbitMQ for all tests here that freeze, alarm, kill or disconnect; each leaves it healthy."""
     programs = rabbitmq.find_programs()
     if programs is None:
-        pytest.skip("needs a RabbitMQ that can be killed: apt-get install rabbitmq-server")
+        give_up = pytest.fail if in_ci() else pytest.skip
+        give_up("needs a RabbitMQ that can be killed: apt-get install rabbitmq-server")
     directory = scratch_directory("messaging")
     server = rabbitmq.NativeRabbitMQ(programs, directory, directory / "rabbitmq.log")
     try:

@@ -431,7 +431,8 @@ async def test_bonus_what_timed_out_in_an_alarm_does_not_land_later_and_acks_go_
             await asyncio.to_thread(own_rabbitmq.ctl, "set_vm_memory_high_watermark", "0.4")
 
         async def publishes_again() -> bool:
-            return await publisher.publish_many([lead(b"after")]) == [PublishResult.CONFIRMED]
+            results: list[PublishResult] = await publisher.publish_many([lead(b"after")])
+            return results.count(PublishResult.CONFIRMED) == 1
 
         await eventually(publishes_again)
     bodies = set(await own_wire.bodies())

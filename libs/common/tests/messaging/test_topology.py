@@ -151,8 +151,8 @@ async def test_definitions_give_the_same_topology(fresh_topology: Vhost) -> None
 
 def test_show_names_everything() -> None:
     shown = declared.show()
-    for thing in (*TOPOLOGY.exchanges, *TOPOLOGY.queues):
-        assert thing.name in shown
+    for name in [thing.name for thing in TOPOLOGY.exchanges] + [thing.name for thing in TOPOLOGY.queues]:
+        assert name in shown
     for binding in TOPOLOGY.bindings:
         assert not binding.routing_key or f"key {binding.routing_key}" in shown
 
