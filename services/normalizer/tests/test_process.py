@@ -139,6 +139,7 @@ async def test_foreign_messages_are_kept_and_their_neighbours_untouched(start: A
     await until(lambda: both(normalizer, len(foreign), len(foreign)))
     rows = await normalizer.database.fetch("SELECT reason FROM quarantine")
     assert Counter(row["reason"] for row in rows) == wanted
+    await until(lambda: logged(normalizer, len(foreign)))
     assert Counter(line["reason"] for line in normalizer.lines("raw.quarantined")) == wanted
     kept = {row["body"] for row in await normalizer.database.fetch("SELECT body FROM raw")}
     assert {body for _, body, _ in foreign if isinstance(body, bytes)} <= kept
@@ -147,6 +148,11 @@ async def test_foreign_messages_are_kept_and_their_neighbours_untouched(start: A
         await normalizer.channel.get_queue(name) for name in ("normalizer.raw", "normalizer.raw.parked")
     ]
     assert [queue.declaration_result.message_count for queue in depths] == [0, 0]
+
+
+async def logged(normalizer: Running, quarantined: int) -> bool:
+    """Lines follow the commit."""
+    return len(normalizer.lines("raw.quarantined")) >= quarantined
 
 
 async def both(normalizer: Running, leads: int, quarantined: int) -> bool:
