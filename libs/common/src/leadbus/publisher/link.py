@@ -145,10 +145,10 @@ class Link:
 
     async def close(self) -> None:
         """Say goodbye; cut the connection where the broker does not answer."""
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._connection.close()
-        except TimeoutError:
+        # Waited for, not awaited: aiormq may end a call on a dying connection with a CancelledError.
+        closing = asyncio.ensure_future(self._connection.close())
+        _, unfinished = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+        if unfinished:
             await self.cut_off()
 
     def cut(self) -> None:
