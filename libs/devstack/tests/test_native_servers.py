@@ -12,10 +12,10 @@ import aio_pika
 import asyncpg
 import pytest
 from leadbus_devstack import ports, postgres, rabbitmq
+from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.postgres import NativePostgres
 from leadbus_devstack.rabbitmq import NativeRabbitMQ
-from leadbus_devstack.servers import scratch_directory
 
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1, as /proc writes them
 

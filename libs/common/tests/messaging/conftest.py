@@ -17,8 +17,9 @@ from leadbus.messages import IncomingMessage
 from leadbus.publisher import Publisher
 from leadbus.topology import TOPOLOGY, apply
 from leadbus_devstack import rabbitmq
+from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.pytest_plugin import in_ci
-from leadbus_devstack.servers import Servers, scratch_directory
+from leadbus_devstack.servers import Servers
 from leadbus_devstack.threads import run_apart
 from leadbus_devstack.vhosts import Vhost, new_vhost
 from pamqp import commands

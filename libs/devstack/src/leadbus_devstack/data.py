@@ -27,6 +27,22 @@ def data_directory(layout: Layout) -> Path:
     return layout.data.resolve()
 
 
+def demo_data_directory(layout: Layout) -> Path:
+    """An empty place for one demo, below `.leadbus/demo` where Postgres can reach that."""
+    if os.geteuid() == 0 and not open_to_all(layout.root):
+        return scratch_directory("demo")
+    directory = layout.demo / "data"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def scratch_directory(label: str) -> Path:
+    """A new temporary directory that the owner of Postgres' processes can reach."""
+    directory = Path(tempfile.mkdtemp(prefix=f"leadbus-{label}-"))
+    directory.chmod(0o711)
+    return directory
+
+
 def open_to_all(directory: Path) -> bool:
     """True when every user may walk into `directory`."""
     return all(step.stat().st_mode & stat.S_IXOTH for step in (directory, *directory.parents))

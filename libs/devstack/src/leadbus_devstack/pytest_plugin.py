@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from leadbus_devstack import postgres, rabbitmq
+from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.errors import DevstackError, ServerMissingError
 from leadbus_devstack.resolve import Way, resolve_postgres, resolve_rabbitmq
-from leadbus_devstack.servers import Servers, scratch_directory, start_servers
+from leadbus_devstack.servers import Servers, start_servers
 from leadbus_devstack.smtp import SmtpServer
 from leadbus_devstack.threads import run_apart
 from leadbus_devstack.vhosts import Vhost, new_vhost

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import asyncpg
 import httpx2
 
 from leadbus_devstack import postgres, rabbitmq
+from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.processes import GuardedProcess
 from leadbus_devstack.providers import Broker, DatabaseServer, Place, new_broker, new_database_server
@@ -49,13 +49,6 @@ class Servers:
             server.stop()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def scratch_directory(label: str) -> Path:
-    """A new temporary directory that the owner of Postgres' processes can reach."""
-    directory = Path(tempfile.mkdtemp(prefix=f"leadbus-{label}-"))
-    directory.chmod(0o711)
-    return directory
 
 
 def start_servers(

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 
 from leadbus_devstack import stack as stacks
+from leadbus_devstack.data import demo_data_directory
 from leadbus_devstack.demo import leads, play, report
 from leadbus_devstack.demo.diagnosis import diagnose
 from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
 from leadbus_devstack.providers import Place
-from leadbus_devstack.servers import Servers, scratch_directory, start_servers
+from leadbus_devstack.servers import Servers, start_servers
 from leadbus_devstack.stack import Stack
 
 _ARRIVAL_SECONDS = 60.0
@@ -66,9 +67,9 @@ def _play(stack: Stack, sender: play.Sender, steps: Steps) -> list[report.Arriva
 
 @contextmanager
 def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
-    """Fresh data in a temporary place: the demo shows the same whatever was here before."""
+    """Fresh data: the demo shows the same whatever was here before."""
     name = f"demo{secrets.token_hex(3)}"
-    scratch = scratch_directory("demo")
+    data = demo_data_directory(layout)
     servers: Servers | None = None
     stack: Stack | None = None
 
@@ -77,20 +78,20 @@ def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
         steps("Postgres runs, three schemas migrated")
 
     try:
-        place = Place(scratch, layout.demo / "logs", compose=(layout.compose, f"leadbus-{name}"))
+        place = Place(data, layout.demo / "logs", compose=(layout.compose, f"leadbus-{name}"))
         servers = start_servers(place, durable=True, on_database=migrate)
         steps(f"servers run: {servers.description}")
         stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name)
         with stacks.running(stack, steps):
             yield stack
     finally:
-        _remove(scratch, servers, stack)
+        _remove(data, servers, stack)
 
 
-def _remove(scratch: Path, servers: Servers | None, stack: Stack | None) -> None:
+def _remove(data: Path, servers: Servers | None, stack: Stack | None) -> None:
     if servers is not None:
         # Servers of our own go whole; on somebody else's we leave nothing behind.
         if stack is not None and not servers.own:
             stack.remove()
         servers.stop()
-    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
