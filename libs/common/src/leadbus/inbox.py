@@ -83,7 +83,8 @@ class InboxEntry:
 # Sorted, so that two consumers with overlapping batches wait for each other in the same order.
 _CLAIM = """
 INSERT INTO inbox AS known (consumer, source, account, id, digest, seen_at, forget_at)
-SELECT $1, source, account, id, digest, $2::timestamptz, $2::timestamptz + make_interval(secs => window_seconds)
+SELECT $1, source, account, id, digest, $2::timestamptz,
+    $2::timestamptz + make_interval(secs => window_seconds)
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
     AS entry (source, account, id, digest, window_seconds)
 ORDER BY source COLLATE "C", account COLLATE "C", id COLLATE "C"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 Bench = Any
 Gate = Any
+NOBODY = UUID(int=0)
 KEY = SecretStr("0123456789abcdef0123456789abcdef")
 
 
@@ -113,9 +114,9 @@ async def test_api5_destinations_are_seen_paused_and_resumed(bench: Bench, http:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", f"/v1/deliveries/{uuid4()}", None),
-        ("POST", f"/v1/deliveries/{uuid4()}/redrive", None),
-        ("POST", f"/v1/deliveries/{uuid4()}/cancel", None),
+        ("GET", f"/v1/deliveries/{NOBODY}", None),
+        ("POST", f"/v1/deliveries/{NOBODY}/redrive", None),
+        ("POST", f"/v1/deliveries/{NOBODY}/cancel", None),
         ("GET", "/v1/destinations/nobody", None),
         ("POST", "/v1/destinations/nobody/pause", {"reason": "?"}),
         ("POST", "/v1/destinations/nobody/resume", None),
