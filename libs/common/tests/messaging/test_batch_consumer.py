@@ -61,13 +61,14 @@ class Together:
         await self._wire.put(b"first")
         return gate
 
-    async def deliver(self, gate: Gate, bodies: list[bytes]) -> None:
+    async def deliver(self, consumer: BatchConsumer, gate: Gate, bodies: list[bytes]) -> None:
         """All of them reach the consumer, then the first message is let go."""
         await gate.reached.wait()
         await self._wire.put(*bodies)
 
-        async def delivered() -> bool:
-            return bool(await self._wire.ready() == 0)
+        def delivered() -> bool:
+            generation = consumer._generation
+            return generation is not None and len(generation._waiting) == len(bodies)
 
         await self._eventually(delivered)
         gate.opened.set()
@@ -149,7 +150,7 @@ async def test_bisecting_finds_exactly_the_bad_ones(
     recorder.react = fail
     gate = await together.prepare()
     consumer = await consume(topology.amqp_url, batch_size=20)
-    await together.deliver(gate, numbered(20))
+    await together.deliver(consumer, gate, numbered(20))
     await eventually(lambda: len(recorder.done) + len(recorder.poisoned) == 21)
     await consumer.drain(10)
     assert recorder.batches[1] == numbered(20)
@@ -174,7 +175,7 @@ async def test_what_cannot_be_stored_is_parked_among_acknowledged_neighbours(
     recorder.react, recorder.react_to_poison = fail, refuse
     gate = await together.prepare()
     consumer = await consume(topology.amqp_url, batch_size=10)
-    await together.deliver(gate, numbered(10))
+    await together.deliver(consumer, gate, numbered(10))
 
     async def parked() -> bool:
         return bool(await wire.ready(PARKED) == 2)
@@ -209,7 +210,7 @@ async def test_acknowledgements_never_cover_what_is_not_finished(
     consumer = BatchConsumer(broker, QUEUE, recorder.handle, poison=recorder.poison, batch_size=16)
 
     running = asyncio.create_task(consumer.run())
-    await together.deliver(first, numbered(16))
+    await together.deliver(consumer, first, numbered(16))
     await gate.reached.wait()
     running.cancel()
     await asyncio.wait([running])
@@ -325,8 +326,10 @@ async def test_half_a_batch_stays_done_when_the_database_goes(
 
     recorder.react = fail
     gate = await together.prepare()
-    await consume(topology.amqp_url, unavailable=away, batch_size=8, hold_seconds=0.3, reopen=probe)
-    await together.deliver(gate, numbered(8))
+    consumer = await consume(
+        topology.amqp_url, unavailable=away, batch_size=8, hold_seconds=0.3, reopen=probe
+    )
+    await together.deliver(consumer, gate, numbered(8))
 
     async def given_back() -> bool:
         return bool(await wire.ready() == 4)

@@ -91,67 +91,6 @@ class Link:
             await self.cut_off()
 
     def cut(self) -> None:
-        if self.writer is None:
-            return
-        sock = self.writer.get_extra_info("socket")
-        if sock is not None and sock.fileno() != -1:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD_UNSENT)
-        self.writer.transport.abort()
-
-
-class Link:
-    """A live connection and its channel."""
-
-    def __init__(self, connection: Connection, transport: _KeptTransport, channel: ConfirmChannel) -> None:
-        self._connection = connection
-        self._transport = transport
-        self._cut = False
-        self.channel = channel
-
-    @classmethod
-    async def open(cls, url: URL, app_id: str) -> Link:
-        """Raises what aiormq raises (AMQPError, OSError), and leaves nothing open then."""
-        transport = _KeptTransport()
-        connection = Connection(
-            url.update_query(heartbeat=str(HEARTBEAT_SECONDS), name=app_id), transport_factory=transport
-        )
-        try:
-            await connection.connect()
-            channel = ConfirmChannel(connection, 1, app_id)
-            connection.channels[1] = channel
-            await channel.open()
-        except BaseException:
-            await _cut_off(connection, transport)
-            raise
-        return cls(connection, transport, channel)
-
-    @property
-    def alive(self) -> bool:
-        return not self._cut and self._connection.is_opened and not self.channel.is_closed
-
-    async def unblocked(self) -> None:
-        """Wait until the broker takes publishes; it says when a memory or disk alarm stops it."""
-        await self._connection.ready()
-
-    async def closed(self) -> None:
-        """Wait until the connection or the channel is gone, whoever ended it."""
-        ends = [self._connection.closing, self.channel.closing]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                if not end.done():
-                    end.cancel()
-
-    async def close(self) -> None:
-        """Say goodbye; cut the connection where the broker does not answer."""
-        # Waited for, not awaited: aiormq may end a call on a dying connection with a CancelledError.
-        closing = asyncio.ensure_future(self._connection.close())
-        _, unfinished = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
-        if unfinished:
-            await self.cut_off()
-
-    def cut(self) -> None:
         """End the connection at the socket; nothing that was not yet on its way is sent any more."""
         self._cut = True
         self._transport.cut()
