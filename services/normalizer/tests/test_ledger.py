@@ -81,6 +81,29 @@ async def test_order_and_repetition_do_not_matter(together: Any, workshop: Any, 
         assert await ledger(workshop) == [("prairie", "delivered", "recovered", 10)]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "skip", "stands"),
+    [
+        pytest.param(
+            "succeeded", {"attempts": 0, "outcome": "not_material"}, "delivered", id="update-not-sent"
+        ),
+        pytest.param("failed", {"attempts": 0, "outcome": "updates_ignored"}, "failed", id="failure-stays"),
+        pytest.param("succeeded", {"attempts": 2, "repeat": True}, "delivered", id="repeat-not-allowed"),
+        pytest.param("failed", {"attempts": 2, "outcome": "consent"}, "skipped", id="redrive-ended-by-skip"),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_skip_that_ended_no_try_unsays_nothing(
+    earlier: Any, skip: Any, stands: Any, together: Any, workshop: Any, lead_id: Any
+) -> None:
+    said = [event(lead_id, earlier, 1), event(lead_id, "skipped", 2, **skip)]
+    for arrival in permutations(said):
+        await workshop.fetch("DELETE FROM ledger")
+        for batch in [arrival] if together else [[each] for each in arrival]:
+            await workshop.ledger.handle(batch)
+        assert [row[1] for row in await ledger(workshop)] == [stands]
+
+
 async def test_routes_stand_beside_each_other(workshop: Any, lead_id: Any) -> None:
     await workshop.ledger.handle(
         [event(lead_id, "succeeded", 1), event(lead_id, "skipped", 1, route="", outcome="no_route")]

@@ -34,9 +34,11 @@ class LedgerEntry:
         return self.lead_id, self.sink, self.route
 
     @property
-    def age(self) -> tuple[datetime, int, UUID]:
-        """Later events have the greater one, however they arrive."""
-        return self.finished_at, self.attempts, self.delivery_id
+    def weight(self) -> tuple[bool, datetime, int, UUID]:
+        """The greatest stands, however the events arrive: the later one, but a skip that ended no try (an
+        update nobody needs, a repeat nobody may have) does not unsay what an earlier delivery did."""
+        tells = self.state != "skipped" or (self.attempts > 0 and not self.repeat)
+        return tells, self.finished_at, self.attempts, self.delivery_id
 
 
 # Deliveries of things that are no leads of ours (service requests) fall through the join.
@@ -55,17 +57,19 @@ ON CONFLICT (lead_id, sink, route) DO UPDATE
    SET delivery_id = excluded.delivery_id, state = excluded.state, outcome = excluded.outcome,
        attempts = excluded.attempts, ambiguous = excluded.ambiguous, repeat = excluded.repeat,
        planned_at = excluded.planned_at, finished_at = excluded.finished_at
- WHERE (excluded.finished_at, excluded.attempts, excluded.delivery_id)
-       > (known.finished_at, known.attempts, known.delivery_id)
+ WHERE (excluded.state <> 'skipped' OR (excluded.attempts > 0 AND NOT excluded.repeat),
+        excluded.finished_at, excluded.attempts, excluded.delivery_id)
+       > (known.state <> 'skipped' OR (known.attempts > 0 AND NOT known.repeat),
+          known.finished_at, known.attempts, known.delivery_id)
 """
 
 
 async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:
-    """Keep of each lead, sink and route the latest; older and repeated ones change nothing."""
+    """Keep the weightiest event of each lead, sink and route; lighter and repeated ones change nothing."""
     latest: dict[tuple[UUID, str, str], LedgerEntry] = {}
     for entry in entries:
         known = latest.get(entry.key)
-        if known is None or entry.age > known.age:
+        if known is None or entry.weight > known.weight:
             latest[entry.key] = entry
     if not latest:
         return
