@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from leadbus import metrics
 from leadbus.settings import documents
 from leadbus.web import TokenVerifier, create_app, sign_token
 from leadbus.web.tokens import StaticKey
@@ -57,6 +58,21 @@ async def entry_id(workshop: Any, payload: Any, message: Any) -> str:
     await workshop.raw.handle([message(payload(dealer={"id": "nowhere"}), "raw-9")])
     (entry,) = await workshop.quarantined()
     return str(entry["raw_key"])
+
+
+@pytest.mark.parametrize("route", ["/v1/leads", "/v1/quarantine", "/v1/raw/{raw_id}"])
+async def test_requests_are_counted_by_their_whole_route(http: httpx2.AsyncClient, route: str) -> None:
+    def answered() -> float:
+        samples = (each for metric in metrics.REGISTRY.collect() for each in metric.samples)
+        return sum(
+            each.value
+            for each in samples
+            if each.name == "leadbus_http_requests_total" and each.labels["route"] == route
+        )
+
+    before = answered()
+    await http.get(route.format(raw_id="nobody-knows"))
+    assert answered() == before + 1
 
 
 async def test_a_story_holds_everything_but_personal_data(http: httpx2.AsyncClient, lead_id: Any) -> None:

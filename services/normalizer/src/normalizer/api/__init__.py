@@ -11,7 +11,8 @@ from normalizer.quarantining import Quarantining
 
 def router(database: Database, quarantining: Quarantining) -> APIRouter:
     """Everything under `/v1` but the settings."""
-    api = APIRouter(prefix="/v1")
+    # No prefix here: log lines and metrics name a route by the path of the router that declares it.
+    api = APIRouter()
     api.include_router(leads.router(database))
     api.include_router(raws.router(database, quarantining))
     api.include_router(quarantine.router(database, quarantining))

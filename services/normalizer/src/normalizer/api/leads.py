@@ -82,7 +82,7 @@ class LeadStory(LeadSummary):
 
 
 def router(database: Database) -> APIRouter:
-    api = APIRouter(prefix="/leads", tags=["leads"])
+    api = APIRouter(prefix="/v1/leads", tags=["leads"])
 
     @api.get("", summary="Leads")
     async def leads(

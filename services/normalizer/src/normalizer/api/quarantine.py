@@ -81,7 +81,7 @@ class Discard(BaseModel):
 
 
 def router(database: Database, quarantining: Quarantining) -> APIRouter:
-    api = APIRouter(prefix="/quarantine", tags=["quarantine"])
+    api = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
     Viewer = Annotated[Actor, require(Role.VIEWER)]  # noqa: N806 -- a type
     Operator = Annotated[Actor, require(Role.OPERATOR)]  # noqa: N806
 

@@ -49,7 +49,7 @@ class RawStory(BaseModel):
 
 
 def router(database: Database, quarantining: Quarantining) -> APIRouter:
-    api = APIRouter(prefix="/raw", tags=["raw"])
+    api = APIRouter(prefix="/v1/raw", tags=["raw"])
 
     @api.get("/{raw_id}", summary="A raw message and what became of it")
     async def raw(
