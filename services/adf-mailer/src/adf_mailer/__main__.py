@@ -1,4 +1,4 @@
-"""`adf-mailer run | migrate | openapi | config`."""
+"""`python -m adf_mailer run | migrate | config | reference | openapi`."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""``ingest run | migrate | openapi | config``."""
+"""`python -m ingest run | migrate | config | reference | openapi`."""
 
 from typing import NoReturn
 

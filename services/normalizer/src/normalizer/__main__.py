@@ -1,4 +1,4 @@
-"""`python -m normalizer run | migrate | openapi | config | reference`."""
+"""`python -m normalizer run | migrate | config | reference | openapi`."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def run_env(metadatas: Sequence[MetaData]) -> None:
     """
     connection = context.config.attributes.get("connection")
     if not isinstance(connection, SyncConnection):
-        raise RuntimeError("migrations run through leadbus.db.migrate (`<service> migrate`)")  # noqa: TRY004
+        raise RuntimeError("migrations run through leadbus.db.migrate (`python -m <service> migrate`)")  # noqa: TRY004
     context.configure(
         connection=connection,
         target_metadata=list(metadatas),

@@ -1,1 +1,1 @@
-"""Schema changes of the normalizer, run by `normalizer migrate`."""
+"""Schema changes of the normalizer, run by `python -m normalizer migrate`."""
