@@ -142,7 +142,20 @@ async def test_a_failing_drain_keeps_nothing_from_ending(start: Start, migrated:
 async def test_a_schema_that_is_behind_ends_the_process(start: Start, database_url: str) -> None:
     ended = await (await start(database_url)).end()
     assert ended.code == EXIT_SCHEMA
-    assert ended.errors == "tiny: the database schema is behind this release; run `tiny migrate`\n"
+    assert ended.errors == "tiny: the database schema is behind this release; run `python -m tiny migrate`\n"
+
+
+async def test_a_refusing_database_ends_the_process(start: Start, database_url: str) -> None:
+    nowhere = str(httpx2.URL(database_url).copy_with(path="/no_such_database"))
+    ended = await (await start(nowhere)).end()
+    assert ended.code == EXIT_START
+    assert ended.errors == "tiny: Postgres refuses the user or the database of DATABASE_URL\n"
+
+
+async def test_a_database_url_that_is_none_ends_the_process(start: Start) -> None:
+    ended = await (await start("no-url")).end()
+    assert ended.code == EXIT_START
+    assert ended.errors.startswith("tiny: DATABASE_URL is not postgresql://")
 
 
 async def test_a_failed_start_ends_the_process_and_quotes_nobody(start: Start, migrated: str) -> None:

@@ -15,6 +15,7 @@ from importlib import metadata
 from typing import Any
 
 import aio_pika
+import asyncpg
 from aiormq.exceptions import AuthenticationError, ProbableAuthenticationError, ProtocolSyntaxError
 from fastapi import APIRouter
 from faststream.rabbit import RabbitBroker
@@ -155,7 +156,7 @@ class Service:
 
     async def _start(self) -> None:
         if self._database is not None:
-            await self._database.open()
+            await self._open_database(self._database)
             await _until_available("schema", self._check_schema)
         if self._publisher is not None:
             await self._publisher.start()
@@ -167,11 +168,22 @@ class Service:
         self.health.start()
         _log.info("service.started")
 
+    async def _open_database(self, database: Database) -> None:
+        try:
+            await database.open()
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise StartError("Postgres refuses the user or the database of DATABASE_URL") from error
+        except asyncpg.ClientConfigurationError as error:
+            raise StartError(
+                "DATABASE_URL cannot be read: postgresql://user:password@host:5432/name"
+            ) from error
+
     async def _check_schema(self) -> None:
         assert self._database is not None
         if await schema_state(self.package, self._database) is Schema.BEHIND:
             raise StartError(
-                f"the database schema is behind this release; run `{self.name} migrate`", EXIT_SCHEMA
+                f"the database schema is behind this release; run `python -m {self.package} migrate`",
+                EXIT_SCHEMA,
             )
 
     async def _start_broker(self, broker: RabbitBroker) -> None:
