@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from leadbus.db import Database, DatabaseUnavailable, is_unavailable
+from leadbus.db import Database, DatabaseUnavailable, is_out_of_reach, is_unavailable
 from sqlalchemy import text
 
 AWAY = {
@@ -25,14 +25,20 @@ AWAY = {
     "lock_timeout": asyncpg.LockNotAvailableError("55P03"),
     "idle_in_transaction": asyncpg.IdleInTransactionSessionTimeoutError("25P03"),
     "closed": asyncpg.InterfaceError("connection is closed"),
+    "closing": asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state'),
+    "deadlock": asyncpg.DeadlockDetectedError("40P01"),
+}
+REFUSING = {
+    "password": asyncpg.InvalidPasswordError("28P01"),
+    "no_database": asyncpg.InvalidCatalogNameError("3D000"),
+    "no_right": asyncpg.InsufficientPrivilegeError("42501"),
+    "no_table": asyncpg.UndefinedTableError("42P01"),
 }
 OURS = {
     "unique": asyncpg.UniqueViolationError("23505"),
     "syntax": asyncpg.PostgresSyntaxError("42601"),
-    "password": asyncpg.InvalidPasswordError("28P01"),
-    "no_database": asyncpg.InvalidCatalogNameError("3D000"),
-    "deadlock": asyncpg.DeadlockDetectedError("40P01"),
     "misuse": asyncpg.InterfaceError("another operation is in progress"),
+    "misused": asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     "value": ValueError("a bug"),
     "cancelled": asyncio.CancelledError(),
 }
@@ -41,11 +47,19 @@ OURS = {
 @pytest.mark.parametrize("error", AWAY.values(), ids=AWAY.keys())
 def test_db1_away(error: BaseException) -> None:
     assert is_unavailable(error)
+    assert is_out_of_reach(error)
 
 
 @pytest.mark.parametrize("error", OURS.values(), ids=OURS.keys())
 def test_db2_not_away(error: BaseException) -> None:
     assert not is_unavailable(error)
+    assert not is_out_of_reach(error)
+
+
+@pytest.mark.parametrize("error", REFUSING.values(), ids=REFUSING.keys())
+def test_db2_refusing_is_not_healed_by_waiting_and_nobodys_fault(error: BaseException) -> None:
+    assert not is_unavailable(error)
+    assert is_out_of_reach(error)
 
 
 def _raised(error: Exception, cause: Exception | None) -> Exception:

@@ -14,7 +14,7 @@ from leadbus.cancellation import really_cancelled
 from leadbus.consumer.broker import live_connection
 from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.consumer.generation import Generation
-from leadbus.db import is_unavailable
+from leadbus.db import is_out_of_reach
 from leadbus.log import logger
 
 BROKER_ACK_TIMEOUT_SECONDS = 1800.0
@@ -65,7 +65,7 @@ class BatchConsumer:
         batch_size: int = 100,
         prefetch: int = 200,
         hold_seconds: float = 120.0,
-        unavailable: Callable[[BaseException], bool] = is_unavailable,
+        unavailable: Callable[[BaseException], bool] = is_out_of_reach,
         reopen: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         if not 2 * hold_seconds < BROKER_ACK_TIMEOUT_SECONDS:

@@ -9,7 +9,7 @@ Rules that hold for whoever borrows a connection:
   idles longer than ``IDLE_IN_TRANSACTION_SECONDS``.
 """
 
-from leadbus.db.availability import DatabaseUnavailable, is_unavailable
+from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
 from leadbus.db.migrations import Schema, migrate, run_env, schema_state
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
 
@@ -19,6 +19,7 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "Schema",
+    "is_out_of_reach",
     "is_unavailable",
     "migrate",
     "run_env",

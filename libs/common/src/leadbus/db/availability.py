@@ -12,6 +12,8 @@ from sqlalchemy import exc as sqlalchemy_errors
 _AWAY_CLASSES = ("08", "53", "57")
 _AWAY_STATES = frozenset(
     {
+        "40001",  # serialization failure
+        "40P01",  # deadlock: one of the two has to try again
         "25006",  # read-only transaction: a standby, or a primary that was demoted
         "25P03",  # idle in transaction timeout
         "25P04",  # transaction timeout
@@ -19,6 +21,9 @@ _AWAY_STATES = frozenset(
         "58030",  # I/O error of the server
     }
 )
+# Invalid authorization (a password was rotated); no such database; a right revoked; no such table.
+_REFUSING_CLASS = "28"
+_REFUSING_STATES = frozenset({"3D000", "42501", "42P01"})
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818 -- it names a condition, as http.HTTPStatus does
@@ -35,6 +40,16 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(is_unavailable(member) for member in error.exceptions)
     return any(_says_away(link) for link in _causes(error))
+
+
+def is_out_of_reach(error: BaseException) -> bool:
+    """Unavailable, or refusing us until somebody sets something right: password, rights, schema.
+
+    For those who judge a piece of work by its error: the work is not at fault, and must not be given up.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_out_of_reach(member) for member in error.exceptions)
+    return is_unavailable(error) or any(_says_refusing(link) for link in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -55,5 +70,17 @@ def _says_away(error: BaseException) -> bool:
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str) and (state[:2] in _AWAY_CLASSES or state in _AWAY_STATES):
         return True
-    # asyncpg gives its own "connection is closed" no code.
+    return _says_closed(error)
+
+
+def _says_refusing(error: BaseException) -> bool:
+    state = getattr(error, "sqlstate", None)
+    return isinstance(state, str) and (state.startswith(_REFUSING_CLASS) or state in _REFUSING_STATES)
+
+
+def _says_closed(error: BaseException) -> bool:
+    # asyncpg has no code for these two: used after the close, and used in the instant between the loss of
+    # the server and the close.
+    if isinstance(error, asyncpg.InternalClientError):
+        return '"failed" state' in str(error)
     return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)

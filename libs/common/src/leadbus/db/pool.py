@@ -26,6 +26,8 @@ ACQUIRE_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 PING_TIMEOUT_SECONDS = 2.0
 IDLE_IN_TRANSACTION_SECONDS = 30
+# Away once we run (a password was rotated); at the start somebody configured us wrong.
+_REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LISTEN_CHECK_SECONDS = 30.0
 
@@ -61,7 +63,7 @@ class Database:
             try:
                 self._pool = await self._new_pool()
             except Exception as error:
-                if not is_unavailable(error):
+                if isinstance(error, _REFUSALS) or not is_unavailable(error):
                     raise
                 if attempt == 0:
                     _log.warning("db.waiting", error=type(error).__name__)

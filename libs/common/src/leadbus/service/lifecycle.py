@@ -174,9 +174,7 @@ class Service:
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise StartError("Postgres refuses the user or the database of DATABASE_URL") from error
         except asyncpg.ClientConfigurationError as error:
-            raise StartError(
-                "DATABASE_URL cannot be read: postgresql://user:password@host:5432/name"
-            ) from error
+            raise StartError("DATABASE_URL is not postgresql://user:password@host:5432/name") from error
 
     async def _check_schema(self) -> None:
         assert self._database is not None

@@ -50,11 +50,11 @@ def install(app: FastAPI) -> None:
 
 def problem_of(error: BaseException) -> Problem:
     """What the caller is told about an error nobody below answered: away, or our defect; no details."""
-    from leadbus.db import is_unavailable
+    from leadbus.db import is_out_of_reach
 
     if isinstance(error, Problem):
         return error
-    if is_unavailable(error):
+    if is_out_of_reach(error):
         return Problem(UNAVAILABLE, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     return Problem(INTERNAL)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from leadbus.db import is_unavailable
+from leadbus.db import is_out_of_reach
 from leadbus.log import Wide, wide
 from leadbus.web import Actor, Problem, Role, problem_responses, require
 from leadbus.web.problems import NOT_FOUND
@@ -183,7 +183,7 @@ def _watched(source: str) -> Iterator[Wide]:
             metrics.REFUSED.labels(source=known, reason=refusal.reason).inc()
             problem = problem_of(refusal)
         except Exception as error:
-            if is_unavailable(error):
+            if is_out_of_reach(error):
                 line.outcome = "unavailable"
                 metrics.UNAVAILABLE.labels(source=known).inc()
             raise
