@@ -7,12 +7,14 @@ With CI=true a missing server fails the tests that need it; elsewhere it skips t
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from leadbus import log
 
 from leadbus_devstack import postgres, rabbitmq
 from leadbus_devstack.data import scratch_directory
@@ -91,6 +93,18 @@ def _give_up(reason: str) -> None:
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A test that configures logging takes pytest's handlers off the root; the next one wants them back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if root.handlers != handlers:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        log.unconfigured()
 
 
 @pytest.fixture(scope="session")
