@@ -1,15 +1,16 @@
-"""C1–C39: from the event to the mail, on a real database and a real SMTP server."""
+"""C1–C39, C60: from the event to the mail, on a real database and a real SMTP server."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from adf_mailer.store import leads as lead_rows
-from leadbus import metrics
+from leadbus import log, metrics
 from leadbus.consumer import UnreadablePropertiesError
 from leadbus.contracts import Lead
 from leadbus.contracts.events import LeadErased
@@ -282,6 +283,30 @@ async def test_unreadable_events_are_set_aside_and_hold_nobody_up(
     (row,) = await mailer.rows("SELECT * FROM poison")
     assert (row["reason"], row["body"], row["routing_key"]) == (reason, body, type_)
     assert "not json" not in row["detail"]
+
+
+async def test_c60_every_message_has_one_line_without_personal_data(
+    mailer: Any, golden_lead: Leads, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("adf-mailer", "INFO")
+    lead, event = golden_lead(revision=2), mailer.event("received", golden_lead(revision=2))
+    await mailer.route()
+    await mailer.take(mailer.message("lead.received.v1", b'{"lead": "Planted"}'), event)
+    await mailer.take(event, mailer.event("received", golden_lead(revision=1)))
+    await mailer.take(mailer.message("lead.erased.v1", erased(lead.lead_id)))
+
+    said = capfd.readouterr().out
+    lines = [line for line in map(json.loads, said.splitlines()) if line["event"].startswith("adf.")]
+    assert [(line["event"], line["outcome"], line["level"]) for line in lines] == [
+        ("adf.lead", "decided", "info"),
+        ("adf.poison", "poison", "warning"),
+        ("adf.lead", "outdated", "info"),
+        ("adf.lead", "duplicate", "info"),
+        ("adf.erased", "erased", "info"),
+    ]
+    assert (lines[0]["lead_id"], lines[0]["revision"]) == (str(lead.lead_id), 2)
+    assert (len(lines[0]["mails"]), lines[0]["skipped"]) == (1, [])
+    assert not [word for word in ("Planted", "nunez", "Núñez", "555") if word in said]
 
 
 async def test_c23_a_type_that_is_not_the_routing_key(mailer: Any, golden_lead: Leads) -> None:

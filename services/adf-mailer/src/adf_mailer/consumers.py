@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from leadbus import log
 from leadbus.clock import Clock
 from leadbus.consumer import UnreadablePropertiesError
 from leadbus.contracts import Lead
@@ -16,8 +15,8 @@ from leadbus.messages import IncomingMessage
 
 from adf_mailer.domain.routing import Before, Decision, decide, material, refusal
 from adf_mailer.events import LeadsErased, LeadTold, Told, Unreadable, read
-from adf_mailer.metrics import POISON
 from adf_mailer.planning import Planner
+from adf_mailer.reporting import report_fresh, report_poison, report_repeated
 from adf_mailer.store import leads, mails, poison, routes
 from adf_mailer.store.poison import Poison
 
@@ -26,10 +25,11 @@ QUEUE = "adf-mailer.leads"
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch: new deliveries, messages known already, messages that cannot be read."""
+    """What became of a batch: new messages and what was decided, messages known already or unreadable."""
 
-    planned: int
-    duplicates: int
+    fresh: tuple[Told, ...]
+    decided: tuple[tuple[Lead, Decision], ...]
+    repeated: tuple[Told, ...]
     poison: tuple[Poison, ...]
 
 
@@ -47,49 +47,50 @@ class LeadsConsumer:
 
         A message that cannot be read is kept as poison in the same transaction and holds nobody up.
         """
-        with log.wide("adf.leads", messages=len(messages)) as line:
-            async with self.database.transaction() as conn:
-                taken = await self.take(conn, messages)
-            line.update(planned=taken.planned, duplicates=taken.duplicates, poison=len(taken.poison))
-            for one in taken.poison:
-                POISON.labels(reason=one.reason).inc()
-            self.wake()
+        async with self.database.transaction() as conn:
+            taken = await self.take(conn, messages)
+        report_fresh(taken.fresh, taken.decided)
+        report_repeated(taken.repeated)
+        report_poison(taken.poison)
+        self.wake()
 
     async def take(self, conn: Connection, messages: Sequence[IncomingMessage]) -> Taken:
         """The same in the caller's transaction, without waking anybody."""
         readable, spoilt = _read(messages)
-        fresh, reused = await self._new_ones(conn, readable)
-        planned = await self._carry_out(conn, fresh)
+        fresh, repeated, reused = await self._new_ones(conn, readable)
+        decided = await self._carry_out(conn, fresh)
         await poison.insert(conn, [*spoilt, *reused], now=self.clock.now())
-        return Taken(planned, len(readable) - len(fresh) - len(reused), (*spoilt, *reused))
+        return Taken(tuple(fresh), tuple(decided), tuple(repeated), (*spoilt, *reused))
 
     async def set_aside(self, message: IncomingMessage, error: Exception) -> None:
         """A message that `handle` cannot do although it is alone: our defect, kept until it is mended."""
         unreadable = isinstance(error, UnreadablePropertiesError)
-        reason = "envelope_invalid" if unreadable else "failed"
+        one = Poison(message, "envelope_invalid" if unreadable else "failed", type(error).__name__)
         async with self.database.transaction() as conn:
-            await poison.insert(conn, [Poison(message, reason, type(error).__name__)], now=self.clock.now())
-        POISON.labels(reason=reason).inc()
+            await poison.insert(conn, [one], now=self.clock.now())
+        report_poison([one])
 
     async def _new_ones(
         self, conn: Connection, readable: Sequence[tuple[IncomingMessage, Told]]
-    ) -> tuple[list[Told], list[Poison]]:
+    ) -> tuple[list[Told], list[Told], list[Poison]]:
         entries = [told.entry for _, told in readable]
         seen = await claim(conn, QUEUE, entries, now=self.clock.now())
-        fresh, reused = [], []
+        fresh, repeated, reused = [], [], []
         for (message, told), answer in zip(readable, seen, strict=True):
             if answer is Seen.NEW:
                 fresh.append(told)
             elif answer is Seen.REUSED:
                 reused.append(Poison(message, "id_reused", "same id, other content"))
-        return fresh, reused
+            else:
+                repeated.append(told)
+        return fresh, repeated, reused
 
-    async def _carry_out(self, conn: Connection, told: Sequence[Told]) -> int:
+    async def _carry_out(self, conn: Connection, told: Sequence[Told]) -> Sequence[tuple[Lead, Decision]]:
         now = self.clock.now()
         newest = _newest(one.lead for one in told if isinstance(one, LeadTold))
         gone = {lead_id for one in told if isinstance(one, LeadsErased) for lead_id in one.erased.lead_ids}
         if not newest and not gone:
-            return 0
+            return []
         known = await leads.lock(conn, newest.keys() | gone, now=now)
         if gone:
             await leads.erase(conn, sorted(gone), now=now)
@@ -102,7 +103,8 @@ class LeadsConsumer:
         state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
         # Written before the mails that refer to them.
         await leads.write(conn, state, now=now)
-        return await self.planner.carry_out(conn, decided)
+        await self.planner.carry_out(conn, decided)
+        return decided
 
     async def _decide(
         self, conn: Connection, ahead: Sequence[Lead], before: dict[UUID, Before | None]

@@ -29,8 +29,8 @@ class Planner:
     default_from: str
     clock: Clock
 
-    async def carry_out(self, conn: Connection, decided: Sequence[tuple[Lead, Decision]]) -> int:
-        """Plan and skip in the caller's transaction; returns how many deliveries are new.
+    async def carry_out(self, conn: Connection, decided: Sequence[tuple[Lead, Decision]]) -> None:
+        """Plan and skip in the caller's transaction.
 
         A mail is written for each new delivery and kept beside it, so that every try sends the same bytes.
         """
@@ -62,7 +62,6 @@ class Planner:
         for lead, one in decided:
             if isinstance(one, Skip):
                 await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
-        return len(new)
 
     def _new(self, lead: Lead, route: Route | None) -> NewDelivery:
         return NewDelivery(
