@@ -53,7 +53,7 @@ async def test_h2_the_story_of_a_delivery_tells_its_mails(mailer: Any, golden_le
     story = (await mailer.http.get(f"/v1/deliveries/{row['id']}", headers=mailer.token("viewer"))).json()
 
     (mail,) = story["details"]["mails"]
-    (stored,) = await mailer.rows("SELECT message_id, sha256, size_bytes FROM mail")
+    (stored,) = await mailer.rows("SELECT recipient, message_id, sha256, size_bytes FROM mail")
     assert {key: mail[key] for key in stored} == stored
     assert story["tries"][0]["answer"] == "250 2.0.0 stored"
 

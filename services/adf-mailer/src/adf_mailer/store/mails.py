@@ -161,8 +161,8 @@ async def raw(conn: Connection, delivery_id: UUID, repeat_number: int) -> RawMai
 async def described(conn: Connection, delivery_id: UUID) -> list[dict[str, Any]]:
     """For operators: every mail of a delivery without its content, the delivery's own first."""
     rows = await conn.fetch(
-        "SELECT repeat_number, status, revision, message_id, sha256, size_bytes, warnings, written_at "
-        "FROM mail WHERE delivery_id = $1 ORDER BY repeat_number",
+        "SELECT repeat_number, status, revision, recipient, message_id, sha256, size_bytes, warnings, "
+        "written_at FROM mail WHERE delivery_id = $1 ORDER BY repeat_number",
         delivery_id,
     )
     return [{**row, "written_at": row["written_at"].isoformat()} for row in rows]
