@@ -31,6 +31,7 @@ TOKEN = sign_token(KEY, "ann", "admin")
 
 class DealerSpec(Spec):
     name: str
+    legal_name: str | None = None
     country: str = Field("US", pattern="^[A-Z]{2}$")
 
 
@@ -170,6 +171,8 @@ def test_first_run_makes_everything_in_an_order_that_works_and_the_second_nothin
     assert (first.code, first.err) == (0, "")
     assert first.out.splitlines()[-1] == "3 created"
     assert "+ AdfRoute/prairie-crm created (all.yaml:1)" in first.out
+    assert "    name: Prairie Motors\n" in first.out
+    assert "legal_name" not in first.out, "what is not set is not worth a line"
     route = setting(urls["adf-mailer"], "AdfRoute", "prairie-crm")
     assert route is not None
     assert (route["managed_by"], route["spec"]["address"]) == ("git", "leads@prairie.example")

@@ -118,8 +118,16 @@ def lead_story() -> dict[str, Any]:
             "source_type": "Chat",
             "channel": "chat",
             "ids": [{"source": "ContactAtOnce!", "value": "CAO-1"}],
-            "customer": {"name": {"full": "J*** N***"}, "emails": [{"raw": "j***@***"}], "phones": []},
-            "vehicles": [{"status": "new", "year": "2026", "make": "Honda"}],
+            "customer": {
+                "name": {"full": "J*** N***"},
+                "emails": [{"raw": "j***@***"}],
+                "phones": [{"raw": "555 0191", "e164": "+13125550191"}],
+            },
+            "vehicles": [
+                {"status": "new", "year": "2026", "make": "Honda"},
+                {"status": "unknown", "make": "Kia", "vin": "1HGCM82633A004352"},
+            ],
+            "message": "after\u00a05\u2003pm\n\x1b[2J",
         },
         "revisions": [
             {
@@ -183,6 +191,10 @@ def test_the_whole_story_by_either_id(leadbus: Any, told: dict[str, Fake], id_: 
     for said in (
         LEAD_ID,
         "J*** N***",
+        "j***@***\n",
+        "+13125550191 (555 0191)\n",
+        "new 2026 Honda; Kia 1HGCM82633A004352\n",
+        "after 5 pm\ufffd\ufffd[2J\n",
         RAW_ID,
         "published",
         "lead.received.v1",

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
+from unicodedata import category
 
 import typer
 from rich.console import Console
@@ -90,9 +91,14 @@ def shown(value: Any) -> str:
 
 def plain(text: str) -> str:
     """Without what a terminal would obey: other people's text must not move our cursor."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+    return "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable():
+        return character
+    # Line ends and tabs are no separators (Zs), they move the cursor.
+    return " " if category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
 
 def _moment(text: str) -> str:

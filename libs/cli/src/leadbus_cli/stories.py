@@ -161,8 +161,8 @@ def _tell_lead(lead: Mapping[str, Any]) -> None:
             "occurred_at": document.get("occurred_at"),
             "ids": ", ".join(f"{each['source']}={each['value']}" for each in document.get("ids") or ()),
             "customer": (customer.get("name") or {}).get("full"),
-            "emails": ", ".join(str(each.get("raw")) for each in customer.get("emails") or ()),
-            "phones": ", ".join(str(each.get("raw")) for each in customer.get("phones") or ()),
+            "emails": ", ".join(_given(each, "address") for each in customer.get("emails") or ()),
+            "phones": ", ".join(_given(each, "e164") for each in customer.get("phones") or ()),
             "vehicles": "; ".join(map(_vehicle, document.get("vehicles") or ())),
             "message": document.get("message"),
             "transcript_lines": len(document.get("transcript") or ()) or None,
@@ -178,9 +178,15 @@ def _tell_lead(lead: Mapping[str, Any]) -> None:
         say("  (personal data masked; --reveal shows it)")
 
 
+def _given(value: Mapping[str, Any], read_as: str) -> str:
+    """What was understood, and in brackets what was given, where that differs."""
+    raw, read = value.get("raw"), value.get(read_as)
+    return str(raw) if read in (None, raw) else f"{read} ({raw})"
+
+
 def _vehicle(vehicle: Mapping[str, Any]) -> str:
-    parts = (vehicle.get(name) for name in ("status", "year", "make", "model", "trim", "stock"))
-    return " ".join(str(part) for part in parts if part)
+    parts = (vehicle.get(name) for name in ("status", "year", "make", "model", "trim", "vin", "stock"))
+    return " ".join(str(part) for part in parts if part not in (None, "", "unknown"))
 
 
 def _tell_raw(raw: Mapping[str, Any]) -> None:

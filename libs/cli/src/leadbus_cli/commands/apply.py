@@ -67,8 +67,11 @@ def _tell(step: Step) -> None:
         return
     for each in step.diff:
         name = str(each["pointer"]).lstrip("/").replace("/", ".")
-        before, after = shown(each["before"]) or "(none)", shown(each["after"]) or "(none)"
-        say(f"    {name}: {after if step.action == 'created' else f'{before} -> {after}'}")
+        before, after = shown(each["before"]), shown(each["after"])
+        if step.action != "created":
+            say(f"    {name}: {before or '(none)'} -> {after or '(none)'}")
+        elif after:
+            say(f"    {name}: {after}")
 
 
 def _report(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
