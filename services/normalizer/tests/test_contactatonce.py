@@ -206,6 +206,25 @@ def test_unreadable_payloads_say_where_and_nothing_of_what(
 
 
 @pytest.mark.parametrize(
+    ("told", "detail"),
+    [
+        ({"lead_type": "Fax"}, "Input should be 'ClickForCallBack', 'Chat', 'TextToChat' or 'TrackedCall'"),
+        ({"lead_id": None}, "Field required"),
+        ({"comments": "with \x00 inside"}, "contains a NUL character"),
+        (
+            {"vehicle": {"mileage": "12,500"}},
+            "Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ({"occurred_at": "yesterday"}, "datetime_from_date_parsing"),
+    ],
+)
+def test_unreadable_payloads_say_what_is_wanted(told: Any, detail: str, payload: Any) -> None:
+    with pytest.raises(Rejection) as caught:
+        tell(payload(**told))
+    assert caught.value.detail == detail
+
+
+@pytest.mark.parametrize(
     ("body", "content_type", "reason"),
     [
         (b"", JSON, "undecodable"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from normalizer.domain.rejection import Rejection
 
@@ -20,18 +21,29 @@ _KINDS = {
     type(None): "null",
 }
 _UNREADABLE = "json_invalid"
+# Messages that say what is wanted and nothing of what came; of other errors only the code is told.
+_SAYS_WHAT_IS_WANTED = frozenset(
+    {
+        *("missing", "literal_error", "value_error", "timezone_aware"),
+        *("string_type", "int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"),
+        *("decimal_type", "decimal_parsing", "bool_type", "bool_parsing", "datetime_type"),
+        *("model_type", "model_attributes_type", "dict_type", "list_type", "tuple_type"),
+    }
+)
 
 
 def rejection_of(error: ValidationError, contract: type[BaseModel]) -> Rejection:
-    """The first thing that is wrong, as a Rejection.
-
-    pydantic's own message is not used: some of them quote the input.
-    """
+    """The first thing that is wrong, as a Rejection. Messages of our own validators never quote values."""
     first = error.errors(include_url=False)[0]
     if first["type"] == _UNREADABLE:
         return Rejection("undecodable", "not well-formed JSON in UTF-8")
     kind = "missing" if first["type"] == "missing" else _KINDS.get(type(first["input"]), "other")
-    return Rejection("payload_invalid", first["type"], field=_path(first["loc"], contract), kind=kind)
+    return Rejection("payload_invalid", _detail(first), field=_path(first["loc"], contract), kind=kind)
+
+
+def _detail(error: ErrorDetails) -> str:
+    told = error["msg"] if error["type"] in _SAYS_WHAT_IS_WANTED else error["type"]
+    return told.removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...], contract: type[BaseModel]) -> str | None:
