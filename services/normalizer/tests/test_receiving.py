@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -81,10 +82,11 @@ async def test_each_gets_one_line_that_holds_nothing_of_it(
 ) -> None:
     log.configure("normalizer", "INFO")
     await workshop.raw.handle(
-        [message(payload(dealer={"id": "nowhere"}), "dana@example.com"), message(b"secret", "2")]
+        [message(payload(dealer={"id": "nowhere"}), "dana@example.com"), message(b"secret", str(UUID(int=2)))]
     )
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"raw.' in line]
-    assert sorted(line["reason"] for line in lines) == ["location_unmapped", "undecodable"]
+    told = {line["reason"]: line.get("raw_id") for line in lines}
+    assert told == {"location_unmapped": None, "undecodable": str(UUID(int=2))}
     assert not any(word in json.dumps(lines) for word in ("dana@", "secret", "Núñez", "3125550191"))
 
 

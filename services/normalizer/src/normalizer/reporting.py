@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import get_args
@@ -59,6 +60,7 @@ LEDGER = metrics.counter(
     labels={"state": ("delivered", "failed", "skipped")},
 )
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _log = logger("normalizer")
 
 
@@ -114,5 +116,6 @@ def report_open(counts: dict[tuple[str, str], int]) -> None:
 
 
 def _named(raw: Raw) -> dict[str, object]:
-    """The wire id is left out: a foreign sender may have put anything there."""
-    return {"source": raw.source, "raw_key": str(raw.key), "size_bytes": len(raw.body), "test": raw.test}
+    """With the wire id only where it has the form of ours: a foreign sender may have put anything there."""
+    named = {"source": raw.source, "raw_key": str(raw.key), "size_bytes": len(raw.body), "test": raw.test}
+    return named | {"raw_id": raw.wire_id} if _UUID.fullmatch(raw.wire_id) else named
