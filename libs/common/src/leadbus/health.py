@@ -239,7 +239,9 @@ class Health:
         task.waiting_for_server = error is not None and self._unavailable(error)
         if task.waiting_for_server:
             task.down_since = None
-        elif task.down_since is None:
+            _log.warning("health.task_waits_for_server", task=task.name, reason=type(error).__name__)
+            return
+        if task.down_since is None:
             task.down_since = self._now()
         _log.error("health.task_ended_unasked", task=task.name, exc_info=error)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
-from leadbus import metrics
+from leadbus import log, metrics
 from leadbus.health import Health
 
 
@@ -112,7 +113,10 @@ async def test_failing_for_long_ends_liveness_and_recovery_brings_it_back(
     assert health.alive()[1] == {"ill": "running"}
 
 
-async def test_a_server_that_is_away_never_ends_liveness(health: Health, watch: Watch) -> None:
+async def test_a_server_that_is_away_never_ends_liveness(
+    health: Health, watch: Watch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("tester", "INFO")
     calls: list[int] = []
     health.supervise("waits", failing(ConnectionRefusedError(), calls))
     health.start()
@@ -121,6 +125,10 @@ async def test_a_server_that_is_away_never_ends_liveness(health: Health, watch: 
     await until(lambda: len(calls) >= 4)
     await until(lambda: health.alive()[1] == {"waits": "waiting"})
     assert health.alive()[0]
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert {(line["event"], line["level"], line["reason"]) for line in lines} == {
+        ("health.task_waits_for_server", "warning", "ConnectionRefusedError")
+    }, "a server that is away is no defect of the task"
 
 
 async def test_a_task_that_promised_to_beat_and_does_not_is_stalled(health: Health, watch: Watch) -> None:
