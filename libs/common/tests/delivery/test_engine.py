@@ -15,6 +15,7 @@ from leadbus.delivery import (
     LeaseLost,
     Outcome,
     Permanent,
+    Phase,
     Skipped,
     Transient,
     store,
@@ -149,6 +150,70 @@ async def test_eng10_slow_destination_hurts_nobody_else(bench: Bench, gate: Gate
     assert len(gate.waiting) < 10
     gate.opened.set()
     await bench.settle(engine)
+
+
+async def test_eng31_drain_lets_acts_end(bench: Bench, gate: Gate) -> None:
+    bench.sink.answer = gate.answer
+    await bench.plan("a")
+    engine = bench.engine()
+    running = asyncio.create_task(engine.run())
+    await bench.until(lambda: bool(gate.waiting))
+    draining = asyncio.create_task(engine.drain(20))
+    await bench.plan("b")
+    gate.opened.set()
+    await draining
+    await asyncio.wait_for(running, 5)
+    assert [await bench.phase(key) for key in "ab"] == ["delivered", "queued"]
+
+
+async def test_eng32_drain_out_of_time_is_ambiguous_at_once(bench: Bench, gate: Gate) -> None:
+    bench.sink.answer = gate.answer
+    await bench.plan("a")
+    engine = bench.engine()
+    await bench.until(lambda: bool(gate.waiting), engine)
+    await engine.drain(0.01)
+    (attempt,) = await bench.attempts("a")
+    assert (attempt["outcome"], attempt["reason"]) == ("ambiguous", "drained")
+    assert engine.in_flight == 0
+
+
+async def test_eng33_cancelling_the_loop_does_not_cancel_acts(bench: Bench, gate: Gate) -> None:
+    bench.sink.answer = gate.answer
+    await bench.plan("a")
+    engine = bench.engine()
+    running = asyncio.create_task(engine.run())
+    await bench.until(lambda: bool(gate.waiting))
+    running.cancel()
+    await asyncio.wait({running})
+    gate.opened.set()
+    await engine.drain(5)
+    assert await bench.phase("a") == "delivered"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"act_timeout_seconds": 60, "lease_seconds": 60, "drain_seconds": 60},
+        {"act_timeout_seconds": 30, "lease_seconds": 60, "drain_seconds": 29},
+        {"act_timeout_seconds": 0, "lease_seconds": 60, "drain_seconds": 30},
+    ],
+    ids=["act<lease", "act<=drain", "act>0"],
+)
+def test_eng34_times_nest(bench: Bench, times: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="act timeout"):
+        bench.engine(**times)
+
+
+async def test_eng35_wake_spares_the_poll(bench: Bench) -> None:
+    engine: DeliveryEngine = bench.engine(poll_seconds=3600)
+    running = asyncio.create_task(engine.run())
+    await asyncio.sleep(0)
+    await bench.plan("a")
+    engine.wake()
+    await bench.until(lambda: bool(bench.sink.acts))
+    running.cancel()
+    await engine.drain(5)
+    assert await bench.phase("a") == "delivered"
 
 
 async def test_eng36_long_queue_that_may_not_go_hides_no_other(bench: Bench) -> None:
@@ -498,65 +563,23 @@ async def test_eng30_claim_whose_commit_was_not_heard_of_is_undone(
     assert len(bench.sink.acts) == 1
 
 
-async def test_eng31_drain_lets_acts_end(bench: Bench, gate: Gate) -> None:
-    bench.sink.answer = gate.answer
-    await bench.plan("a")
-    engine = bench.engine()
-    running = asyncio.create_task(engine.run())
-    await bench.until(lambda: bool(gate.waiting))
-    draining = asyncio.create_task(engine.drain(20))
-    await bench.plan("b")
-    gate.opened.set()
-    await draining
-    await asyncio.wait_for(running, 5)
-    assert [await bench.phase(key) for key in "ab"] == ["delivered", "queued"]
+async def test_eng36_a_claim_cut_short_gives_its_slots_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found first tries, then lost the database while looking for retries: nothing stays taken."""
+    really_candidates = store.candidates
 
+    async def lost_at_the_second(conn: Any, phase: Phase, **more: Any) -> Any:
+        if phase is Phase.WAITING:
+            raise ConnectionResetError
+        return await really_candidates(conn, phase, **more)
 
-async def test_eng32_drain_out_of_time_is_ambiguous_at_once(bench: Bench, gate: Gate) -> None:
-    bench.sink.answer = gate.answer
-    await bench.plan("a")
-    engine = bench.engine()
-    await bench.until(lambda: bool(gate.waiting), engine)
-    await engine.drain(0.01)
-    (attempt,) = await bench.attempts("a")
-    assert (attempt["outcome"], attempt["reason"]) == ("ambiguous", "drained")
-    assert engine.in_flight == 0
-
-
-async def test_eng33_cancelling_the_loop_does_not_cancel_acts(bench: Bench, gate: Gate) -> None:
-    bench.sink.answer = gate.answer
-    await bench.plan("a")
-    engine = bench.engine()
-    running = asyncio.create_task(engine.run())
-    await bench.until(lambda: bool(gate.waiting))
-    running.cancel()
-    await asyncio.wait({running})
-    gate.opened.set()
-    await engine.drain(5)
-    assert await bench.phase("a") == "delivered"
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        {"act_timeout_seconds": 60, "lease_seconds": 60, "drain_seconds": 60},
-        {"act_timeout_seconds": 30, "lease_seconds": 60, "drain_seconds": 29},
-        {"act_timeout_seconds": 0, "lease_seconds": 60, "drain_seconds": 30},
-    ],
-    ids=["act<lease", "act<=drain", "act>0"],
-)
-def test_eng34_times_nest(bench: Bench, times: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="act timeout"):
-        bench.engine(**times)
-
-
-async def test_eng35_wake_spares_the_poll(bench: Bench) -> None:
-    engine: DeliveryEngine = bench.engine(poll_seconds=3600)
-    running = asyncio.create_task(engine.run())
-    await asyncio.sleep(0)
-    await bench.plan("a")
-    engine.wake()
-    await bench.until(lambda: bool(bench.sink.acts))
-    running.cancel()
-    await engine.drain(5)
-    assert await bench.phase("a") == "delivered"
+    await bench.plan("x:a", "y:b")
+    engine = bench.engine(capacity=3)
+    monkeypatch.setattr(store, "candidates", lost_at_the_second)
+    for _ in range(3):
+        with pytest.raises(ConnectionResetError):
+            await engine.step()
+    monkeypatch.undo()
+    await bench.settle(engine)
+    assert sorted(bench.sink.keys) == ["a", "b"]

@@ -147,6 +147,7 @@ class DeliveryEngine:
         Tries that take longer than ``timeout_seconds`` are cancelled and recorded as ambiguous. What the
         database does not take in time becomes ambiguous when its lease expires.
         """
+        until = time.monotonic() + timeout_seconds
         self._draining = True
         self.wake()
         with contextlib.suppress(TimeoutError):
@@ -154,7 +155,7 @@ class DeliveryEngine:
                 pass  # a claim that was under way has begun its tries
         tasks = {act.task for act in self._acts.values() if act.task is not None}
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=timeout_seconds)
+            _, late = await asyncio.wait(tasks, timeout=max(0.0, until - time.monotonic()))
             for task in late:
                 task.cancel()
             if late:
@@ -200,27 +201,26 @@ class DeliveryEngine:
     async def _claim(self) -> int:
         began = time.monotonic()
         now = self._clock.now()
-        async with self._database.acquire() as conn:
-            wanted: list[tuple[store.Candidate, Pool]] = []
-            for phase, pool in self._pools.items():
-                if pool.free:
-                    found = await store.candidates(
-                        conn, phase, now=now, after=pool.served_last, full=pool.full(), room=pool.free
-                    )
-                    wanted += [(candidate, pool) for candidate in pool.take(found)]
-            if not wanted:
-                return 0
-            acts: list[_Act] = []
-            try:
-                acts = await self._start(conn, wanted, began)
-            finally:
-                started = {act.row.id for act in acts}
-                for candidate, pool in wanted:
-                    if candidate.id not in started:
-                        pool.give_back(candidate.destination)
-        for act in acts:
-            self._acts[act.token] = act
-            act.task = asyncio.create_task(self._act(act), name=f"delivery-{act.row.id}")
+        wanted: list[tuple[store.Candidate, Pool]] = []
+        acts: list[_Act] = []
+        try:
+            async with self._database.acquire() as conn:
+                for phase, pool in self._pools.items():
+                    if pool.free:
+                        found = await store.candidates(
+                            conn, phase, now=now, after=pool.served_last, full=pool.full(), room=pool.free
+                        )
+                        wanted += [(candidate, pool) for candidate in pool.take(found)]
+                if wanted:
+                    acts = await self._start(conn, wanted, began)
+                for act in acts:
+                    self._acts[act.token] = act
+                    act.task = asyncio.create_task(self._act(act), name=f"delivery-{act.row.id}")
+        finally:
+            started = {act.row.id for act in acts}
+            for candidate, pool in wanted:
+                if candidate.id not in started:
+                    pool.give_back(candidate.destination)
         return len(acts)
 
     async def _start(
