@@ -62,3 +62,12 @@ async def test_met3_attempts_are_counted_by_outcome(bench: Bench) -> None:
     assert value(name, sink="met3-sink", outcome="delivered", reason="none") == 1
     assert value("leadbus_delivery_ambiguous_total", sink="met3-sink") == 1
     assert value("leadbus_delivery_attempt_duration_seconds_count", sink="met3-sink") == 2
+
+
+async def test_met4_the_backlog_is_read_from_indexes(bench: Bench) -> None:
+    """Deliveries that ended stay in the table for good; measuring must not read them."""
+    async with bench.database.transaction() as conn:
+        await conn.execute("SET LOCAL enable_seqscan = off")
+        plan = [row[0] for row in await conn.fetch(f"EXPLAIN {measures._BACKLOG}", bench.clock.now())]
+    assert any("delivery" in line and "Index Scan" in line for line in plan), plan
+    assert not any("Seq Scan on delivery" in line for line in plan), plan
