@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -122,6 +123,36 @@ def test_xml_in_the_encoding_that_it_declares(declared: Any) -> None:
     assert read(document.encode(declared), "application/xml").name.first == name
 
 
+JOSE = CONTACTATONCE_XML.replace("Ann O'Hara", "José")
+"""Declares UTF-8."""
+
+
+@pytest.mark.parametrize(
+    ("case", "body", "content_type"),
+    [
+        ("D1", JOSE.encode("latin-1"), "text/xml; charset=iso-8859-1"),
+        ("D1", JOSE.replace("UTF-8", "ISO-8859-1").encode(), 'text/xml;charset="utf-8"'),
+        ("D1", JOSE.encode("utf-16-le"), "text/xml; charset=utf-16"),
+        ("D1", JOSE.encode("utf-16-be"), "text/xml; charset=utf-16be"),
+        ("D2", codecs.BOM_UTF8 + JOSE.encode(), "text/xml; charset=iso-8859-1"),
+        ("D2", JOSE.encode("utf-16"), "application/xml; charset=us-ascii"),
+        ("D3", JOSE.encode("latin-1"), "text/xml; charset=latin-1"),
+        ("D3", JOSE.replace("UTF-8", "latin-1").encode("latin-1"), "text/xml"),
+        ("D3", JOSE.replace("UTF-8", "mac-roman").encode("mac-roman"), "text/xml"),
+    ],
+)
+def test_xml_in_the_encoding_that_counts(case: str, body: bytes, content_type: str) -> None:
+    assert read(body, content_type).name.first == "José"
+
+
+@pytest.mark.parametrize("case", ["D4"])
+def test_half_of_an_emoji_does_not_cost_the_lead(case: str, payload: Any, dealer: Any) -> None:
+    draft = tell(payload(comments="See you \ud83d", customer={"name": "Dana \ud83d\ude97"}))
+    lead = place(draft, Origin("contactatonce", "a", AT), dealer)
+    assert (lead.message, lead.customer.name.full) == ("See you \ufffd", "Dana \U0001f697")
+    assert [warning.code for warning in lead.warnings] == ["half_surrogate"]
+
+
 def test_what_has_no_field_is_kept(payload: Any) -> None:
     told = payload(
         dealer={"id": "1", "region": "Midwest"},
@@ -210,6 +241,7 @@ def test_unreadable_payloads_say_where_and_nothing_of_what(
     [
         ({"lead_type": "Fax"}, "Input should be 'ClickForCallBack', 'Chat', 'TextToChat' or 'TrackedCall'"),
         ({"lead_id": None}, "Field required"),
+        ({"vehicle": {"currency": "dollars"}}, "String should match pattern '^[A-Z]{3}$'"),
         ({"comments": "with \x00 inside"}, "contains a NUL character"),
         (
             {"vehicle": {"mileage": "12,500"}},
@@ -231,7 +263,7 @@ def test_unreadable_payloads_say_what_is_wanted(told: Any, detail: str, payload:
         (b"{", JSON, "undecodable"),
         (b"\x00\x01", None, "undecodable"),
         (b'{"lead_id": "\xff\xfe"}', JSON, "undecodable"),
-        (b'{"lead_id": "\\ud800"}', JSON, "undecodable"),
+        (b'{"lead_id": "\\ud800"}', JSON, "payload_invalid"),
         (b"[" * 100_000, JSON, "undecodable"),
         (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, JSON, "undecodable"),
         (b"[]", JSON, "payload_invalid"),
@@ -244,6 +276,11 @@ def test_unreadable_payloads_say_what_is_wanted(told: Any, detail: str, payload:
         (b"<prospect/>", "text/xml", "payload_invalid"),
         (b"<lead/>", "text/xml", "payload_invalid"),
         (b'<?xml version="1.0" encoding="klingon"?><lead/>', "text/xml", "undecodable"),
+        (b"<lead>\xe9</lead>", "text/xml; charset=utf-8", "undecodable"),
+        (b"<lead/>", "text/xml; charset=klingon", "undecodable"),
+        (b"<lead/>", "text/xml; charset=base64", "undecodable"),
+        (b'<?xml version="1.0" encoding="utf-7"?>+ADwAIQ-DOCTYPE a+AD4-<a/>', "text/xml", "undecodable"),
+        ("<!DOCTYPE lead><lead/>".encode("utf-16-be"), "text/xml; charset=utf-16", "xml_forbidden"),
         (b"<lead>\x00</lead>", "text/xml", "undecodable"),
         (b"a,b", "text/csv", "unsupported_type"),
         (b"{}", "application/x-msgpack", "unsupported_type"),

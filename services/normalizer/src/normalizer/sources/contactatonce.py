@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from leadbus.contracts import json_text
 from leadbus.contracts.contactatonce import CaoCustomer, CaoLine, CaoVehicle, ContactAtOnceLead
 from leadbus.contracts.lead import (
     Call,
@@ -32,7 +33,8 @@ from normalizer.domain.names import NameReading, split_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
 from normalizer.domain.vin import read_vin
-from normalizer.sources.document import UTF8_BOM, format_of, parse_xml
+from normalizer.sources.charset import UTF8_BOM
+from normalizer.sources.document import format_of, parse_xml
 from normalizer.sources.invalid import rejection_of
 
 PROVIDER = "ContactAtOnce!"
@@ -66,16 +68,21 @@ _MISSED_CALL = _Type("phone", ("inquiry", "callback"), "request", "high")
 
 def read(body: bytes, content_type: str | None) -> Draft:
     """The draft that one push tells; raises Rejection and nothing else."""
-    return _Reader(_payload(body, content_type)).draft()
-
-
-def _payload(body: bytes, content_type: str | None) -> ContactAtOnceLead:
     try:
         if format_of(body, content_type) == "json":
-            return ContactAtOnceLead.model_validate_json(body.removeprefix(UTF8_BOM))
-        return ContactAtOnceLead.model_validate(_from_xml(parse_xml(body, "lead")))
+            return _from_json(body.removeprefix(UTF8_BOM))
+        fields = parse_xml(body, "lead", content_type)
+        return _Reader(ContactAtOnceLead.model_validate(_from_xml(fields))).draft()
     except ValidationError as error:
         raise rejection_of(error, ContactAtOnceLead) from None
+
+
+def _from_json(body: bytes) -> Draft:
+    mended = json_text.without_half_pairs(body)
+    reader = _Reader(ContactAtOnceLead.model_validate_json(mended))
+    if mended is not body:
+        reader.warn("half_surrogate", "raw")
+    return reader.draft()
 
 
 def _from_xml(fields: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +136,7 @@ class _Reader:
             test=payload.test,
         )
 
-    def _warn(self, code: str | None, field: str) -> None:
+    def warn(self, code: str | None, field: str) -> None:
         if code is not None:
             self._warnings.append(Warning_(code=code, field=field))
 
@@ -142,7 +149,7 @@ class _Reader:
         if value is None or _EARLIEST <= value < _LATEST:
             return value
         self._keep(path, value.isoformat())
-        self._warn("time_implausible", path)
+        self.warn("time_implausible", path)
         return None
 
     def _occurred_at(self) -> datetime | None:
@@ -170,7 +177,7 @@ class _Reader:
             reading = NameReading(last, last=last)
         else:
             return Name()
-        self._warn(reading.warning, "customer.name")
+        self.warn(reading.warning, "customer.name")
         return Name(
             full=reading.full or None,
             first=reading.first,
@@ -184,7 +191,7 @@ class _Reader:
         if not _line(customer.email):
             return ()
         reading = read_email(customer.email or "")
-        self._warn(reading.warning, "customer.emails.0")
+        self.warn(reading.warning, "customer.emails.0")
         return (
             Email(address=reading.address, raw=reading.raw, primary=customer.preferred_contact == "email"),
         )
@@ -228,7 +235,7 @@ class _Reader:
         if not _line(written):
             return None, None
         reading = read_vin(written or "")
-        self._warn(reading.warning, f"{path}.vin")
+        self.warn(reading.warning, f"{path}.vin")
         if reading.vin is None:
             self._keep(f"{path}.vin", reading.raw)
             return None, None
@@ -239,7 +246,7 @@ class _Reader:
             return ()
         if not 0 <= told.price <= _LARGEST_PRICE or told.price.as_tuple().exponent < -6:  # type: ignore[operator]
             self._keep(f"{path}.price", told.price)
-            self._warn("price_implausible", f"{path}.prices")
+            self.warn("price_implausible", f"{path}.prices")
             return ()
         return (Price(kind="asking", amount=told.price, currency=told.currency),)
 

@@ -7,6 +7,7 @@ from typing import Literal
 from lxml import etree
 
 from normalizer.domain.rejection import Rejection
+from normalizer.sources.charset import UTF8_BOM, utf8
 
 Format = Literal["json", "xml"]
 Value = str | list["Value"] | dict[str, "Value"] | None
@@ -14,7 +15,6 @@ Value = str | list["Value"] | dict[str, "Value"] | None
 _JSON = ("application/json", "text/json")
 _XML = ("application/xml", "text/xml")
 _UNSPOKEN = ("application/octet-stream", "text/plain")
-UTF8_BOM = b"\xef\xbb\xbf"
 
 
 def format_of(body: bytes, content_type: str | None) -> Format:
@@ -32,7 +32,7 @@ def format_of(body: bytes, content_type: str | None) -> Format:
     return "xml" if body.removeprefix(UTF8_BOM).lstrip()[:1] == b"<" else "json"
 
 
-def parse_xml(body: bytes, root: str) -> dict[str, Value]:
+def parse_xml(body: bytes, root: str, content_type: str | None = None) -> dict[str, Value]:
     """The content of the element `root` as plain values.
 
     Names lose their namespace, attributes become `name@attribute` beside their element, repeated
@@ -40,7 +40,7 @@ def parse_xml(body: bytes, root: str) -> dict[str, Value]:
     Raises Rejection: `xml_forbidden` for a DOCTYPE or an entity of the sender's own, `undecodable`
     for what is not well-formed, `payload_invalid` for another root.
     """
-    element = _root(body)
+    element = _root(utf8(body, content_type))
     if _name(element) != root:
         raise Rejection("payload_invalid", f"the root element is not <{root}>", kind="element")
     value = _value(element)
@@ -52,6 +52,7 @@ def parse_xml(body: bytes, root: str) -> dict[str, Value]:
 
 def _root(body: bytes) -> etree._Element:
     parser = etree.XMLParser(
+        encoding="utf-8",
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -60,15 +61,15 @@ def _root(body: bytes) -> etree._Element:
         remove_pis=True,
     )
     try:
-        element = etree.fromstring(body.removeprefix(UTF8_BOM), parser)
+        element = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         undeclared = getattr(error, "code", None) == etree.ErrorTypes.ERR_UNDECLARED_ENTITY
         if undeclared or b"<!DOCTYPE" in body:
             raise Rejection("xml_forbidden", "it has a DOCTYPE or an entity of its own") from None
         line, column = error.position
         raise Rejection("undecodable", f"not well-formed XML at line {line}, column {column}") from None
-    except (ValueError, LookupError, AssertionError):
-        raise Rejection("undecodable", "not XML in any encoding that it declares") from None
+    except (ValueError, AssertionError):
+        raise Rejection("undecodable", "not XML") from None
     if element.getroottree().docinfo.internalDTD is not None:
         raise Rejection("xml_forbidden", "it has a DOCTYPE")
     return element

@@ -25,6 +25,7 @@ _UNREADABLE = "json_invalid"
 _SAYS_WHAT_IS_WANTED = frozenset(
     {
         *("missing", "literal_error", "value_error", "timezone_aware"),
+        *("string_pattern_mismatch", "string_too_short", "string_too_long", "greater_than_equal"),
         *("string_type", "int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"),
         *("decimal_type", "decimal_parsing", "bool_type", "bool_parsing", "datetime_type"),
         *("model_type", "model_attributes_type", "dict_type", "list_type", "tuple_type"),
