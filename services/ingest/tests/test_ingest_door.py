@@ -213,7 +213,9 @@ async def test_rehearsal_stores_nothing_and_says_what_would_happen(ingest: Any) 
     ("body", "content_type", "faults"),
     [
         (CONTACTATONCE_XML.encode(), "text/xml", []),
+        (CONTACTATONCE_XML.replace("Ann", "Zoë").encode("latin-1"), "text/xml; charset=latin-1", []),
         (b"\xef\xbb\xbf" + CHAT, "application/json", []),
+        (CHAT.replace(b'"CAO-', b'"\\ud83dCAO-'), "application/json", []),
         (
             b"{}",
             "application/json",
@@ -226,6 +228,11 @@ async def test_rehearsal_stores_nothing_and_says_what_would_happen(ingest: Any) 
             [("/lead_type", "literal_error"), ("/dealer/id", "missing")],
         ),
         (b"<leads/>", "text/xml", [("", "root_element")]),
+        (
+            CONTACTATONCE_XML.replace("<lead_id>", "<lead_id>1</lead_id><lead_id>").encode(),
+            "text/xml",
+            [("/lead_id", "string_type")],
+        ),
         (
             b"<lead><lead_type>Chat</lead_type><dealer><id>1</id></dealer></lead>",
             "text/xml",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from leadbus.contracts import json_text
 from leadbus.contracts.contactatonce import ContactAtOnceLead
 from leadbus.web import FieldError
 from leadbus.web.failures import field_errors
@@ -23,7 +24,7 @@ def faults(body: bytes, media_type: MediaType) -> list[FieldError]:
     """
     try:
         if media_type.form is Form.JSON:
-            ContactAtOnceLead.model_validate_json(body.removeprefix(_BOM))
+            ContactAtOnceLead.model_validate_json(json_text.without_half_pairs(body.removeprefix(_BOM)))
             return []
         root = _root(body, media_type.charset)
         if _name(root) != "lead":
@@ -41,12 +42,12 @@ def _root(body: bytes, charset: str | None) -> ET.Element:
 
 
 def _fields(element: ET.Element) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+    told: dict[str, list[Any]] = {}
     for child in element:
-        value = _value(child)
-        if value is not None:
-            fields[_name(child)] = value
-    return fields
+        told.setdefault(_name(child), []).append(_value(child))
+    # What stands twice is a list, and no field of the contract takes one in that place.
+    fields = {name: values if len(values) > 1 else values[0] for name, values in told.items()}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _value(element: ET.Element) -> Any:
