@@ -26,7 +26,7 @@ from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
 
 DEALER = Dealer(dealer_id="prairie-motors", name="Prairie Motors", country="US", time_zone="America/Chicago")
-LIMITS = Limits(body_bytes=2_097_152)
+LIMITS = Limits(body_bytes=4_194_304)
 OPERATOR = Actor("olga", Role.OPERATOR)
 
 TABLES = "raw, lead, lead_revision, quarantine, ledger, inbox, outbox, setting, setting_history, audit"

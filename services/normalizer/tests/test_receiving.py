@@ -19,7 +19,7 @@ from normalizer.domain import escaping
 from normalizer.receiving import Limits, receive, receive_again
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LIMITS = Limits(body_bytes=2_097_152)
+LIMITS = Limits(body_bytes=4_194_304)
 FORGED_DEATH = [{"queue": "other", "reason": "expired", "count": 7, "time": NOW, "exchange": ""}]
 
 

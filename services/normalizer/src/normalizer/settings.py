@@ -21,7 +21,10 @@ class NormalizerSettings(ServiceSettings):
         description="How long messages are held unacknowledged while the database is away.",
     )
     body_limit_bytes: int = Field(
-        2_097_152, ge=1024, le=16_777_216, description="Beyond it a message is kept and quarantined unread."
+        4_194_304,
+        ge=1024,
+        le=16_777_216,
+        description="Beyond it a message is quarantined unread. Not below what ingest takes of any source.",
     )
     bare_window_seconds: int = Field(
         600, ge=0, le=86_400, description="How long a body without an id counts as sent twice."
