@@ -25,6 +25,23 @@ def test_the_least_a_lead_says() -> None:
     assert (payload.all_vehicles, payload.transcript, payload.test) == ((), (), False)
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [("12", "12"), ("1.0", "1"), ("1e3", "1000"), ("9" * 30, "9" * 30)]
+)
+def test_a_whole_number_is_an_id_however_it_is_written(number: str, text: str) -> None:
+    document = json.dumps({**_LEAST, "lead_id": "#"}).replace('"#"', number)
+    assert ContactAtOnceLead.model_validate_json(document).lead_id == text
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1.5", "9007199254740993.0", "1e21"])
+def test_a_number_that_is_not_exact_is_no_id(number: str) -> None:
+    """Two senders' 1e400 would be one lead, called inf."""
+    document = json.dumps({**_LEAST, "lead_id": "#"}).replace('"#"', number)
+    with pytest.raises(ValidationError) as caught:
+        ContactAtOnceLead.model_validate_json(document)
+    assert [error["loc"] for error in caught.value.errors()] == [("lead_id",)]
+
+
 def test_text_is_read_as_the_fields_type_because_xml_has_nothing_else() -> None:
     payload = ContactAtOnceLead.model_validate(
         _LEAST

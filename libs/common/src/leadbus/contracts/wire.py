@@ -8,12 +8,16 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
+
+# From here on a binary float stands for more than one whole number.
+_INEXACT = 2**53
 
 
 class WireModel(BaseModel):
@@ -46,6 +50,15 @@ def _without_nul(value: str) -> str:
     return value
 
 
+def _exact(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    # Different numbers would be one text: 1e400 is read as infinity, and so is every other as large.
+    if not value.is_integer() or abs(value) >= _INEXACT:
+        raise ValueError("a number that is not whole, or too large to be exact")
+    return int(value)
+
+
 def _plain_decimal(value: Decimal) -> str:
     return format(value, "f")
 
@@ -53,8 +66,10 @@ def _plain_decimal(value: Decimal) -> str:
 Text = Annotated[str, AfterValidator(_without_nul)]
 """Any text that can be stored: every character but NUL."""
 
-Code = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_without_nul)]
-"""Text that some senders write as a number: ids, years."""
+Code = Annotated[
+    str, Field(coerce_numbers_to_str=True), BeforeValidator(_exact), AfterValidator(_without_nul)
+]
+"""Text that some senders write as a whole number: ids, years."""
 
 Amount = Annotated[
     Decimal,
