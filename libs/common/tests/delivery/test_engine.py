@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from leadbus.delivery import (
     Ambiguous,
@@ -20,6 +21,7 @@ from leadbus.delivery import (
     Transient,
     store,
 )
+from leadbus_devstack.threads import run_apart
 
 Bench = Any
 Gate = Any
@@ -583,3 +585,28 @@ async def test_eng36_a_claim_cut_short_gives_its_slots_back(
     monkeypatch.undo()
     await bench.settle(engine)
     assert sorted(bench.sink.keys) == ["a", "b"]
+
+
+async def test_eng37_whoever_publishes_hears_of_events_once_they_are_committed(bench: Bench) -> None:
+    seen: list[list[str]] = []
+
+    async def committed() -> list[str]:
+        connection = await asyncpg.connect(bench.url)
+        try:
+            rows = await connection.fetch("SELECT routing_key FROM outbox ORDER BY id")
+        finally:
+            await connection.close()
+        return [row["routing_key"] for row in rows]
+
+    engine = bench.engine(announced=lambda: seen.append(run_apart(committed)))
+    bench.sink.in_turn(Transient("busy"), Delivered())
+    await bench.plan("a")
+    await bench.settle(engine)
+    assert seen == [], "a try that will be repeated tells nothing"
+    bench.clock.advance(10)
+    await bench.settle(engine)
+    assert seen == [["delivery.succeeded.v1"]]
+
+    await bench.plan("late", not_before=bench.clock.now() + timedelta(hours=2), deadline=bench.clock.now())
+    await bench.until(lambda: len(seen) == 2, engine)
+    assert seen[1] == ["delivery.succeeded.v1", "delivery.failed.v1"]

@@ -35,6 +35,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )
+    relay = OutboxRelay(database, publisher, clock=clock)
     planner = Planner(pool.host.name, settings.from_address, clock)
     engine = DeliveryEngine(
         database,
@@ -46,8 +47,15 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         act_timeout_seconds=settings.act_timeout_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,
+        announced=relay.wake,
     )
-    leads = LeadsConsumer(database, planner, clock, engine.wake)
+
+    def wake() -> None:
+        """What was planned may be due; what was skipped or cancelled is to be told."""
+        engine.wake()
+        relay.wake()
+
+    leads = LeadsConsumer(database, planner, clock, wake)
     consumer = BatchConsumer(
         broker,
         QUEUE,
@@ -64,11 +72,11 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         title="Leadbus adf-mailer",
         description=DESCRIPTION,
         routers=[
-            deliveries(database, sink=SINK, wake=engine.wake, clock=clock, details=api.details(database)),
+            deliveries(database, sink=SINK, wake=wake, clock=clock, details=api.details(database)),
             api.router(database, leads, clock),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
         ],
-        tasks={"deliveries": engine.run, "outbox": OutboxRelay(database, publisher, clock=clock).run},
+        tasks={"deliveries": engine.run, "outbox": relay.run},
         consumers=[consumer],
         drains=[engine.drain],
         on_stop=[pool.close],

@@ -71,6 +71,9 @@ class DeliveryEngine:
     Times nest: a try is cut off at ``act_timeout_seconds``, which is shorter than its lease
     (``lease_seconds``, renewed while acting) and not longer than ``drain_seconds``, the time this process
     gets to finish. Raises ValueError when they do not.
+
+    ``announced`` is called whenever events were committed to the outbox: a relay woken by it spares them
+    the wait for its next poll.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class DeliveryEngine:
         drain_seconds: float = 40.0,
         poll_seconds: float = POLL_SECONDS,
         luck: Callable[[], float] = random.random,
+        announced: Callable[[], None] = lambda: None,
     ) -> None:
         if not 0 < act_timeout_seconds < lease_seconds:
             raise ValueError("the act timeout must be shorter than the lease")
@@ -109,6 +113,7 @@ class DeliveryEngine:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._luck = luck
+        self._announced = announced
         self._acts: dict[UUID, _Act] = {}
         self._unsure_leases: list[store.Lease] = []
         self._recording = asyncio.Lock()
@@ -368,17 +373,16 @@ class DeliveryEngine:
         async with self._database.acquire() as conn:
             async with conn.transaction():
                 rows = await store.lock_expired(conn, ours=ours, limit=SWEEP_LIMIT)
-                if rows:
-                    expired = [self._expired(row) for row in rows]
-                    await record(conn, self._rules, expired, now=now)
+                decided = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
+            self._tell(decided)
             for row in rows:
                 _log.warning("delivery.lease_expired", sink=self._sink.name, delivery_id=str(row.id))
                 self._count(Ambiguous("lease_expired"), None)
             async with conn.transaction():
                 rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
-                if rows:
-                    late = [Happening(row, machine.DeadlinePassed()) for row in rows]
-                    await record(conn, self._rules, late, now=now)
+                late = [Happening(row, machine.DeadlinePassed()) for row in rows]
+                decided = await record(conn, self._rules, late, now=now)
+            self._tell(decided)
 
     def _expired(self, row: store.Row) -> Happening:
         now = self._clock.now()
@@ -420,12 +424,13 @@ class DeliveryEngine:
                     happenings.append(happening)
                 else:
                     strays.append(self._end(act))
-            await record(conn, self._rules, happenings, now=now)
+            decided = await record(conn, self._rules, happenings, now=now)
             await store.end_attempts(conn, strays)
         for act in ended:
             assert act.outcome is not None
             self._count(act.outcome, act.duration_ms)
             self._forget(act)
+        self._tell(decided)
 
     def _happening(self, act: _Act, row: store.Row | None) -> Happening | None:
         """None when the delivery went on without us; then only the try itself is told."""
@@ -451,6 +456,11 @@ class DeliveryEngine:
             answer=_storable("" if isinstance(outcome, Skipped) else outcome.answer),
             ambiguous=isinstance(outcome, Ambiguous),
         )
+
+    def _tell(self, decided: Sequence[machine.Decision]) -> None:
+        """To be called after the commit: whoever publishes would not see the events before."""
+        if any(decision.announce for decision in decided):
+            self._announced()
 
     def _forget(self, act: _Act) -> None:
         del self._acts[act.token]
