@@ -232,8 +232,8 @@ async def _operate(
         (decision,) = await record(conn, rules, [Happening(row, event)], now=now or datetime.now(UTC))
     except machine.NotAllowed as refusal:
         if refusal.phase is Phase.SENDING:
-            raise OperationRefused("in_flight", "it is being sent right now; wait for its answer") from None
-        raise OperationRefused("finished", f"it has ended: {refusal.phase.value}") from None
+            raise OperationRefused("in_flight", "wait for its answer") from None
+        raise OperationRefused("finished", f"its phase is {refusal.phase.value}") from None
     detail = {
         "from": row.state.phase.value,
         "to": decision.state.phase.value,
