@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
-from leadbus_devstack.ports import free_ports
-from leadbus_devstack.services import ServiceName, ServiceProcess
-from pydantic import SecretStr
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
-TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
-ADMIN = {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), 'test', 'admin')}"}
-# Not checked is what a schema cannot say: which payload a door for anybody's refuses, which keys exist.
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
+from tests.support import openapi
+from tests.support.openapi import ADMIN
+
+DOOR = "POST /v1/raw/{name}"
 OPERATIONS = [
-    "POST /v1/raw/{name}",
+    DOOR,
     "GET /v1/raw/{name}",
     "GET /v1/raw/{name}/body",
     "POST /v1/sources/{source}/keys",
@@ -47,17 +28,8 @@ OPERATIONS = [
 
 @pytest.fixture(scope="module")
 def ingest_url(database_factory: DatabaseFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    database_url = database_factory.create("ingest")
-    log: Path = tmp_path_factory.mktemp("ingest") / "ingest.log"
-    given_settings = {"AMQP_URL": "amqp://127.0.0.1:1", "DATABASE_URL": database_url, "TOKEN_KEY": TOKEN_KEY}
-    process = ServiceProcess(ServiceName("ingest"), free_ports(1)[0], given_settings, log)
-    process.start()
-    try:
-        process.wait_ready()
-        yield process.url
-    finally:
-        process.stop()
-        database_factory.drop(database_url)
+    with openapi.serving("ingest", database_factory, tmp_path_factory.mktemp("ingest")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -75,35 +47,22 @@ def key(http: httpx2.Client) -> str:
 
 
 @pytest.fixture(scope="module")
-def schema(ingest_url: str) -> Any:
-    return schemathesis.openapi.from_url(f"{ingest_url}/openapi.json")
+def operations(ingest_url: str) -> dict[str, Any]:
+    return openapi.operations(ingest_url)
 
 
-def test_the_list_of_operations_is_complete(schema: Any) -> None:
-    found = {result.ok().label for result in schema.get_all_operations()}
-    assert {label for label in found if "/v1/settings" not in label} == set(OPERATIONS)
+def test_the_list_of_operations_is_complete(operations: dict[str, Any]) -> None:
+    assert openapi.without_settings(operations) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_no_request_meets_a_defect(schema: Any, key: str, label: str) -> None:
-    operation = next(found.ok() for found in schema.get_all_operations() if found.ok().label == label)
-    credentials = {"X-Api-Key": key} if label == "POST /v1/raw/{name}" else ADMIN
-
-    @given(case=operation.as_strategy())
-    @settings(
-        max_examples=40,
-        deadline=None,
-        derandomize=True,
-        phases=(Phase.explicit, Phase.generate),
-        suppress_health_check=list(HealthCheck),
-    )
-    def fuzz(case: Any) -> None:
-        if label == "POST /v1/raw/{name}":
-            case.path_parameters["name"] = "contactatonce"
-        response = case.call(headers=credentials)
-        case.validate_response(response, checks=CHECKS)
-
-    fuzz()
+def test_no_request_meets_a_defect(operations: dict[str, Any], key: str, label: str) -> None:
+    if label == DOOR:
+        openapi.fuzz(
+            operations[label], headers={"X-Api-Key": key}, path={"name": "contactatonce"}, examples=40
+        )
+    else:
+        openapi.fuzz(operations[label], examples=40)
 
 
 BODIES = st.binary(max_size=100) | st.text('{}[]":,<>/!&;aé1 \n', max_size=40).map(str.encode)

@@ -13,8 +13,8 @@ PUSHED = tuple(source for source in SOURCES if source != "dms")
 KIB = 1024
 MIB = 1024 * KIB
 MAX_BODY_BYTES = 4 * MIB
-"""Never above what the normalizer reads (NORMALIZER_BODY_LIMIT_BYTES), else 202 would end in quarantine. A lead
-event can be larger than its raw message, and RabbitMQ takes 16 MiB at most."""
+"""Never above what the normalizer reads (NORMALIZER_BODY_LIMIT_BYTES), else 202 would end in quarantine. A
+lead event can be larger than its raw message, and RabbitMQ takes 16 MiB at most."""
 
 AccountName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 

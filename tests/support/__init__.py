@@ -1,0 +1,1 @@
+"""What tests of several services and of the whole system share."""
