@@ -43,7 +43,7 @@ _CHECKS = [
 
 @contextmanager
 def serving(service: str, databases: DatabaseFactory, logs: Path, **more: str) -> Iterator[str]:
-    """The URL of a service as a process on a database of its own. Without RabbitMQ: it answers all the same."""
+    """The URL of a service as a process on its own database. Without RabbitMQ: it answers all the same."""
     name = ServiceName(service)
     database_url = databases.create(name.package)
     chosen = {"AMQP_URL": "amqp://127.0.0.1:1", "DATABASE_URL": database_url, "TOKEN_KEY": TOKEN_KEY, **more}
