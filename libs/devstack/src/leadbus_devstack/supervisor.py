@@ -99,8 +99,7 @@ def supervise(layout: Layout, out: Console) -> None:
             steps(READY)
             _watch(layout, stack, out)
     finally:
-        layout.endpoints.unlink(missing_ok=True)
-        layout.environment.unlink(missing_ok=True)
+        _withdraw_endpoints(layout)
         servers.stop(keep_data=True)
 
 
@@ -116,6 +115,11 @@ def _publish_endpoints(layout: Layout, stack: Stack) -> None:
     endpoints = stack.endpoints()
     write_private(layout.environment, endpoints.as_shell())
     write_private(layout.endpoints, endpoints.as_json())
+
+
+def _withdraw_endpoints(layout: Layout) -> None:
+    layout.endpoints.unlink(missing_ok=True)
+    layout.environment.unlink(missing_ok=True)
 
 
 def _watch(layout: Layout, stack: Stack, out: Console) -> None:
@@ -186,6 +190,8 @@ def down(layout: Layout, out: Console) -> int:
     """End the supervisor and wait until everything is gone."""
     pid = supervisor_pid(layout)
     if pid is None:
+        # A supervisor that was killed took everything with it but these.
+        _withdraw_endpoints(layout)
         out.print("nothing is up")
         return 0
     os.kill(pid, signal.SIGTERM)
