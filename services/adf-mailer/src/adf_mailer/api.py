@@ -11,7 +11,6 @@ from leadbus.db import Connection, Database
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, audit, problem_responses, require
 from leadbus.web.problems import CONFLICT, FORBIDDEN, NOT_FOUND
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select
 from sqlmodel import col
 
 from adf_mailer.consumers import LeadsConsumer
@@ -94,10 +93,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
     async def list_poison(query: Annotated[ListQuery, Depends(POISON)], actor: Viewer) -> Page[PoisonView]:
         """Messages of `adf-mailer.leads` that could not be read, the newest first."""
         _unlimited(actor)
-        statement = select(PoisonRow)
-        if (waiting := query.filters.get("open")) is not None:
-            settled = col(PoisonRow.settled_at)
-            statement = statement.where(settled.is_(None) if waiting else settled.is_not(None))
+        statement = poison.described(waiting=query.filters.get("open"))
         async with database.session() as session:
             return await query.page(session, statement, PoisonView.model_validate)
 
@@ -134,7 +130,8 @@ async def _settle(conn: Connection, poison_id: int, settled_as: str, actor: Acto
 
 async def _view(database: Database, poison_id: int) -> PoisonView:
     async with database.session() as session:
-        return PoisonView.model_validate(await session.get_one(PoisonRow, poison_id))
+        found = await session.execute(poison.described().where(col(PoisonRow.id) == poison_id))
+        return PoisonView.model_validate(found.scalar_one())
 
 
 def _unlimited(actor: Actor) -> None:

@@ -7,10 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from leadbus.db import Connection
 from leadbus.envelope import Properties
 from leadbus.messages import IncomingMessage
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+from sqlmodel import col
+
+from adf_mailer.store.tables import PoisonRow
 
 _MAX_TEXT = 500
 
@@ -66,6 +72,17 @@ async def lock(conn: Connection, poison_id: int) -> IncomingMessage | None:
         delivery_count=0,
         delivery_tag=0,
     )
+
+
+def described(*, waiting: bool | None = None) -> Any:
+    """For operators: without bytes, of which there may be megabytes. `waiting` for a decision, or settled."""
+    row: Any = PoisonRow
+    bytes_left_out = (defer(row.body, raiseload=True), defer(row.headers, raiseload=True))
+    statement = select(PoisonRow).options(*bytes_left_out)
+    settled = col(PoisonRow.settled_at)
+    if waiting is None:
+        return statement
+    return statement.where(settled.is_(None) if waiting else settled.is_not(None))
 
 
 async def settle(conn: Connection, poison_id: int, settled_as: str, *, now: datetime) -> None:
