@@ -471,7 +471,7 @@ async def test_eng25_leases_are_renewed_while_acting(bench: Bench, gate: Gate) -
     bench.sink.answer = gate.answer
     await bench.plan("a")
     engine = bench.engine(lease_seconds=0.03, act_timeout_seconds=0.02)
-    engine._act_timeout_seconds = 60
+    engine._acting._act_timeout_seconds = 60
     await bench.until(lambda: bool(gate.waiting), engine)
     first = (await bench.row("a"))["lease_expires_at"]
     other = bench.engine()

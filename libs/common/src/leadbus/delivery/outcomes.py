@@ -58,3 +58,24 @@ class Skipped:
 
 
 Outcome: TypeAlias = Delivered | Transient | Permanent | Ambiguous | Skipped
+
+
+def code_of(outcome: Outcome) -> str:
+    """The word for an outcome in attempts, log lines and metrics."""
+    match outcome:
+        case Delivered():
+            return "delivered"
+        case Transient(destination_down=True):
+            return "destination_down"
+        case Transient():
+            return "transient"
+        case Permanent():
+            return "refused"
+        case Ambiguous():
+            return "ambiguous"
+        case Skipped():
+            return "skipped"
+
+
+def reason_of(outcome: Outcome) -> str | None:
+    return None if isinstance(outcome, Delivered) else outcome.reason

@@ -1,0 +1,147 @@
+"""How tries and deliveries end: by their answer, by silence, or by being too late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from uuid import UUID
+
+from leadbus.clock import Clock
+from leadbus.db import Database, is_unavailable
+from leadbus.delivery import machine, measures, store
+from leadbus.delivery.acting import Act
+from leadbus.delivery.machine import Phase
+from leadbus.delivery.outcomes import ANSWER_LIMIT, Ambiguous, Outcome, Skipped, code_of, reason_of
+from leadbus.delivery.recording import Happening, Rules, record
+from leadbus.log import logger
+
+SWEEP_LIMIT = 100
+
+_log = logger("delivery")
+
+
+class Ending:
+    """Records ends. ``announced`` is called after a commit that put events into the outbox."""
+
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        clock: Clock,
+        *,
+        luck: Callable[[], float],
+        announced: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._clock = clock
+        self._luck = luck
+        self._announced = announced
+
+    async def record(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
+        """Record tries that have an outcome, all at once; ``forget`` each that is done with."""
+        try:
+            await self._record(ended, forget)
+        except Exception as error:
+            if is_unavailable(error) or len(ended) == 1:
+                raise
+            await self._record_apart(ended, forget)
+
+    async def sweep(self, ours: Collection[UUID]) -> None:
+        """What nobody else ends: leases whose holder died, and deliveries past their deadline.
+
+        ``ours`` are the tokens of leases whose holder is this process.
+        """
+        now = self._clock.now()
+        async with self._database.acquire() as conn:
+            async with conn.transaction():
+                rows = await store.lock_expired(conn, ours=list(ours), limit=SWEEP_LIMIT)
+                decided = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
+            self._tell(decided)
+            for row in rows:
+                _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
+                self._count(Ambiguous("lease_expired"), None)
+            async with conn.transaction():
+                rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
+                late = [Happening(row, machine.DeadlinePassed()) for row in rows]
+                decided = await record(conn, self._rules, late, now=now)
+            self._tell(decided)
+
+    def _expired(self, row: store.Row) -> Happening:
+        now = self._clock.now()
+        end = store.AttemptEnd(row.id, row.state.attempts, now, None, "ambiguous", "lease_expired", "", True)
+        return Happening(row, machine.LeaseExpired(self._luck()), end)
+
+    async def _record_apart(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
+        """One of a group cannot be recorded: let it not keep the others from it."""
+        for act in ended:
+            try:
+                await self._record([act], forget)
+            except Exception as error:
+                if is_unavailable(error):
+                    raise
+                _log.error("delivery.unrecordable", delivery_id=str(act.row.id), exc_info=error)
+                forget(act)
+
+    async def _record(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as conn:
+            rows = {row.id: row for row in await store.lock(conn, [act.row.id for act in ended])}
+            happenings: list[Happening] = []
+            strays: list[store.AttemptEnd] = []
+            for act in ended:
+                happening = self._happening(act, rows.get(act.row.id))
+                if happening is not None:
+                    happenings.append(happening)
+                else:
+                    strays.append(self._end(act))
+            decided = await record(conn, self._rules, happenings, now=now)
+            await store.end_attempts(conn, strays)
+        for act in ended:
+            assert act.outcome is not None
+            self._count(act.outcome, act.duration_ms)
+            forget(act)
+        self._tell(decided)
+
+    def _happening(self, act: Act, row: store.Row | None) -> Happening | None:
+        """None when the delivery went on without us; then only the try itself is told."""
+        assert act.outcome is not None
+        if row is not None and row.lease_token == act.token:
+            return Happening(row, machine.Answered(act.outcome, self._luck()), self._end(act))
+        _log.error("delivery.answered_late", sink=self._rules.sink, delivery_id=str(act.row.id))
+        last = row is not None and row.state.attempts == act.attempt
+        if row is not None and last and row.state.phase in (Phase.WAITING, Phase.FAILED):
+            return Happening(row, machine.AnsweredLate(act.outcome), self._end(act))
+        return None
+
+    def _end(self, act: Act) -> store.AttemptEnd:
+        outcome = act.outcome
+        assert outcome is not None
+        return store.AttemptEnd(
+            delivery_id=act.row.id,
+            n=act.attempt,
+            finished_at=self._clock.now(),
+            duration_ms=act.duration_ms,
+            outcome=code_of(outcome),
+            reason=reason_of(outcome),
+            answer=_storable("" if isinstance(outcome, Skipped) else outcome.answer),
+            ambiguous=isinstance(outcome, Ambiguous),
+        )
+
+    def _tell(self, decided: Sequence[machine.Decision]) -> None:
+        """To be called after the commit: whoever publishes would not see the events before."""
+        if any(decision.announce for decision in decided):
+            self._announced()
+
+    def _count(self, outcome: Outcome, duration_ms: int | None) -> None:
+        sink = self._rules.sink
+        reason = reason_of(outcome) or "none"
+        measures.ATTEMPTS.labels(sink=sink, outcome=code_of(outcome), reason=reason).inc()
+        if isinstance(outcome, Ambiguous):
+            measures.AMBIGUOUS.labels(sink=sink).inc()
+        if duration_ms is not None:
+            measures.DURATION.labels(sink=sink).observe(duration_ms / 1000)
+
+
+def _storable(answer: str) -> str:
+    """The other side's words, cut; Postgres text takes neither NUL nor lone surrogates."""
+    return answer[:ANSWER_LIMIT].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
