@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from normalizer import normalizing, sources
+from normalizer import normalizing, reporting, sources
 from normalizer.domain.draft import Draft
 from normalizer.quarantining import ClosedEntryError, UnknownRawError
 
@@ -132,6 +132,26 @@ async def test_a_replay_that_fails_for_another_reason_says_so(
     assert reasons == ["foreign_message", "location_unmapped"]
     await workshop.map_dealer()
     assert await workshop.quarantining.release_mapped() == 1
+
+
+async def test_what_is_rolled_back_is_not_reported(
+    workshop: Any, payload: Any, message: Any, operator: Any, monkeypatch: Any
+) -> None:
+    await workshop.raw.handle([replace(message(payload()), reply_to="somewhere")])
+    key = await quarantined_key(workshop)
+    counted = reporting.QUARANTINED.labels(source="contactatonce", reason="location_unmapped")
+    before = counted._value.get()
+
+    async def lost(*_: object, **__: object) -> None:
+        raise ConnectionResetError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.quarantining, "_audit", lost)
+        with pytest.raises(ConnectionResetError):
+            await workshop.quarantining.replay(key, operator)
+    assert counted._value.get() == before
+    await workshop.quarantining.replay(key, operator)
+    assert counted._value.get() == before + 1
 
 
 async def test_a_discarded_message_is_kept_and_stays_discarded(

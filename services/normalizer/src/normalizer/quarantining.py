@@ -85,8 +85,9 @@ class Quarantining:
 
     async def release_mapped(self) -> int:
         """Process one bounded batch of what waits for a mapping that exists; returns how many left."""
-        released = await in_transaction(self._database, self._release_mapped)
+        released, news = await in_transaction(self._database, self._release_mapped)
         reporting.report_told(released, self._clock.now())
+        reporting.report_quarantined(news)
         for one in released:
             reporting.report_released(one.raw, "mapped")
         if released:
@@ -98,8 +99,9 @@ class Quarantining:
 
         Repeating it is harmless. Raises UnknownRawError, ClosedEntryError.
         """
-        decision = await in_transaction(self._database, lambda conn: self._replay(conn, raw_key, actor))
+        decision, news = await in_transaction(self._database, lambda conn: self._replay(conn, raw_key, actor))
         reporting.report_told(decision.told, self._clock.now())
+        reporting.report_quarantined(news)
         for one in decision.told:
             reporting.report_released(one.raw, "replayed")
         self._wake_relay()
@@ -125,24 +127,25 @@ class Quarantining:
         reporting.report_released(raw, "discarded")
         self._wake_relay()
 
-    async def _release_mapped(self, conn: Connection) -> Sequence[Told]:
+    async def _release_mapped(self, conn: Connection) -> tuple[Sequence[Told], Sequence[Verdict]]:
         keys = await quarantine.mapped(conn, self._batch_size)
         if not keys:
-            return []
+            return [], []
         kept = await raws.by_key(conn, keys)
         decision = await self._process(conn, [kept[key] for key in keys], again=False)
         await self._normalizing.release(conn, decision.told, "mapped", self._clock.now())
-        await self._still(conn, decision.verdicts, "location_unmapped")
-        return decision.told
+        return decision.told, await self._still(conn, decision.verdicts, "location_unmapped")
 
-    async def _replay(self, conn: Connection, raw_key: UUID, actor: Actor) -> Decision:
+    async def _replay(
+        self, conn: Connection, raw_key: UUID, actor: Actor
+    ) -> tuple[Decision, Sequence[Verdict]]:
         entry = await self._open_entry(conn, raw_key)
         raw = (await raws.by_key(conn, [raw_key]))[raw_key]
         decision = await self._process(conn, [raw], again=True)
         await self._normalizing.release(conn, decision.told, "replayed", self._clock.now(), by=actor.subject)
-        await self._still(conn, decision.verdicts, entry.reason)
+        news = await self._still(conn, decision.verdicts, entry.reason)
         await self._audit(conn, actor, "quarantine.replay", raw_key, _replayed(decision))
-        return decision
+        return decision, news
 
     async def _tell_again(self, conn: Connection, raw_key: UUID, actor: Actor) -> Decision:
         raw = (await raws.by_key(conn, [raw_key])).get(raw_key)
@@ -175,14 +178,16 @@ class Quarantining:
         await self._normalizing.write(conn, decision, self._clock.now())
         return decision
 
-    async def _still(self, conn: Connection, verdicts: Sequence[Verdict], before: QuarantineReason) -> None:
-        """Note today's verdicts; only another reason than `before` is news to anybody."""
+    async def _still(
+        self, conn: Connection, verdicts: Sequence[Verdict], before: QuarantineReason
+    ) -> Sequence[Verdict]:
+        """Note today's verdicts; returns those that are news to anybody: another reason than `before`."""
         now = self._clock.now()
         same = [verdict for verdict in verdicts if verdict.reason == before]
         other = [verdict for verdict in verdicts if verdict.reason != before]
         await quarantine.put(conn, same, now)
         await self._normalizing.quarantine(conn, other, now)
-        reporting.report_quarantined(other)
+        return other
 
     async def _open_entry(self, conn: Connection, raw_key: UUID) -> Entry:
         entry = await quarantine.lock(conn, raw_key)
