@@ -176,6 +176,13 @@ def test_a_long_list_is_kept_as_one_text(payload: Any) -> None:
     assert not any(name.startswith("clicks.") for name in extras)
 
 
+def test_a_long_name_is_not_repeated_before_every_value(payload: Any) -> None:
+    extras = tell(payload(**{"N" * 100_000: {str(n): n for n in range(50)}, "M" * 5_000: 1})).extras
+    assert extras["N" * 100_000].startswith('{"0":0,')
+    assert extras["M" * 5_000] == "1"
+    assert sum(len(name) for name in extras) < 110_000
+
+
 def test_doubtful_values_warn_and_stay(payload: Any, dealer: Any) -> None:
     told = payload(
         occurred_at="0001-01-01T00:00:00+14:00",

@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from normalizer.domain.text import clean
 
 _ENTRIES_PER_FIELD = 50
+_NAMES_PER_FIELD_CHARS = 2_000
 
 
 def unlisted(payload: BaseModel) -> dict[str, str]:
     """Every field of `payload` that its contract does not list, wherever it stands.
 
-    A field with more than fifty values inside is kept as one JSON text: a flattened list would
-    make a small message a large lead.
+    A field with more than fifty values inside, or names too long to repeat before each of them, is
+    kept as one JSON text: flattened it would make a small message a large lead.
     """
     return dict(_of_model(payload, ""))
 
@@ -37,10 +38,14 @@ def _of_model(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
 
 def _field(value: object, path: str) -> Iterator[tuple[str, str]]:
     entries = list(islice(_leaves(value, path), _ENTRIES_PER_FIELD + 1))
-    if len(entries) > _ENTRIES_PER_FIELD:
+    if len(entries) > _ENTRIES_PER_FIELD or _names_chars(entries) > _NAMES_PER_FIELD_CHARS:
         yield path, clean(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
     else:
         yield from entries
+
+
+def _names_chars(entries: list[tuple[str, str]]) -> int:
+    return sum(len(path) for path, _ in entries) if len(entries) > 1 else 0
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
