@@ -12,6 +12,7 @@ from asyncpg.pool import PoolConnectionProxy
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
+from leadbus.backoff import waits
 from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
 from leadbus.log import logger
@@ -28,7 +29,6 @@ PING_TIMEOUT_SECONDS = 2.0
 IDLE_IN_TRANSACTION_SECONDS = 30
 # Away once we run (a password was rotated); at the start somebody configured us wrong.
 _REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-_RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LISTEN_CHECK_SECONDS = 30.0
 
 _log = logger("db")
@@ -58,17 +58,18 @@ class Database:
 
         Errors that waiting does not heal (wrong password, no such database) are raised.
         """
-        attempt = 0
+        said = False
+        pauses = waits(0.1, 2.0)
         while self._pool is None:
             try:
                 self._pool = await self._new_pool()
             except Exception as error:
                 if isinstance(error, _REFUSALS) or not is_unavailable(error):
                     raise
-                if attempt == 0:
+                if not said:
                     _log.warning("db.waiting", error=type(error).__name__)
-                await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
-                attempt += 1
+                    said = True
+                await asyncio.sleep(next(pauses))
 
     async def close(self) -> None:
         """Give every connection back; those still in use after 5 seconds are cut."""

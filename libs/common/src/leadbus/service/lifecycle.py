@@ -21,6 +21,8 @@ from fastapi import APIRouter
 from faststream.rabbit import RabbitBroker
 
 from leadbus import metrics
+from leadbus.backoff import waits
+from leadbus.cancellation import really_cancelled
 from leadbus.consumer import BatchConsumer
 from leadbus.db import Database, Schema, is_unavailable, schema_state
 from leadbus.health import Check, Health, TaskFunction
@@ -34,7 +36,6 @@ from leadbus.web import TokenVerifier, create_app
 Hook = Callable[[], Awaitable[None]]
 Drain = Callable[[float], Awaitable[None]]
 
-_RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 _CLOSE_SECONDS = 3.0
 _KNOCK_SECONDS = 5.0
 _log = logger("service")
@@ -104,6 +105,7 @@ class Service:
         self._broker = broker
         self._publisher = publisher
         self._broker_started = asyncio.Event()
+        self._starting_broker: asyncio.Task[None] | None = None
         self._tasks_started = False
         self._fate: asyncio.Future[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -161,7 +163,7 @@ class Service:
         if self._publisher is not None:
             await self._publisher.start()
         if self._broker is not None:
-            self._watched(self._start_broker(self._broker), "broker")
+            self._starting_broker = self._watched(self._start_broker(self._broker), "broker")
         for hook in self._on_start:
             await _until_available("start hook", hook)
         self._tasks_started = True
@@ -226,6 +228,8 @@ class Service:
         self.health.draining()
         serving, starting = parts
         starting.cancel()
+        if self._starting_broker is not None:
+            self._starting_broker.cancel()
         if self._tasks_started:
             await self._drain_all(until)
         await self.health.stop(_CLOSE_SECONDS)
@@ -253,19 +257,27 @@ class Service:
 
 async def _until_available(name: str, step: Hook) -> None:
     """Repeat `step` while it fails because a server is away."""
-    for attempt in range(10**9):
+    said = False
+    for pause_seconds in waits(0.2, 5.0):
         try:
             await step()
         except StartError:
             raise
+        except asyncio.CancelledError as error:
+            # Nobody would hear of it: a cancelled task is no failure, and the service would wait for ever.
+            if really_cancelled():
+                raise
+            away: BaseException = error
         except Exception as error:
             if not is_unavailable(error):
                 raise
-            if attempt == 0:
-                _log.warning("service.waiting", step=name, exc_info=error)
-            await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+            away = error
         else:
             return
+        if not said:
+            _log.warning("service.waiting", step=name, exc_info=away)
+            said = True
+        await asyncio.sleep(pause_seconds)
 
 
 async def _bounded(name: str, work: Awaitable[None], seconds: float = _CLOSE_SECONDS) -> None:
