@@ -10,14 +10,15 @@ from adf_mailer.domain.route import AdfRoute, Route
 
 KIND = "AdfRoute"
 
+_OF_DEALERS = """
+SELECT name, spec::text AS spec FROM setting
+WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name
+"""
+
 
 async def of_dealers(conn: Connection, dealers: Iterable[str]) -> list[Route]:
     """Every route of these dealers, enabled or not, by name."""
-    rows = await conn.fetch(
-        "SELECT name, spec::text AS spec FROM setting "
-        "WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name",
-        list(dealers),
-    )
+    rows = await conn.fetch(_OF_DEALERS, list(dealers))
     return [Route(row["name"], AdfRoute.model_validate_json(row["spec"])) for row in rows]
 
 

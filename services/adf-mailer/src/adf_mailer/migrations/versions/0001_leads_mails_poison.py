@@ -60,6 +60,7 @@ INDEXES = (
     "CREATE INDEX mail_lead ON mail (lead_id)",
     "CREATE INDEX mail_message_id ON mail (message_id)",
     "CREATE INDEX poison_open ON poison (at, id) WHERE settled_at IS NULL",
+    "CREATE INDEX setting_route_dealer ON setting ((spec ->> 'dealer')) WHERE kind = 'AdfRoute'",
 )
 
 
