@@ -18,7 +18,7 @@ from normalizer.store.tables import LeadRow, LedgerRow
 
 LEADS = Listing(
     key=col(LeadRow.lead_id),
-    sorts={"received_at": col(LeadRow.received_at), "updated_at": col(LeadRow.updated_at)},
+    sorts={"received_at": col(LeadRow.received_at)},
     default_sort="-received_at",
     filters={
         "dealer": Filter(str, col(LeadRow.dealer_id), description="Name of the Dealer setting."),
