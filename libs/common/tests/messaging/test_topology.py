@@ -220,3 +220,27 @@ async def test_a_management_api_that_refuses_is_said(clean_vhost: Vhost) -> None
     wrong = clean_vhost.management_url.replace("guest:guest", "guest:wrong")
     with pytest.raises(TopologyError, match="401"):
         await apply(clean_vhost.amqp_url, wrong)
+
+
+async def _not_the_api(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>")
+    await writer.drain()
+    writer.close()
+
+
+async def test_something_else_in_place_of_the_management_api_is_said() -> None:
+    async with await asyncio.start_server(_not_the_api, "127.0.0.1", 0) as elsewhere:
+        port = elsewhere.sockets[0].getsockname()[1]
+        with pytest.raises(TopologyError, match="not JSON"):
+            await apply("amqp://127.0.0.1:1", f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("amqp_url", "management_url"),
+    [("amqp://h:port", "http://h"), ("amqp://h", "http://[::1")],
+    ids=["amqp", "management"],
+)
+async def test_an_address_that_is_none_is_said(amqp_url: str, management_url: str) -> None:
+    with pytest.raises(TopologyError, match="cannot be read"):
+        await apply(amqp_url, management_url)

@@ -64,7 +64,10 @@ async def apply(amqp_url: str, management_url: str, topology: Topology = TOPOLOG
 
 
 def _vhost(amqp_url: str) -> str:
-    path = URL(amqp_url).path
+    try:
+        path = URL(amqp_url).path
+    except ValueError as error:
+        raise TopologyError(f"the AMQP address cannot be read: {error}") from error
     return "/" if path in ("", "/") else path[1:]
 
 

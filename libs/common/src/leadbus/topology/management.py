@@ -16,10 +16,13 @@ class ManagementError(Exception):
 
 
 class Management:
-    """One virtual host seen through the management API."""
+    """One virtual host seen through the management API. Everything raises ManagementError."""
 
     def __init__(self, url: str, vhost: str) -> None:
-        address = httpx2.URL(url)
+        try:
+            address = httpx2.URL(url)
+        except httpx2.InvalidURL as error:
+            raise ManagementError(f"its address cannot be read: {error}") from error
         self._vhost = quote(vhost, safe="")
         self._client = httpx2.AsyncClient(
             base_url=address.copy_with(username=None, password=None, path="/"),
@@ -58,8 +61,12 @@ class Management:
         await self._call("PUT", f"policies/{self._vhost}/{quote(name, safe='')}", policy)
 
     async def _list(self, what: str, **query: str) -> list[dict[str, Any]]:
-        answer = await self._call("GET", f"{what}/{self._vhost}", query=query)
-        found: list[dict[str, Any]] = answer.json()
+        path = f"{what}/{self._vhost}"
+        answer = await self._call("GET", path, query=query)
+        try:
+            found: list[dict[str, Any]] = answer.json()
+        except ValueError as error:
+            raise ManagementError(f"GET /api/{path}: the answer is not JSON; is this the API?") from error
         return found
 
     async def _call(
