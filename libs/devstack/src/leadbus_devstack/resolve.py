@@ -91,7 +91,10 @@ def _resolve(server: str, *, given: bool, find: Callable[[], str | None]) -> Sou
 def _install(server: str, find: Callable[[], str | None]) -> str | None:
     if not apt.allowed():
         return None
-    apt.install([_PACKAGES[server]], Path(tempfile.gettempdir()) / "leadbus-apt.log")
+    # A name that nobody could foresee: root writes there, and anybody may leave a link in /tmp.
+    handle, log = tempfile.mkstemp(prefix="leadbus-apt-", suffix=".log")
+    os.close(handle)
+    apt.install([_PACKAGES[server]], Path(log))
     return find()
 
 
