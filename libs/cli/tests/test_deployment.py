@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from leadbus_cli import deployment
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 
@@ -51,6 +53,15 @@ def test_the_environment_wins_value_by_value(tmp_path: Path) -> None:
     }
     assert (found.token, found.amqp_url) == ("t", "amqp://localhost:1")
     assert [sink.name for sink in found.sinks()] == ["adf-mailer"]
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoints(tmp_path)
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(deployment, "_ROOT", owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(CliError, match="belongs to somebody else"):
+        Deployment.find({"LEADBUS_TOKEN": "t"}, tmp_path)
 
 
 def test_without_anything_each_need_says_what_to_set(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ SERVICES = ("ingest", "normalizer", "adf-mailer", "amocrm-sync", "dms-feed")
 """Every service there is or will be; a deployment need not run them all."""
 _NO_SINKS = frozenset({"ingest", "normalizer"})
 _FILE = Path(".leadbus") / "endpoints.json"
+_ROOT = 0
 _TOKEN_KEY = "token-key"  # noqa: S105 - name of a file
 
 
@@ -85,6 +86,9 @@ def _found(start: Path) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if path.stat().st_uid not in (os.geteuid(), _ROOT):
+            # Else whoever may write to a folder above us, such as /tmp, decides who gets our token.
+            raise CliError(f"{path} belongs to somebody else, who could send your token anywhere")
         written = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CliError(f"{path} cannot be read: {type(error).__name__}") from None
