@@ -87,7 +87,6 @@ class Health:
         self._checks: dict[str, Check] = {}
         self._state = "starting"
         self._started = False
-        self._loop_beat_at = now()
         self._ticker: asyncio.Task[None] | None = None
 
     def supervise(self, name: str, run: TaskFunction, *, stall_seconds: float | None = None) -> None:

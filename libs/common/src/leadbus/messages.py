@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from leadbus.envelope import Envelope, Properties
+from leadbus.contracts import EVENTS
+from leadbus.contracts.raw import raw_routing_key
+from leadbus.envelope import Envelope, Properties, encode
+from leadbus.topology.declaration import EVENTS_EXCHANGE, RAW_EXCHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,6 @@ def event_message(envelope: Envelope) -> OutgoingMessage:
 
     Raises ValueError for a type that `leadbus.contracts` does not list.
     """
-    from leadbus.contracts import EVENTS
-    from leadbus.envelope import encode
-    from leadbus.topology import EVENTS_EXCHANGE
-
     contract = EVENTS.get(envelope.type)
     if contract is None:
         raise ValueError(f"not a canonical event type: {envelope.type!r}")
@@ -75,10 +73,6 @@ def event_message(envelope: Envelope) -> OutgoingMessage:
 
 def raw_message(source: str, envelope: Envelope) -> OutgoingMessage:
     """A source's own bytes as a message for `leadbus.raw`; always mandatory."""
-    from leadbus.contracts.raw import raw_routing_key
-    from leadbus.envelope import encode
-    from leadbus.topology import RAW_EXCHANGE
-
     headers, properties = encode(envelope)
     return OutgoingMessage(
         exchange=RAW_EXCHANGE,

@@ -63,16 +63,6 @@ class DocumentStore:
         document = await self.find(connection, kind, name)
         return self.kinds[kind].model.model_validate(document.spec) if document else None
 
-    async def all_of(self, kind: str) -> list[Document]:
-        """All documents of a kind by name."""
-        self.kind(kind)
-        async with self.database.acquire() as connection:
-            rows = await connection.fetch(
-                f"SELECT {_COLUMNS} FROM setting WHERE kind = $1 ORDER BY name",  # noqa: S608
-                kind,
-            )
-        return [_document(row) for row in rows]
-
     async def history(self, kind: str, name: str) -> list[Revision]:
         """Every change, newest first. A deleted document still has one."""
         self.kind(kind)
