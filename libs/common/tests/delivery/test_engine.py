@@ -206,10 +206,18 @@ def test_eng34_times_nest(bench: Bench, times: dict[str, float]) -> None:
         bench.engine(**times)
 
 
-async def test_eng35_wake_spares_the_poll(bench: Bench) -> None:
+async def test_eng35_wake_spares_the_poll(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     engine: DeliveryEngine = bench.engine(poll_seconds=3600)
+    resting = asyncio.Event()
+    really_rest = engine._rest
+
+    async def rest() -> None:
+        resting.set()
+        await really_rest()
+
+    monkeypatch.setattr(engine, "_rest", rest)
     running = asyncio.create_task(engine.run())
-    await asyncio.sleep(0)
+    await asyncio.wait_for(resting.wait(), 20)
     await bench.plan("a")
     engine.wake()
     await bench.until(lambda: bool(bench.sink.acts))

@@ -274,7 +274,9 @@ async def test_out11_claims_are_bounded_in_bytes_and_take_one_however_big(
     assert [[body[:1] for body in batch] for batch in broker.batches] == [[b"x"], [b"y", b"z"], [b"w"]]
 
 
-async def test_out12_wake_and_poll(database: Database, broker: Scripted, eventually: Eventually) -> None:
+async def test_out12_wake_and_poll(
+    database: Database, broker: Scripted, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a hint the poll finds it; with a hint nobody waits for the poll."""
     polling = OutboxRelay(database, broker, poll_seconds=0.05)
     running = asyncio.create_task(polling.run())
@@ -287,7 +289,16 @@ async def test_out12_wake_and_poll(database: Database, broker: Scripted, eventua
     running.cancel()
 
     hinted = OutboxRelay(database, broker, poll_seconds=3600)
+    resting = asyncio.Event()
+    really_rest = hinted._rest
+
+    async def rest() -> None:
+        resting.set()
+        await really_rest()
+
+    monkeypatch.setattr(hinted, "_rest", rest)
     running = asyncio.create_task(hinted.run())
+    await asyncio.wait_for(resting.wait(), 20)
     await put(database, [message()])
     hinted.wake()
     await eventually(empty)
