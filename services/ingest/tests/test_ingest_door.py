@@ -134,6 +134,14 @@ async def test_same_body_within_the_window_is_a_duplicate(ingest: Any) -> None:
     assert await ingest.count("raw") == 2
 
 
+async def test_a_corrected_charset_is_no_repeat(ingest: Any) -> None:
+    body = CONTACTATONCE_XML.encode("utf-8")
+    sent = ["text/xml; charset=iso-8859-1", "text/xml; charset=utf-8", "text/xml; charset=utf-8"]
+    answers = [(await ingest.bring(body, content_type)).json() for content_type in sent]
+    assert [answer["duplicate"] for answer in answers] == [False, False, True]
+    assert answers[2]["raw_id"] == answers[1]["raw_id"] != answers[0]["raw_id"]
+
+
 async def test_the_window_is_a_setting(ingest: Any) -> None:
     await ingest.set_up(duplicate_window_seconds=0)
     assert [(await ingest.bring(CHAT)).json()["duplicate"] for _ in range(2)] == [False, False]

@@ -17,10 +17,10 @@ behind the door, and what cannot be read there is kept, shown to an operator and
 Checked in this order: the source's name (404), the API key (401), that it is a key of this source (403),
 that the source is set up (404) and open (403), headers (400, 415), size (413), time (408), body (400).
 
-**Repeats.** The same `Idempotency-Key` with the same body, or the same body of the same account within
-the source's duplicate window (10 minutes unless set otherwise), is one message: the answer is the first
-one's with `duplicate: true`. The same key with another body is refused (409). Keys are remembered as long
-as the message is kept.
+**Repeats.** The same `Idempotency-Key` with the same body, or the same body and `Content-Type` of the same
+account within the source's duplicate window (10 minutes unless set otherwise), is one message: the answer
+is the first one's with `duplicate: true`. The same key with another body is refused (409). Keys are
+remembered as long as the message is kept.
 
 **When to repeat a request:** after no answer, 408 or 5xx, with the same `Idempotency-Key`. Never after
 another 4xx: the same request would be refused again.

@@ -91,7 +91,8 @@ class PayloadCheck(BaseModel):
 
     contract: str = Field(description="Name of the contract.", examples=["contactatonce"])
     faults: list[PayloadFault] = Field(
-        description="Empty: readable. Else the message would be accepted, and quarantined behind the door."
+        description="Not empty: the message would be accepted, and quarantined behind the door. Empty: the "
+        "contract is kept; whether the dealer is known, only the normalizer can tell."
     )
 
 

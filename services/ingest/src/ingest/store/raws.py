@@ -20,7 +20,7 @@ SELECT true AS by_key, {_RECEIPT} FROM raw WHERE raw_id = (
     SELECT raw_id FROM idempotency_key WHERE source = $1 AND account = $2 AND key = $3)
 UNION ALL
 (SELECT false, {_RECEIPT} FROM raw
-  WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5
+  WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5 AND content_type = $6
   ORDER BY accepted_at DESC LIMIT 1)
 """  # noqa: S608 -- a constant
 _INSERT = """
@@ -39,7 +39,11 @@ DELETE FROM raw WHERE raw_id IN (
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Messages taken before that an offer may repeat."""
+    """Messages taken before that an offer may repeat.
+
+    ``by_content`` is the newest with the same bytes under the same content type: a sender who corrects its
+    charset says something else.
+    """
 
     by_key: Receipt | None
     by_content: Receipt | None
@@ -61,7 +65,13 @@ async def lock(conn: Connection, offer: Offer) -> None:
 
 async def earlier(conn: Connection, offer: Offer) -> Earlier:
     rows = await conn.fetch(
-        _EARLIER, offer.source, offer.account, offer.idempotency_key, offer.digest, offer.test
+        _EARLIER,
+        offer.source,
+        offer.account,
+        offer.idempotency_key,
+        offer.digest,
+        offer.test,
+        offer.content_type,
     )
     found = {row["by_key"]: _receipt(row) for row in rows}
     return Earlier(found.get(True), found.get(False))
