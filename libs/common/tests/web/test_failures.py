@@ -57,6 +57,10 @@ def app() -> FastAPI:
     async def broken() -> None:
         raise ValueError(f"{PLANTED} broke it")
 
+    @router.get("/metrics")
+    async def metrics() -> None:
+        raise ValueError(f"{PLANTED} broke it")
+
     @router.get("/v1/teapot")
     async def teapot() -> None:
         from starlette.exceptions import HTTPException
@@ -217,12 +221,15 @@ async def test_a_body_is_not_read_past_the_limit() -> None:
     assert asked == 3
 
 
-async def test_500_says_nothing_and_the_log_says_where(http: httpx2.AsyncClient, lines: io.StringIO) -> None:
-    response = await http.get("/v1/broken", headers={"X-Correlation-Id": "trace-me-0001"})
+@pytest.mark.parametrize("path", ["/v1/broken", "/metrics"], ids=["ordinary", "of-the-platform"])
+async def test_500_says_nothing_and_the_log_says_where(
+    http: httpx2.AsyncClient, lines: io.StringIO, path: str
+) -> None:
+    response = await http.get(path, headers={"X-Correlation-Id": "trace-me-0001"})
     assert response.headers["x-correlation-id"] == "trace-me-0001"
     assert "planted" not in response.text
     (line,) = [json.loads(written) for written in lines.getvalue().splitlines()]
-    assert (line["event"], line["route"], line["status"]) == ("http.request", "/v1/broken", 500)
+    assert (line["event"], line["route"], line["status"]) == ("http.request", path, 500)
     assert line["correlation_id"] == "trace-me-0001"
     assert line["exception"]["kind"] == "ValueError"
     assert any("test_failures.py" in frame for frame in line["exception"]["frames"])

@@ -53,11 +53,14 @@ class Requests:
         correlation_id = _correlation_id(Headers(scope=scope).get(CORRELATION_HEADER))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            exchange = _Exchange(scope, send, correlation_id)
             if scope["path"] in _QUIET:
-                await _Exchange(scope, send, correlation_id).run(self._app, receive)
+                await exchange.run(self._app, receive)
+                if exchange.failed:
+                    with wide("http.request", method=scope["method"]) as line:
+                        exchange.say(line)
                 return
             with wide("http.request", method=scope["method"]) as line:
-                exchange = _Exchange(scope, send, correlation_id)
                 try:
                     await exchange.run(self._app, receive)
                 finally:
@@ -86,6 +89,11 @@ class _Exchange:
             await problem_of(error).response()(self._scope, receive, self._watch)
         finally:
             self._count()
+
+    @property
+    def failed(self) -> bool:
+        """Something was raised that no route answered."""
+        return self._failure is not None
 
     def say(self, line: Wide) -> None:
         status = self._status or 0
