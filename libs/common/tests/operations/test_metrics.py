@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from leadbus import log, metrics
+from leadbus.generated import collect, workspace_packages
 from leadbus.metrics.__main__ import main as check_metrics
-from leadbus.metrics.reference import collect, workspace_packages
 from leadbus.web.__main__ import main as check_problems
 
 ROOT = Path(__file__).parents[4]

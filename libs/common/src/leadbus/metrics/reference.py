@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable
-from pathlib import Path
 
 from leadbus.metrics.catalogue import CATALOGUE, Declared, HistogramMetric
-
-_NOT_IMPORTED = ("__main__", ".migrations", ".versions", ".tests")
 
 _HEAD = """# Metrics
 
@@ -19,24 +14,10 @@ as `other` and logged once. Beside these, the Python client's `process_*` and `p
 """
 
 
-def collect(packages: Iterable[str]) -> None:
-    """Import every module of the packages, so that what they declare is in the catalogue."""
-    for package in packages:
-        root = importlib.import_module(package)
-        for found in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
-            if not any(part in found.name for part in _NOT_IMPORTED):
-                importlib.import_module(found.name)
-
-
 def document(packages: Iterable[str]) -> str:
     """What these packages declare, as Markdown."""
     wanted = set(packages)
     return _HEAD + "".join(_section(metric) for metric in CATALOGUE.values() if metric.package in wanted)
-
-
-def workspace_packages(root: Path) -> list[str]:
-    """`leadbus` and the packages below `services` of a checkout."""
-    return ["leadbus", *sorted(found.parent.name for found in root.glob("services/*/src/*/__init__.py"))]
 
 
 def _section(metric: Declared) -> str:
