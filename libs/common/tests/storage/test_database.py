@@ -25,7 +25,8 @@ AWAY = {
     "lock_timeout": asyncpg.LockNotAvailableError("55P03"),
     "idle_in_transaction": asyncpg.IdleInTransactionSessionTimeoutError("25P03"),
     "closed": asyncpg.InterfaceError("connection is closed"),
-    "closing": asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state'),
+    "failed": asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state'),
+    "losing": asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     "deadlock": asyncpg.DeadlockDetectedError("40P01"),
 }
 REFUSING = {
@@ -38,7 +39,6 @@ OURS = {
     "unique": asyncpg.UniqueViolationError("23505"),
     "syntax": asyncpg.PostgresSyntaxError("42601"),
     "misuse": asyncpg.InterfaceError("another operation is in progress"),
-    "misused": asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     "value": ValueError("a bug"),
     "cancelled": asyncio.CancelledError(),
 }

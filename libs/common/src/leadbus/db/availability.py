@@ -79,8 +79,8 @@ def _says_refusing(error: BaseException) -> bool:
 
 
 def _says_closed(error: BaseException) -> bool:
-    # asyncpg has no code for these two: used after the close, and used in the instant between the loss of
-    # the server and the close.
+    # asyncpg has no code for these two: used after the close; and used between the loss of the server and
+    # the close, when its protocol is in a state that only a new connection gets out of.
     if isinstance(error, asyncpg.InternalClientError):
-        return '"failed" state' in str(error)
+        return True
     return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
