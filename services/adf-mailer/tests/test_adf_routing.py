@@ -1,4 +1,4 @@
-"""R1–R29: who gets a mail, and who does not and why."""
+"""R1–R30: who gets a mail, and who does not and why."""
 
 from __future__ import annotations
 
@@ -163,3 +163,10 @@ def test_r24_an_update_that_overtook_its_lead_counts_as_the_lead(
     route = make_route()
 
     assert decide(golden_lead(revision=2), None, [route], set()) == [Deliver(route, "new")]
+
+
+def test_r30_any_update_delivers_a_lead_that_reached_nobody(golden_lead: Leads, make_route: Routes) -> None:
+    route = make_route()
+    more_words = golden_lead(message="more words")
+
+    assert decide(more_words, before(golden_lead()), [route], set()) == [Deliver(route, "new")]

@@ -54,8 +54,8 @@ def decide(
     """One decision per enabled route of the lead's dealer; a skip where there is none.
 
     `before` is None the first time this service hears of the lead, whatever the event was called: an
-    update that overtook its lead counts as the lead. After that only material changes, and a consent
-    that was missing, deliver; `told` decides between `new` and `resend`.
+    update that overtook its lead counts as the lead. Once a mail was written, only material changes, and a
+    consent that was missing, deliver; `told` decides between `new` and `resend`.
     """
     own = [route for route in routes if route.spec.dealer == lead.dealer.dealer_id]
     if not own:
@@ -101,7 +101,8 @@ def _for_route(lead: Lead, route: Route, told: AbstractSet[Told], *, fresh: bool
         return Skip(route, reason)
     if lead.test and not route.spec.send_test_leads:
         return Skip(route, "test_lead")
-    if not fresh:
+    # An unmaterial update of a lead that reached nobody yet (its dealer had no route) is the lead itself.
+    if not fresh and told:
         return Skip(route, "not_material")
     if (route.name, route.spec.address) not in told:
         return Deliver(route, "new")
