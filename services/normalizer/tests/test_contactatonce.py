@@ -183,6 +183,17 @@ def test_a_long_name_is_not_repeated_before_every_value(payload: Any) -> None:
     assert sum(len(name) for name in extras) < 110_000
 
 
+def test_a_vehicle_told_twice_is_one(payload: Any) -> None:
+    first, second = {"make": "Honda", "model": "CR-V"}, {"make": "Kia", "model": "EV9"}
+    vehicles = tell(payload(vehicle=first, vehicles=[second, first, second])).vehicles
+    assert [(vehicle.make, vehicle.wanted) for vehicle in vehicles] == [("Honda", True), ("Kia", False)]
+
+
+def test_a_hostile_list_of_vehicles_takes_no_hours(payload: Any) -> None:
+    """Each compared with each, they would take longer than a test may."""
+    assert len(tell(payload(vehicles=[{"make": f"A{n}"} for n in range(30_000)])).vehicles) > 30_000 - 1
+
+
 def test_doubtful_values_warn_and_stay(payload: Any, dealer: Any) -> None:
     told = payload(
         occurred_at="0001-01-01T00:00:00+14:00",

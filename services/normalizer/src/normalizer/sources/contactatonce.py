@@ -202,11 +202,11 @@ class _Reader:
         return (Phone(raw=raw, type=self._type.phone, primary=preferred),) if raw else ()
 
     def _vehicles(self) -> tuple[Vehicle, ...]:
-        told: list[CaoVehicle] = []
+        # Found by what is written in them: comparing each with each takes hours for a hostile list.
+        told: dict[str, CaoVehicle] = {}
         for vehicle in self._payload.all_vehicles:
-            if vehicle not in told:
-                told.append(vehicle)
-        return tuple(self._vehicle(index, vehicle) for index, vehicle in enumerate(told))
+            told.setdefault(vehicle.model_dump_json(), vehicle)
+        return tuple(self._vehicle(index, vehicle) for index, vehicle in enumerate(told.values()))
 
     def _vehicle(self, index: int, told: CaoVehicle) -> Vehicle:
         path = f"vehicles.{index}"
