@@ -194,6 +194,12 @@ def test_a_hostile_list_of_vehicles_takes_no_hours(payload: Any) -> None:
     assert len(tell(payload(vehicles=[{"make": f"A{n}"} for n in range(30_000)])).vehicles) > 30_000 - 1
 
 
+def test_a_hostile_number_of_elements_takes_no_minutes() -> None:
+    """Each copied with those before it, they would take longer than a test may."""
+    body = CONTACTATONCE_XML.replace("</lead>", "<z>1</z>" * 490_000 + "</lead>")
+    assert read(body.encode(), "text/xml").extras["z"].startswith('["1","1",')
+
+
 def test_doubtful_values_warn_and_stay(payload: Any, dealer: Any) -> None:
     told = payload(
         occurred_at="0001-01-01T00:00:00+14:00",

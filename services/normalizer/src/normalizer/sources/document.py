@@ -98,4 +98,8 @@ def _add(fields: dict[str, Value], name: str, value: Value) -> None:
         fields[name] = value
         return
     known = fields[name]
-    fields[name] = [*known, value] if isinstance(known, list) else [known, value]
+    # In place: copied for every element, a hostile list takes minutes.
+    if isinstance(known, list):
+        known.append(value)
+    else:
+        fields[name] = [known, value]
