@@ -167,8 +167,15 @@ async def test_rehearsed_payload_faults_do_not_repeat_values(ingest: Any) -> Non
         b'{"lead_type": "Ann Sample", "lead_id": ["Ann Sample"], "occurred_at": "Ann Sample", "dealer": {}}'
     )
     answer = await ingest.bring(body, query="?validate=true")
-    assert len(answer.json()["payload"]["faults"]) == 4
+    assert len(answer.json()["payload"]["faults"]) == 3
     assert "Sample" not in answer.text
+    warned = await ingest.bring(
+        b'{"lead_type": "Chat", "lead_id": "1", "dealer": {"id": "1"}, "occurred_at": "Ann Sample",'
+        b' "customer": "Ann Sample"}',
+        query="?validate=true",
+    )
+    assert len(warned.json()["payload"]["warnings"]) == 2
+    assert "Sample" not in warned.text
 
 
 async def test_undeclared_size_is_counted_while_it_comes(ingest: Any) -> None:

@@ -141,3 +141,14 @@ def test_placeholder(case: str, reading: Any) -> None:
     called = reading(2, "TrackedCall", customer={"name": "WIRELESS CALLER", "phone": "312-555-0148"})
     assert fold([named.lead, called.lead]).customer.name == named.lead.customer.name
     assert fold([called.lead, named.lead]).customer.name == named.lead.customer.name
+
+
+@pytest.mark.parametrize("case", ["R12"])
+def test_extras_of_a_vehicle(case: str, reading: Any) -> None:
+    doubtful = reading(1, vehicle={"make": "Audi", "vin": "short"}, campaign="spring")
+    other = reading(2, vehicle={"make": "BMW"})
+    silent = reading(2, vehicle=None)
+    assert fold([doubtful.lead, silent.lead]).extras["vehicles.0.vin"] == "short"
+    extras = fold([doubtful.lead, other.lead]).extras
+    assert "vehicles.0.vin" not in extras
+    assert extras["campaign"] == "spring"

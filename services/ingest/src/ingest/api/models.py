@@ -78,7 +78,7 @@ class RawAccepted(BaseModel):
         )
 
 
-class PayloadFault(BaseModel):
+class PayloadFinding(BaseModel):
     """One way in which a body is not what the source's published contract says."""
 
     pointer: str = Field(description="Where: JSON pointer, also for XML.", examples=["/dealer/id"])
@@ -90,9 +90,12 @@ class PayloadCheck(BaseModel):
     """The body against the source's published contract."""
 
     contract: str = Field(description="Name of the contract.", examples=["contactatonce"])
-    faults: list[PayloadFault] = Field(
-        description="Not empty: the message would be accepted, and quarantined behind the door. Empty: the "
-        "contract is kept; whether the dealer is known, only the normalizer can tell."
+    faults: list[PayloadFinding] = Field(
+        description="Not empty: the message would be accepted, and quarantined behind the door. Empty: it "
+        "would become a lead; whether the dealer is known, only the normalizer can tell."
+    )
+    warnings: list[PayloadFinding] = Field(
+        description="Values that would not reach their field: the lead has them as text, in its extras."
     )
 
 

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from leadbus.db import is_out_of_reach
 from leadbus.log import Wide, wide
-from leadbus.web import Actor, Problem, Role, problem_responses, require
+from leadbus.web import Actor, FieldError, Problem, Role, problem_responses, require
 from leadbus.web.problems import NOT_FOUND
 
 from ingest import metrics
 from ingest.api import body as request_body
 from ingest.api import documentation as doc
 from ingest.api.credentials import Presented, is_key, key_of
-from ingest.api.models import PayloadCheck, PayloadFault, RawAccepted, RawStatus, Rehearsal
+from ingest.api.models import PayloadCheck, PayloadFinding, RawAccepted, RawStatus, Rehearsal
 from ingest.api.problems import problem_of
 from ingest.domain import body as body_check
 from ingest.domain import idempotency_key, media_type
@@ -193,14 +193,17 @@ def _watched(source: str) -> Iterator[Wide]:
 
 
 def _payload(offer: Offer, media: MediaType) -> PayloadCheck | None:
-    faults = CONTRACTS.get(offer.source)
-    if faults is None:
+    check = CONTRACTS.get(offer.source)
+    if check is None:
         return None
-    found = [
-        PayloadFault(pointer=fault.pointer or "", code=fault.code, detail=fault.detail)
-        for fault in faults(offer.body, media)
-    ]
-    return PayloadCheck(contract=offer.source, faults=found)
+    findings = check(offer.body, media)
+    return PayloadCheck(
+        contract=offer.source, faults=_told(findings.faults), warnings=_told(findings.warnings)
+    )
+
+
+def _told(findings: list[FieldError]) -> list[PayloadFinding]:
+    return [PayloadFinding(pointer=one.pointer or "", code=one.code, detail=one.detail) for one in findings]
 
 
 async def _visible(door: Door, request: Request, presented: str | None, raw_id: UUID) -> Receipt:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from leadbus.web import FieldError
-
 from ingest.domain.media_type import MediaType
 from ingest.sources import contactatonce
+from ingest.sources.findings import Findings
 
-PayloadFaults = Callable[[bytes, MediaType], list[FieldError]]
+CheckPayload = Callable[[bytes, MediaType], Findings]
 
-CONTRACTS: Mapping[str, PayloadFaults] = {"contactatonce": contactatonce.faults}
+CONTRACTS: Mapping[str, CheckPayload] = {"contactatonce": contactatonce.check}
 """Sources whose payload is ours to define: what of a well-formed body is not as published."""

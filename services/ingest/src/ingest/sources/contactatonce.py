@@ -6,33 +6,47 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from leadbus.contracts import json_text
-from leadbus.contracts.contactatonce import ContactAtOnceLead
+from leadbus.contracts.contactatonce_reading import Reading, Unread, read_json, read_xml
 from leadbus.web import FieldError
 from leadbus.web.failures import field_errors
 from pydantic import ValidationError
 
 from ingest.domain.media_type import Form, MediaType
+from ingest.sources.findings import Findings
 
-_ENTRIES = {"vehicles": "vehicle", "transcript": "line"}
 _BOM = b"\xef\xbb\xbf"
+_WORDS = {
+    "value_unread": "not as published: kept as it is beside the lead, in its extras",
+    "link_unusable": "not an http or https address: kept as text, no link is made of it",
+}
 
 
-def faults(body: bytes, media_type: MediaType) -> list[FieldError]:
-    """What the normalizer would quarantine the body for; empty when it would read it.
+def check(body: bytes, media_type: MediaType) -> Findings:
+    """What the normalizer would make of the body, found by the reader that it uses itself.
 
-    ``body`` is well-formed and without a DOCTYPE already. Fields that the contract does not list are none.
+    ``body`` is well-formed and without a DOCTYPE already. Fields beside the contract are no finding.
     """
     try:
         if media_type.form is Form.JSON:
-            ContactAtOnceLead.model_validate_json(json_text.without_half_pairs(body.removeprefix(_BOM)))
-            return []
+            return _findings(read_json(json_text.without_half_pairs(body.removeprefix(_BOM))))
         root = _root(body, media_type.charset)
         if _name(root) != "lead":
-            return [FieldError("the root element is not <lead>", "root_element", pointer="")]
-        ContactAtOnceLead.model_validate(_fields(root))
+            fault = FieldError("the root element is not <lead>", "root_element", pointer="")
+            return Findings(faults=[fault])
+        fields = _value(root)
+        return _findings(read_xml(fields if isinstance(fields, dict) else {}))
     except ValidationError as error:
-        return field_errors(error.errors(include_url=False, include_context=False, include_input=False))
-    return []
+        told = error.errors(include_url=False, include_context=False, include_input=False)
+        return Findings(faults=field_errors(told))
+
+
+def _findings(reading: Reading) -> Findings:
+    return Findings(warnings=[_warning(unread) for unread in reading.unread])
+
+
+def _warning(unread: Unread) -> FieldError:
+    told = {"loc": unread.location, "type": unread.code, "msg": _WORDS[unread.code]}
+    return field_errors([told])[0]
 
 
 def _root(body: bytes, charset: str | None) -> ET.Element:
@@ -41,20 +55,13 @@ def _root(body: bytes, charset: str | None) -> ET.Element:
     return ET.fromstring(body, parser)  # noqa: S314
 
 
-def _fields(element: ET.Element) -> dict[str, Any]:
+def _value(element: ET.Element) -> Any:
+    if len(element) == 0:
+        return (element.text or "").strip() or None
     told: dict[str, list[Any]] = {}
     for child in element:
         told.setdefault(_name(child), []).append(_value(child))
-    # What stands twice is a list, and no field of the contract takes one in that place.
-    fields = {name: values if len(values) > 1 else values[0] for name, values in told.items()}
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _value(element: ET.Element) -> Any:
-    entry = _ENTRIES.get(_name(element))
-    if entry is not None:
-        return [_fields(child) for child in element if _name(child) == entry]
-    return _fields(element) if len(element) else (element.text or "").strip() or None
+    return {name: values if len(values) > 1 else values[0] for name, values in told.items()}
 
 
 def _name(element: ET.Element) -> str:

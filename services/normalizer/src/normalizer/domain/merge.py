@@ -47,7 +47,7 @@ def merge(known: Lead, later: Lead) -> Lead:
         "occurred_at": _earliest(known.occurred_at, later.occurred_at),
         "customer": _customer(known.customer, later.customer),
         "consent": later.consent if later.consent.basis != "none" else known.consent,
-        "extras": known.extras | later.extras,
+        "extras": _extras(known, later),
         "warnings": _warnings(known, later),
         "test": known.test or later.test,
     }
@@ -94,6 +94,16 @@ def _chain(known: tuple[SourceId, ...], later: tuple[SourceId, ...]) -> tuple[So
         SourceId(source=source, value=value, sequence=place)
         for place, (source, value) in enumerate(ordered, start=1)
     )
+
+
+def _extras(known: Lead, later: Lead) -> dict[str, str]:
+    """What was said of a vehicle goes with it: beside another one it would be a lie."""
+    kept = {
+        path: text
+        for path, text in known.extras.items()
+        if not (later.vehicles and path.startswith(("vehicle.", "vehicles.")))
+    }
+    return kept | later.extras
 
 
 def _warnings(known: Lead, later: Lead) -> tuple[Warning_, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from leadbus.contracts import json_text
 from leadbus.contracts.contactatonce import CaoCustomer, CaoLine, CaoVehicle, ContactAtOnceLead
+from leadbus.contracts.contactatonce_reading import Reading, Unread, read_json, read_xml
 from leadbus.contracts.lead import (
     Call,
     Colour,
@@ -30,7 +30,6 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.names import NameReading, split_name
-from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
 from normalizer.domain.vin import read_vin
 from normalizer.sources.charset import UTF8_BOM
@@ -41,8 +40,14 @@ PROVIDER = "ContactAtOnce!"
 """The provider's name in the custody chain, as its portal and its ADF write it."""
 
 _LOCATION = "dealer.id"
-_LONGEST_LOCATION_CHARS = 200
-"""No Location setting could name a longer one."""
+_FIELDS = {
+    "customer.phone": "customer.phones",
+    "customer.email": "customer.emails",
+    "customer.first_name": "customer.name",
+    "customer.last_name": "customer.name",
+    "comments": "message",
+}
+"""Where the lead has what the payload calls otherwise; warnings name the lead's fields."""
 _LARGEST_PRICE = 10**12
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -71,40 +76,36 @@ def read(body: bytes, content_type: str | None) -> Draft:
     try:
         if format_of(body, content_type) == "json":
             return _from_json(body.removeprefix(UTF8_BOM))
-        fields = parse_xml(body, "lead", content_type)
-        return _Reader(ContactAtOnceLead.model_validate(_from_xml(fields))).draft()
+        return _Reader(read_xml(parse_xml(body, "lead", content_type))).draft()
     except ValidationError as error:
         raise rejection_of(error, ContactAtOnceLead) from None
 
 
 def _from_json(body: bytes) -> Draft:
     mended = json_text.without_half_pairs(body)
-    reader = _Reader(ContactAtOnceLead.model_validate_json(mended))
+    reader = _Reader(read_json(mended))
     if mended is not body:
         reader.warn("half_surrogate", "raw")
     return reader.draft()
 
 
-def _from_xml(fields: dict[str, Any]) -> dict[str, Any]:
-    """The XML form as the JSON one: an empty element is an absent one, lists lose their inner name."""
-    told = {name: value for name, value in fields.items() if value is not None}
-    for name, entry in (("vehicles", "vehicle"), ("transcript", "line")):
-        value = told.get(name)
-        if isinstance(value, dict) and entry in value:
-            inner = value.pop(entry)
-            told[name] = inner if isinstance(inner, list) else [inner]
-            told |= {f"{name}.{extra}": left for extra, left in value.items()}
-    return told
-
-
 class _Reader:
     """Reads one payload; collects what was doubtful (`warnings`) and what has no field (`extras`)."""
 
-    def __init__(self, payload: ContactAtOnceLead) -> None:
+    def __init__(self, reading: Reading) -> None:
+        payload = reading.payload
         self._payload = payload
         self._type = _type_of(payload)
         self._warnings: list[Warning_] = []
         self._extras = unlisted(payload)
+        # Those of the vehicles wait until it is known which one they belong to.
+        self._of_vehicles: dict[int, list[Unread]] = {}
+        for unread in reading.unread:
+            place = _vehicle_place(unread, payload)
+            if place is None:
+                self._keep_unread(unread, unread.path)
+            else:
+                self._of_vehicles.setdefault(place, []).append(unread)
 
     def draft(self) -> Draft:
         payload = self._payload
@@ -114,11 +115,11 @@ class _Reader:
         self._keep("lead_source", payload.lead_source)
         self._keep("customer.preferred_contact", payload.customer.preferred_contact)
         return Draft(
-            location=_location(payload),
+            location=clean_line(payload.dealer.id),
             location_field=_LOCATION,
             source_type=payload.lead_type,
             channel=self._type.channel,
-            external_id=_required(payload.lead_id, "lead_id"),
+            external_id=clean_line(payload.lead_id),
             intents=self._type.intents,
             urgency=self._type.urgency,
             occurred_at=occurred_at,
@@ -128,7 +129,7 @@ class _Reader:
             phones=phones,
             vehicles=self._vehicles(),
             message=_text(payload.comments),
-            transcript=tuple(self._line(index, line) for index, line in enumerate(payload.transcript)),
+            transcript=self._transcript(),
             call=self._call(),
             consent=Consent(basis=self._type.consent, purposes=("reply", "sales"), at=occurred_at),
             extras=self._extras,
@@ -143,6 +144,13 @@ class _Reader:
     def _keep(self, path: str, value: object) -> None:
         if value is not None and (text := clean(str(value))):
             self._extras[path] = text
+
+    def _keep_unread(self, unread: Unread, path: str) -> None:
+        self._keep(path, unread.value)
+        # A name that the sender chose may tell of a person; extras are masked, warnings are not.
+        self.warn(
+            unread.code, "related_ids" if unread.location[0] == "related_ids" else _FIELDS.get(path, path)
+        )
 
     def _moment(self, value: datetime | None, path: str) -> datetime | None:
         """`value` if a lead can have happened then; a clock gone wrong is kept in extras."""
@@ -165,7 +173,7 @@ class _Reader:
             for name, written in self._payload.related_ids.items()
             if (label := clean_line(name)) and (value := clean_line(written))
         )
-        return (SourceId(source=PROVIDER, value=_required(self._payload.lead_id, "lead_id")), *related)
+        return (SourceId(source=PROVIDER, value=clean_line(self._payload.lead_id)), *related)
 
     def _name(self, customer: CaoCustomer) -> Name:
         first, last, whole = _line(customer.first_name), _line(customer.last_name), _line(customer.name)
@@ -202,14 +210,20 @@ class _Reader:
         return (Phone(raw=raw, type=self._type.phone, primary=preferred),) if raw else ()
 
     def _vehicles(self) -> tuple[Vehicle, ...]:
-        # Found by what is written in them: comparing each with each takes hours for a hostile list.
-        told: dict[str, CaoVehicle] = {}
-        for vehicle in self._payload.all_vehicles:
-            told.setdefault(vehicle.model_dump_json(), vehicle)
-        return tuple(self._vehicle(index, vehicle) for index, vehicle in enumerate(told.values()))
+        # By what is written in them: comparing each with each would take hours for a hostile list.
+        told: dict[object, tuple[CaoVehicle, list[Unread]]] = {}
+        for place, vehicle in enumerate(self._payload.all_vehicles):
+            unread = self._of_vehicles.get(place, [])
+            values = tuple((one.location[-1], one.value) for one in unread)
+            told.setdefault((vehicle.model_dump_json(exclude_none=True), values), (vehicle, unread))
+        told.pop(("{}", ()), None)
+        return tuple(self._vehicle(index, *one) for index, one in enumerate(told.values()))
 
-    def _vehicle(self, index: int, told: CaoVehicle) -> Vehicle:
+    def _vehicle(self, index: int, told: CaoVehicle, unread: list[Unread]) -> Vehicle:
         path = f"vehicles.{index}"
+        for one in unread:
+            self._keep_unread(one, f"{path}.{one.location[-1]}")
+        units_told = not any(one.location[-1] == "mileage_units" for one in unread)
         vin, doubt = self._vin(told.vin, path)
         colour = Colour(exterior=_line(told.exterior_color), interior=_line(told.interior_color))
         return Vehicle(
@@ -224,7 +238,7 @@ class _Reader:
             vin=vin,
             vin_warning=doubt,
             stock=_line(told.stock_number),
-            odometer=_odometer(told),
+            odometer=_odometer(told, units_told=units_told),
             colours=(colour,) if colour.exterior or colour.interior else (),
             prices=self._prices(told, path),
             url=_line(told.url),
@@ -246,9 +260,13 @@ class _Reader:
             return ()
         if not 0 <= told.price <= _LARGEST_PRICE or told.price.as_tuple().exponent < -6:  # type: ignore[operator]
             self._keep(f"{path}.price", told.price)
-            self.warn("price_implausible", f"{path}.prices")
+            self.warn("price_implausible", f"{path}.price")
             return ()
         return (Price(kind="asking", amount=told.price, currency=told.currency),)
+
+    def _transcript(self) -> tuple[TranscriptLine, ...]:
+        lines = enumerate(self._payload.transcript)
+        return tuple(self._line(index, line) for index, line in lines if clean(line.text))
 
     def _line(self, index: int, line: CaoLine) -> TranscriptLine:
         at = self._moment(line.at, f"transcript.{index}.at")
@@ -272,22 +290,20 @@ def _type_of(payload: ContactAtOnceLead) -> _Type:
     return _MISSED_CALL if missed else _TYPES[payload.lead_type]
 
 
-def _odometer(told: CaoVehicle) -> Odometer | None:
-    return None if told.mileage is None else Odometer(value=told.mileage, units=told.mileage_units or "mi")
+def _vehicle_place(unread: Unread, payload: ContactAtOnceLead) -> int | None:
+    """The place in `all_vehicles` of the vehicle that lacks the value; None when it lacks to no vehicle."""
+    match unread.location:
+        case ("vehicle", _):
+            return 0
+        case ("vehicles", int(index), _):
+            return index + (1 if payload.vehicle else 0)
+    return None
 
 
-def _location(payload: ContactAtOnceLead) -> str:
-    location = _required(payload.dealer.id, _LOCATION)
-    if len(location) > _LONGEST_LOCATION_CHARS:
-        raise Rejection("payload_invalid", "too long", field=_LOCATION, kind="string")
-    return location
-
-
-def _required(written: str, field: str) -> str:
-    value = clean_line(written)
-    if not value:
-        raise Rejection("payload_invalid", "blank", field=field, kind="string")
-    return value
+def _odometer(told: CaoVehicle, *, units_told: bool) -> Odometer | None:
+    if told.mileage is None:
+        return None
+    return Odometer(value=told.mileage, units=told.mileage_units or ("mi" if units_told else "unknown"))
 
 
 def _line(value: str | None) -> str | None:
