@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from ingest.domain import json_body
 from ingest.domain.refusal import Position, Reason, Refusal
 
 DEEP = json_body.MAX_DEPTH
+# Python 3.13 points at the comma, its predecessors at what follows it.
+TRAILING_COMMA = Position(1, 3, 2) if sys.version_info >= (3, 13) else Position(1, 4, 3)
 
 TAKEN = {
     "object": b'{"a": [1, 2.5e3, "x", null, true]}',
@@ -40,7 +43,7 @@ REFUSED = {
         Position(2, 6, 13),
     ),
     "two_values": (b"{} {}", Reason.NOT_JSON, Position(1, 4, 3)),
-    "trailing_comma": (b"[1,]", Reason.NOT_JSON, Position(1, 4, 3)),
+    "trailing_comma": (b"[1,]", Reason.NOT_JSON, TRAILING_COMMA),
     "single_quotes": (b"{'a': 1}", Reason.NOT_JSON, Position(1, 2, 1)),
     "form_data": (b"name=value", Reason.NOT_JSON, Position(1, 1, 0)),
     "nan": (b'{"NaN": NaN}', Reason.NOT_JSON, Position(1, 9, 8)),
