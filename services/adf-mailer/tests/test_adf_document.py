@@ -423,3 +423,73 @@ def test_a49_other_sources_keep_their_own_provider_name(golden_lead: Callable[..
 
     assert (by_default.findtext("name"), by_default.findtext("service")) == ("VirtualExpo", "request/quote")
     assert by_route.findtext("name") == "Expo GmbH"
+
+
+@pytest.mark.parametrize(
+    ("extras", "vehicle", "line"),
+    [
+        pytest.param({"vehicles.0.vin": "1M8GDM9AXKP04278"}, {}, "VIN as given: 1M8GDM9AXKP04278", id="A50"),
+        pytest.param({"vehicles.0.price": "$27,995"}, {}, "Price as given: $27,995", id="A51"),
+        pytest.param({"vehicles.0.mileage": "12 leagues"}, {}, "Mileage as given: 12 leagues", id="A52"),
+        pytest.param({"vehicles.0.status": "certified"}, {}, "New or used as given: certified", id="A53"),
+        pytest.param({"customer.phone": '["1","2"]'}, {}, 'Phone as given: ["1","2"]', id="A54"),
+        pytest.param({"customer.email": "{}"}, {}, "E-mail as given: {}", id="A55"),
+        pytest.param(
+            {"call.recording_url": "file:///x"}, {}, "Call recording (as given): file:///x", id="A56"
+        ),
+        pytest.param({"vehicles.0.vin": "a\r\nAgent: b\x07"}, {}, "VIN as given: a Agent: b", id="A57"),
+        pytest.param(
+            {"vehicles.0.currency": "dollars"},
+            {"prices": [{"amount": "5", "kind": "asking"}]},
+            "Currency as given: dollars",
+            id="A58",
+        ),
+        pytest.param({"vehicles.0.url": "javascript:x"}, {}, "Vehicle page as given: javascript:x", id="A59"),
+    ],
+)
+def test_what_could_not_be_read_is_shown_as_given(
+    extras: dict[str, str], vehicle: dict[str, Any], line: str, golden_lead: Callable[..., Lead]
+) -> None:
+    lead = golden_lead(
+        extras=extras, vehicles=[{"wanted": True, "make": "Honda", **vehicle}], customer={}, call=None
+    )
+    assert line in comments(render(lead, FORM)).split("\n")
+
+
+def test_a60_what_was_told_properly_later_is_not_shown_as_given(golden_lead: Callable[..., Lead]) -> None:
+    extras = {
+        "vehicles.0.vin": "short",
+        "vehicles.0.price": "$5",
+        "customer.phone": "[]",
+        "call.recording_url": "x:y",
+    }
+    vehicle = {"vin": "1M8GDM9AXKP042788", "prices": [{"amount": "5", "kind": "asking", "currency": "USD"}]}
+    lead = golden_lead(
+        extras=extras,
+        vehicles=[vehicle],
+        customer={"phones": [{"raw": "312-555-0148", "e164": "+13125550148"}]},
+        call={"recording_url": "https://calls.example/1"},
+    )
+    assert "as given" not in comments(render(lead, FORM))
+
+
+def test_a61_as_given_is_short_and_every_line_fits(golden_lead: Callable[..., Lead]) -> None:
+    extras = {"vehicles.0.vin": "田" * 100_000, "vehicles": '["' + "x" * 100_000 + '"]'}
+    document = render(golden_lead(extras=extras, vehicles=[{"make": "Honda"}]), FORM)
+    assert not document.long_lines
+    assert len(document.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "file:///etc/passwd", "ftp://x.example/a", "www.x.example"]
+)
+def test_a62_only_web_addresses_become_links(link: str, golden_lead: Callable[..., Lead]) -> None:
+    lead = golden_lead(
+        call={"recording_url": link}, vehicles=[{"make": "Honda", "url": link, "image": link}], message=None
+    )
+    document = render(lead, FORM)
+    vehicle = adf(document).find("prospect/vehicle")
+    assert f"Call recording (as given): {link}" in comments(document)
+    assert vehicle.find("imagetag") is None
+    assert vehicle.findtext("comments") == f"Vehicle page (as given): {link}\nPicture (as given): {link}"
+    assert not document.long_lines

@@ -113,7 +113,12 @@ LEAD = st.fixed_dictionaries(
             {"product": st.sampled_from(["cash", "financing", "leasing", "unknown"])},
             optional={"monthly": st.decimals(allow_nan=False, allow_infinity=False).map(str)},
         ),
-        "extras": st.fixed_dictionaries({}, optional={"lead_source": TEXT}),
+        "extras": st.fixed_dictionaries(
+            {},
+            optional=dict.fromkeys(
+                ("lead_source", "vehicles.0.vin", "vehicles", "customer.phone", "call.recording_url"), TEXT
+            ),
+        ),
     },
 )
 SPEC = st.fixed_dictionaries(

@@ -6,8 +6,9 @@ from datetime import tzinfo
 from urllib.parse import quote
 
 from leadbus.contracts.lead import Call, Lead, Product, TranscriptLine
+from leadbus.contracts.web_link import is_web_link
 
-from adf_mailer.domain import moment, text
+from adf_mailer.domain import as_given, moment, text
 
 LEAD_SOURCE = "lead_source"
 """Key of `Lead.extras`: the site or portal the shopper was on."""
@@ -17,10 +18,13 @@ _URI_CHARACTERS = ":/?#[]@!$&'()*+,;=%-._~"
 
 
 def recording_url(call: Call | None) -> str | None:
-    """The link to the call audio as an ASCII URI without blanks, so that no reader cuts it."""
-    if call is None or not (link := text.line(call.recording_url or "")):
+    """The link to the call audio as an ASCII URI without blanks, so that no reader cuts it.
+
+    None for anything but an http or https address: that is shown as given, and nobody is led to it.
+    """
+    if call is None or not is_web_link(call.recording_url or ""):
         return None
-    return quote(link, safe=_URI_CHARACTERS)
+    return quote(text.line(call.recording_url or ""), safe=_URI_CHARACTERS)
 
 
 def customer_comments(lead: Lead, notes: list[str], where: tzinfo | None) -> str:
@@ -29,7 +33,7 @@ def customer_comments(lead: Lead, notes: list[str], where: tzinfo | None) -> str
         "\n".join(_facts(lead)),
         text.block(lead.message or ""),
         "\n".join(_call(lead.call, where)),
-        "\n".join(notes),
+        "\n".join([*notes, *as_given.lines(lead)]),
         _transcript(lead.transcript, where),
     ]
     return "\n\n".join(filter(None, blocks))
@@ -62,9 +66,10 @@ def _call(call: Call | None, where: tzinfo | None) -> list[str]:
     if call is None:
         return []
     answered = {True: "yes", False: "no", None: None}[call.answered]
-    duration = call.duration_seconds
+    duration, link = call.duration_seconds, recording_url(call)
     facts = [
-        ("Call recording", recording_url(call)),
+        ("Call recording", link),
+        ("Call recording (as given)", None if link else call.recording_url),
         ("Call started", moment.clock(call.started_at, where) if call.started_at else None),
         ("Call duration", f"{duration} seconds" if duration is not None else None),
         ("Call answered", answered),

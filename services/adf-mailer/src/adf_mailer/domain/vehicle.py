@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from leadbus.contracts.lead import Finance, Option, Price, Vehicle
+from leadbus.contracts.web_link import is_web_link
 
 from adf_mailer.domain import text
 from adf_mailer.domain.element import VALUE_BYTES, Draft, Node
@@ -54,14 +55,15 @@ def _add_vehicle(document: Draft, parent: Node, vehicle: Vehicle, finance: Finan
         document.optional(element, "odometer", str(vehicle.odometer.value), {"units": units})
     _add_colours(document, element, vehicle)
     image = text.line(vehicle.image or "")
-    if text.fits(image, VALUE_BYTES):
+    image_shown = is_web_link(vehicle.image or "") and text.fits(image, VALUE_BYTES)
+    if image_shown:
         document.optional(element, "imagetag", image)
     _add_prices(document, element, vehicle.prices)
     for option in vehicle.options:
         _add_option(document, element, option)
     if finance:
         _add_finance(document, element, finance)
-    document.free_text(element, "comments", _comments(vehicle, image))
+    document.free_text(element, "comments", _comments(vehicle, "" if image_shown else image))
 
 
 def _add_colours(document: Draft, parent: Node, vehicle: Vehicle) -> None:
@@ -139,12 +141,17 @@ def _add_finance(document: Draft, parent: Node, finance: Finance) -> None:
         document.note("Distance per year", f"{distance.value}{units}")
 
 
+def _as_given(link: str | None) -> str:
+    """Said of what must not be taken for a link."""
+    return "" if is_web_link(link or "") else " (as given)"
+
+
 def _comments(vehicle: Vehicle, image: str) -> str:
     lines = [text.block(vehicle.comments or "")]
     if page := text.line(vehicle.url or ""):
-        lines.append(f"Vehicle page: {page}")
-    if not text.fits(image, VALUE_BYTES):
-        lines.append(f"Picture: {image}")
+        lines.append(f"Vehicle page{_as_given(vehicle.url)}: {page}")
+    if image:
+        lines.append(f"Picture{_as_given(vehicle.image)}: {image}")
     if doubt := text.line(vehicle.vin_warning or ""):
         lines.append(f"VIN doubtful: {doubt}")
     return "\n".join(filter(None, lines))
