@@ -15,6 +15,17 @@ from normalizer.domain.phones import read_phone
 from normalizer.quarantining import MAPPING_CHANNEL
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not one line of printable text")
+    return text
+
+
+PrintedLine = Annotated[Line, AfterValidator(_printable)]
+"""Ends in mails, where a line break or a hidden character would do harm."""
+
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
@@ -49,9 +60,9 @@ class AddressSpec(Spec):
 class DealerSpec(Spec):
     """A dealer. Leads carry a copy; a change shows in the revisions made after it."""
 
-    name: Line = Field(title="Name", description="Trading name.")
-    legal_name: Line | None = Field(None, title="Legal name")
-    contact: Line | None = Field(None, title="Contact", description="Person or desk to reach.")
+    name: PrintedLine = Field(title="Name", description="Trading name.")
+    legal_name: PrintedLine | None = Field(None, title="Legal name")
+    contact: PrintedLine | None = Field(None, title="Contact", description="Person or desk to reach.")
     address: AddressSpec | None = Field(None, title="Address")
     country: Country | None = Field(
         None, title="Country", description="ISO 3166 alpha-2: how phone numbers without prefix are read."
