@@ -96,6 +96,24 @@ async def test_a_release_that_is_killed_starts_again(
     assert list((await workshop.leads()).values()) == [1]
 
 
+async def test_a_defect_of_an_adapter_costs_its_own_message_only(
+    workshop: Any, payload: Any, message: Any, monkeypatch: Any
+) -> None:
+    def defective(source: str, data: bytes, content_type: str | None) -> Any:
+        if b"CAO-unlucky" in data:
+            raise ZeroDivisionError("secret")
+        return sources.read(source, data, content_type)
+
+    unlucky = message(payload(lead_id="CAO-unlucky"), "raw-2")
+    await workshop.raw.handle([message(payload(), "raw-1"), unlucky])
+    await workshop.map_dealer()
+    monkeypatch.setattr(normalizing, "read", defective)
+    assert await workshop.quarantining.release_mapped() == 1
+    assert await workshop.quarantining.release_mapped() == 0
+    (entry,) = [row for row in await workshop.quarantined() if row["state"] == "open"]
+    assert (entry["reason"], entry["detail"]) == ("undecodable", "failed with ZeroDivisionError")
+
+
 async def test_a_replay_says_what_still_holds_and_can_be_repeated(
     workshop: Any, payload: Any, message: Any, operator: Any
 ) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 from leadbus import outbox
 from leadbus.contracts.lead import Dealer
 from leadbus.db import Connection
+from leadbus.log import logger
 
 from normalizer import events
 from normalizer.domain.draft import Draft
@@ -21,12 +22,14 @@ from normalizer.domain.placing import Origin, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, refold
-from normalizer.receiving import Limits, receive_again
+from normalizer.receiving import Limits, failed, receive_again
 from normalizer.sources import read
 from normalizer.store import directory, leads, quarantine, raws
 from normalizer.store.directory import Place
 from normalizer.store.leads import Known
 from normalizer.store.quarantine import How, Verdict
+
+_log = logger("normalizing")
 
 Change = Literal["received", "updated", "unchanged", "trial"]
 
@@ -67,13 +70,19 @@ class Decision:
 
 
 def read_raw(raw: Raw) -> Read:
-    """Run the source's adapter, unless the message itself was rejected."""
+    """Run the source's adapter, unless the message itself was rejected.
+
+    An adapter's defect costs its own message, now and whenever it is read again, and no other.
+    """
     if raw.rejection is not None:
         return Read(raw, raw.rejection)
     try:
         return Read(raw, read(raw.source, raw.data, raw.content_type))
     except Rejection as rejection:
         return Read(raw, rejection)
+    except Exception as error:  # noqa: BLE001 -- whatever a defect raises; the bytes are kept and replayable
+        _log.error("adapter.failed", source=raw.source, raw_key=str(raw.key), exc_info=error)
+        return Read(raw, failed(error))
 
 
 class Normalizing:

@@ -62,13 +62,17 @@ def receive_again(kept: Raw, limits: Limits) -> Raw:
 
 
 def as_poison(message: IncomingMessage, limits: Limits, now: datetime, error: Exception) -> Raw:
-    """A message that our own code fails on; only the error's class is told."""
+    """A message that cannot be handled; only the error's class is told."""
     try:
         raw = receive(message, limits, now)
     except Exception:  # noqa: BLE001 -- it may be what failed; the bytes are to be kept all the same
         raw = _unread(message, source_of(message.routing_key), now)
-    failed = Rejection("undecodable", f"failed with {type(error).__name__}")
-    return replace(raw, rejection=raw.rejection or failed)
+    return replace(raw, rejection=raw.rejection or failed(error))
+
+
+def failed(error: Exception) -> Rejection:
+    """The verdict on a message that our own code fails on."""
+    return Rejection("undecodable", f"failed with {type(error).__name__}")
 
 
 def _raw(
