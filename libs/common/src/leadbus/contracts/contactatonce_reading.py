@@ -67,7 +67,9 @@ def read_json(body: bytes) -> Reading:
         if not isinstance(fields, dict):
             raise
         many = error.error_count() > _FAULTS_ONE_BY_ONE
-    return _read_doubtful(fields, many=many)
+    # Null is absent; of what a lead cannot be without, the one who sent it is told that it was null.
+    known = {name: value for name, value in fields.items() if value is not None or (name,) in _ESSENTIAL}
+    return _read_doubtful(known, many=many)
 
 
 def read_xml(elements: dict[str, Any]) -> Reading:
@@ -141,7 +143,7 @@ def _settle(fields: dict[str, Any], where: Location) -> Unread | None:
     if where[0] == "related_ids" and "\x00" in str(key):
         holder[str(key).replace("\x00", "")] = holder.pop(key)
         return None
-    if where == ("vehicle",) and isinstance(value, list) and not fields.get("vehicles"):
+    if where == ("vehicle",) and isinstance(value, list) and fields.get("vehicles", []) == []:
         fields["vehicles"] = fields.pop("vehicle")
         return None
     plain = _plain(where, value)
