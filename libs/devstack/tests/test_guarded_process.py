@@ -22,7 +22,7 @@ _WITH_DAEMON = "setsid sh -c 'sleep 1000 & echo $! > daemon' & wait; exec sleep 
 def alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
 
