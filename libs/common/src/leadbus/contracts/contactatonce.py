@@ -8,7 +8,6 @@ type. Fields that are not listed here are kept and end in ``lead.extras``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WithJsonSchema
@@ -190,32 +189,3 @@ class ContactAtOnceLead(_Payload):
     def all_vehicles(self) -> tuple[CaoVehicle, ...]:
         """``vehicle`` first, then ``vehicles``."""
         return ((self.vehicle,) if self.vehicle else ()) + self.vehicles
-
-    def unlisted(self) -> dict[str, str]:
-        """Fields that the contract does not list, wherever they stand, by dotted path."""
-        return dict(_unlisted(self, ""))
-
-
-def _unlisted(model: _Payload, path: str) -> Iterator[tuple[str, str]]:
-    for name, value in (model.model_extra or {}).items():
-        yield from _flat(value, f"{path}{name}")
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, _Payload):
-            yield from _unlisted(value, f"{path}{name}.")
-        elif isinstance(value, tuple):
-            for index, entry in enumerate(value):
-                yield from _unlisted(entry, f"{path}{name}.{index}.")
-
-
-def _flat(value: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, entry in value.items():
-            yield from _flat(entry, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, entry in enumerate(value):
-            yield from _flat(entry, f"{path}.{index}")
-    elif isinstance(value, bool):
-        yield path, str(value).lower()
-    elif value is not None:
-        yield path, str(value)
