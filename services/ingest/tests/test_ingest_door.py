@@ -263,8 +263,11 @@ async def test_rehearsal_reads_the_payload(
         (CHAT.replace(b'"speaker": "customer"', b'"speaker": "Customer"'), "application/json", []),
         (
             json.dumps(
-                CONTACTATONCE["Chat"]
-                | {"occurred_at": "yesterday", "vehicle": {"mileage": "12,5", "url": "file:///a"}}
+                {
+                    **CONTACTATONCE["Chat"],
+                    "occurred_at": "yesterday",
+                    "vehicle": {"mileage": "12,5", "url": "file:///a"},
+                }
             ).encode(),
             "application/json",
             [
