@@ -480,14 +480,15 @@ async def test_eng24_holder_of_a_lost_lease_is_told_before_the_deciding_step(
 async def test_eng25_leases_are_renewed_while_acting(bench: Bench, gate: Gate) -> None:
     bench.sink.answer = gate.answer
     await bench.plan("a")
-    engine = bench.engine(lease_seconds=0.03, act_timeout_seconds=0.02)
-    engine._acting._act_timeout_seconds = 60
+    engine = bench.engine(lease_seconds=6, act_timeout_seconds=5.5)
     await bench.until(lambda: bool(gate.waiting), engine)
     first = (await bench.row("a"))["lease_expires_at"]
     other = bench.engine()
-    for _ in range(20):
-        await asyncio.sleep(0.005)
+    for _ in range(200):
         await engine.step()
+        if (await bench.row("a"))["lease_expires_at"] > first:
+            break
+        await asyncio.sleep(0.02)
     assert (await bench.row("a"))["lease_expires_at"] > first
     await other.step()
     assert await bench.phase("a") == "sending"

@@ -16,6 +16,7 @@ from leadbus_devstack import guard
 from leadbus_devstack.errors import DevstackError
 
 POLL_SECONDS = 0.05
+_FREEZE_SECONDS = 10.0
 
 
 @dataclass
@@ -98,8 +99,13 @@ class GuardedProcess:
         self._forget()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open, nobody answers."""
+        """SIGSTOP: connections stay open, nobody answers. Returns when every thread has stopped."""
         self._signal_all(signal.SIGSTOP)
+        deadline = time.monotonic() + _FREEZE_SECONDS
+        while not all(map(_has_stopped, self.processes())):
+            if time.monotonic() > deadline:
+                raise DevstackError(f"{self.name} did not stop within {_FREEZE_SECONDS:.0f} s", log=self.log)
+            time.sleep(POLL_SECONDS)
 
     def thaw(self) -> None:
         """SIGCONT after `freeze`."""
@@ -129,3 +135,13 @@ class GuardedProcess:
         for pipe in (self._guard.stdin, self._guard.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _has_stopped(pid: int) -> bool:
+    """Whether no thread of `pid` runs any more; a signal only asks, and a busy machine takes its time."""
+    try:
+        stats = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # D: waits in the kernel, and stops before it comes back. Z, X: ended.
+    return all(stat.rpartition(")")[2].split()[0] in "TtDZX" for stat in stats)
