@@ -86,9 +86,10 @@ class Publisher:
         """Publish in order, pipelined; one result for each message, in the same order.
 
         Never raises for what the broker or the network does. Takes at most the confirm timeout for each
-        8 MiB. One message that the broker will not have does not spoil its neighbours. Before a message
-        is UNKNOWN, or this call is cancelled, its connection was cut, so that nothing still waiting to
-        be sent can follow it; what the server's machine had already received may yet arrive.
+        8 MiB, and again for each halving where the broker closes the channel over one of them. One message
+        that the broker will not have does not spoil its neighbours. Before a message is UNKNOWN, or this
+        call is cancelled, its connection was cut, so that nothing still waiting to be sent can follow it;
+        what the server's machine had already received may yet arrive.
         """
         results: list[PublishResult] = []
         for part in _parts(messages):
