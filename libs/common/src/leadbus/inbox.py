@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias
 from sqlalchemy import Column, DateTime, Index, MetaData, Text
 from sqlmodel import Field, SQLModel
 
+from leadbus import checkpoint
 from leadbus.db import Connection
 
 metadata = MetaData()
@@ -118,6 +119,7 @@ async def claim(
     for entry in entries:
         first.setdefault(entry.identity, entry)
     fresh = await _insert(conn, consumer, list(first.values()), moment)
+    checkpoint.passed("inbox.claimed")
     digests = {identity: first[identity].digest for identity in fresh}
     if len(fresh) < len(first):
         digests |= await _known_digests(conn, consumer, [i for i in first if i not in fresh])

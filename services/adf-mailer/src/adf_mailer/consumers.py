@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.consumer import UnreadablePropertiesError
 from leadbus.contracts import Lead
@@ -60,6 +61,8 @@ class LeadsConsumer:
         fresh, repeated, reused = await self._new_ones(conn, readable)
         decided = await self._carry_out(conn, fresh)
         await poison.insert(conn, [*spoilt, *reused], now=self.clock.now())
+        if spoilt or reused:
+            checkpoint.passed("mailer.poison_kept")
         return Taken(tuple(fresh), tuple(decided), tuple(repeated), (*spoilt, *reused))
 
     async def set_aside(self, message: IncomingMessage, error: Exception) -> None:
@@ -103,6 +106,7 @@ class LeadsConsumer:
         state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
         # Written before the mails that refer to them.
         await leads.write(conn, state, now=now)
+        checkpoint.passed("mailer.leads_written")
         await self.planner.carry_out(conn, decided)
         return decided
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.contracts import Lead
 from leadbus.db import Connection
@@ -37,6 +38,7 @@ class Planner:
         now = self.clock.now()
         wanted = [(lead, one) for lead, one in decided if isinstance(one, Deliver)]
         planned = await plan(conn, [self._new(lead, one.route) for lead, one in wanted], now=now)
+        checkpoint.passed("mailer.planned")
         new = [
             mails.NewMail(
                 delivery_id=delivery_id,
@@ -57,6 +59,7 @@ class Planner:
             if delivery_id is not None
         ]
         await mails.insert(conn, new, now=now)
+        checkpoint.passed("mailer.mails_stored")
         for mail in new:
             count(mail)
         for lead, one in decided:

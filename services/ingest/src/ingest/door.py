@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from leadbus import outbox
+from leadbus import checkpoint, outbox
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database
 from leadbus.messages import raw_message
@@ -80,9 +80,12 @@ class Door:
             judgement = await self._judge(conn, offer, setting)
             if judgement.verdict is Verdict.NEW:
                 judgement = Judgement(Verdict.NEW, await self._store(conn, offer))
+                checkpoint.passed("door.stored")
             if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
                 assert judgement.first is not None
                 await raws.remember_key(conn, offer, judgement.first.raw_id)
+                checkpoint.passed("door.key_remembered")
+        checkpoint.passed("door.committed")
         if judgement.verdict is Verdict.NEW:
             self._wake()
         return judgement

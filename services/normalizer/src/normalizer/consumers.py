@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from leadbus import inbox
+from leadbus import checkpoint, inbox
 from leadbus.clock import Clock
 from leadbus.contracts.events import EVENTS, DeliveryEvent
 from leadbus.db import Connection, Database
@@ -64,6 +64,7 @@ class RawConsumer:
         """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""
         now = self._clock.now()
         reads = [read_raw(receive(message, self._normalizing.limits, now)) for message in messages]
+        checkpoint.passed("normalizer.read")
         await self._take(reads, now)
 
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
@@ -89,14 +90,19 @@ class RawConsumer:
         duplicates = [one.raw for one, was in zip(reads, seen, strict=True) if was is Seen.DUPLICATE]
         fresh = await self._with_pins(conn, fresh)
         decision = await self._normalizing.decide(conn, [*fresh, *reused.values()])
+        checkpoint.passed("normalizer.decided")
         kept_now = await raws.keep(conn, _kept(decision), now)
+        checkpoint.passed("normalizer.raws_kept")
         await self._normalizing.write(conn, decision, now)
+        checkpoint.passed("normalizer.written")
         kept_before = [one for one in decision.told if one.raw.key not in kept_now]
         if kept_before:
             await self._normalizing.release(conn, kept_before, "replayed", now)
         known = reused.keys() - kept_now
         verdicts = [verdict for verdict in decision.verdicts if verdict.raw.key not in known]
         await self._normalizing.quarantine(conn, verdicts, now)
+        if verdicts:
+            checkpoint.passed("normalizer.quarantined")
         return _Taken(replace(decision, verdicts=verdicts), duplicates)
 
     def _entry(self, raw: Raw) -> InboxEntry:
@@ -126,9 +132,13 @@ class LedgerConsumer:
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Note the latest of each lead, sink and route. Raises for an event that breaks its contract."""
         entries = [entry for message in messages if (entry := _ledger_entry(message)) is not None]
-        await in_transaction(self._database, lambda conn: ledger.note(conn, entries))
+        await in_transaction(self._database, lambda conn: self._note(conn, entries))
         for entry in entries:
             reporting.LEDGER.labels(state=entry.state).inc()
+
+    async def _note(self, conn: Connection, entries: Sequence[LedgerEntry]) -> None:
+        await ledger.note(conn, entries)
+        checkpoint.passed("normalizer.ledger_noted")
 
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
         """Our own services emit these: one that cannot be read is a defect, and goes to the parked queue."""

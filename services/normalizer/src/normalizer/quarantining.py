@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from leadbus import outbox, web
+from leadbus import checkpoint, outbox, web
 from leadbus.clock import Clock
 from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Connection, Database
@@ -134,6 +134,7 @@ class Quarantining:
         kept = await raws.by_key(conn, keys)
         decision = await self._process(conn, [kept[key] for key in keys], again=False)
         await self._normalizing.release(conn, decision.told, "mapped", self._clock.now())
+        checkpoint.passed("normalizer.released")
         return decision.told, await self._still(conn, decision.verdicts, "location_unmapped")
 
     async def _replay(

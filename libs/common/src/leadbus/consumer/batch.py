@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 from faststream.rabbit import RabbitBroker
 
-from leadbus import metrics
+from leadbus import checkpoint, metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
 from leadbus.consumer.broker import live_connection
@@ -118,6 +118,7 @@ class BatchConsumer:
         if self._generation is not None:
             cancelling = asyncio.ensure_future(self._generation.cancel())
             await asyncio.wait([cancelling], timeout=min(timeout_seconds, _CANCEL_SECONDS))
+            checkpoint.passed("consumer.cancelled")
         left_seconds = max(0.0, deadline - asyncio.get_running_loop().time())
         _, unfinished = await asyncio.wait([self._work], timeout=left_seconds)
         if unfinished:
@@ -166,6 +167,7 @@ class BatchConsumer:
             if self._draining.is_set():
                 await generation.cancel()
             while batch := await generation.take(self._batch_size):
+                checkpoint.passed("consumer.taken")
                 await self._fates.settle(generation, batch)
         except ReleasedError as released:
             if released.database_away:

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
-from leadbus import metrics
+from leadbus import checkpoint, metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
 from leadbus.consumer.generation import Generation
@@ -108,8 +108,10 @@ class Fates:
             # The left half is settled to its last message before the right one begins: multiple
             # acknowledgements never reach over a message that is not finished.
             await self._settle(generation, batch[:middle])
+            checkpoint.passed("consumer.half_settled")
             await self._settle(generation, batch[middle:])
         else:
+            checkpoint.passed("consumer.handled")
             SETTLED.labels(queue=self._queue, result="handled").inc(len(batch))
             await generation.ack(batch)
 
@@ -128,6 +130,7 @@ class Fates:
             SETTLED.labels(queue=self._queue, result="parked").inc()
             await generation.park(message)
         else:
+            checkpoint.passed("consumer.poison_stored")
             _log.warning("consumer.poison", queue=self._queue, reason=type(error).__name__)
             SETTLED.labels(queue=self._queue, result="poison").inc()
             await generation.ack([message])

@@ -16,7 +16,7 @@ from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 from aiormq.exceptions import AMQPError
 from pamqp import commands
 
-from leadbus import metrics
+from leadbus import checkpoint, metrics
 from leadbus.cancellation import really_cancelled
 from leadbus.consumer.unreadable import UnreadableProperties, tolerate_unreadable_properties
 from leadbus.envelope import Properties
@@ -94,11 +94,13 @@ class Generation:
         """
         if self._settles(messages):
             await self._send(self._channel.basic_ack(messages[-1].delivery_tag, multiple=True, wait=False))
+            checkpoint.passed("consumer.acked")
 
     async def park(self, message: IncomingMessage) -> None:
         """Reject the oldest unsettled message; the broker puts it into the parked queue."""
         if self._settles([message]):
             await self._send(self._channel.basic_reject(message.delivery_tag, requeue=False, wait=False))
+            checkpoint.passed("consumer.parked")
 
     async def cancel(self) -> None:
         """Ask the broker for no more; what waits in the queue stays untouched there."""
@@ -146,6 +148,7 @@ class Generation:
         self._unsettled.append(message.delivery_tag)
         self._waiting.append(message)
         self._news.set()
+        checkpoint.passed("consumer.delivered")
 
     def _on_cancelled_by_broker(self, frame: commands.Basic.Cancel) -> None:
         self._end("cancelled by the broker")

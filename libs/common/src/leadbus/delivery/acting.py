@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.cancellation import really_cancelled
 from leadbus.db import Database, is_unavailable
 from leadbus.delivery import store
@@ -63,7 +64,9 @@ class Acting:
             repeat=row.state.repeat_number,
             in_doubt=row.state.doubts > 0,
         ) as line:
+            checkpoint.passed("delivery.begun")
             outcome, error = await self._ask(act)
+            checkpoint.passed("delivery.answered")
             line["outcome"], line["reason"] = code_of(outcome), reason_of(outcome)
             if error is not None:
                 line["exc_info"] = error

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import machine, store
@@ -101,6 +102,7 @@ class Claiming:
                 allowed = await self._take_probes(conn, [candidate for candidate, _ in wanted])
                 leases = [(delivery_id, uuid4()) for delivery_id in allowed]
                 rows = await store.start(conn, leases, now=now, lease_seconds=self._lease_seconds)
+                checkpoint.passed("delivery.intent_written")
         except asyncpg.UniqueViolationError:
             # Another replica has something with the same ordering key in flight.
             return []
@@ -109,6 +111,7 @@ class Claiming:
                 # It may have been committed all the same. Nobody acts on it, and only we know that.
                 self._unsure_leases += leases
             raise
+        checkpoint.passed("delivery.intent_committed")
         turn = {delivery_id: place for place, (delivery_id, _) in enumerate(leases)}
         rows.sort(key=lambda row: turn[row.id])
         return [Act(row, _token(row), pools[row.id], began) for row in rows]
@@ -121,6 +124,8 @@ class Claiming:
         ours = (
             await store.take_probes(conn, sorted(probing), now=now, again_at=again_at) if probing else set()
         )
+        if ours:
+            checkpoint.passed("delivery.probed")
         probes = [probing[name] for name in ours]
         return [one.id for one in wanted if not one.probing] + probes
 

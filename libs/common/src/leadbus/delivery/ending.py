@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Database, is_unavailable
 from leadbus.delivery import machine, measures, store
@@ -56,6 +57,10 @@ class Ending:
             async with conn.transaction():
                 rows = await store.lock_expired(conn, ours=list(ours), limit=SWEEP_LIMIT)
                 decided = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
+                if rows:
+                    checkpoint.passed("delivery.expiry_written")
+            if rows:
+                checkpoint.passed("delivery.expiry_recorded")
             self._tell(decided)
             for row in rows:
                 _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
@@ -96,6 +101,7 @@ class Ending:
                     strays.append(self._end(act))
             decided = await record(conn, self._rules, happenings, now=now)
             await store.end_attempts(conn, strays)
+        checkpoint.passed("delivery.recorded")
         for act in ended:
             assert act.outcome is not None
             self._count(act.outcome, act.duration_ms)

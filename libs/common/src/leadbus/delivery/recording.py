@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from leadbus import checkpoint
 from leadbus.db import Connection
 from leadbus.delivery import breaker, machine, store
 from leadbus.delivery.announcing import Told, announce
@@ -48,7 +49,9 @@ async def record(
     await store.end_attempts(conn, [it.attempt for it in happenings if it.attempt is not None])
     await _note_health(conn, decided, rules.breaker, now)
     told = [_told(it.row, decision, now) for it, decision in decided if decision.announce]
+    checkpoint.passed("delivery.state_written")
     await announce(conn, rules.sink, told)
+    checkpoint.passed("delivery.announced")
     return [decision for _, decision in decided]
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from leadbus import checkpoint
 from leadbus.db import Connection
 from leadbus.delivery.breaker import Breaker, BreakerState
 from leadbus.delivery.machine import Announcement, Phase, State
@@ -266,6 +267,7 @@ async def renew(conn: Connection, leases: Sequence[Lease], *, lease_seconds: flo
     """Extend leases; returns the deliveries whose lease is still ours."""
     ids, tokens = zip(*leases, strict=True)
     rows = await conn.fetch(_RENEW, list(ids), list(tokens), lease_seconds)
+    checkpoint.passed("delivery.lease_renewed")
     return {row["id"] for row in rows}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from leadbus import checkpoint
 from leadbus.cancellation import really_cancelled
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database, is_unavailable
@@ -101,14 +102,19 @@ class OutboxRelay:
             )
             if not claimed:
                 return False
+            checkpoint.passed("relay.claimed")
             results = await self._publish(claimed)
+            checkpoint.passed("relay.answered")
             confirmed = [one for one, failure in results if failure is None]
             failed = [(one, failure) for one, failure in results if failure is not None]
             if confirmed:
                 await rows.remove(conn, [one.id for one in confirmed])
+                checkpoint.passed("relay.removed")
                 await self._tell(conn, confirmed)
             if failed:
                 await self._back_off(conn, failed)
+                checkpoint.passed("relay.backed_off")
+        checkpoint.passed("relay.committed")
         _count(confirmed, failed)
         return bool(confirmed)
 
@@ -140,6 +146,7 @@ class OutboxRelay:
         subjects = [one.subject for one in confirmed if one.subject is not None]
         if self._on_confirmed is not None and subjects:
             await self._on_confirmed(conn, subjects)
+            checkpoint.passed("relay.told")
 
     async def _back_off(self, conn: Connection, failed: Sequence[tuple[Pending, str]]) -> None:
         now = self._clock.now()

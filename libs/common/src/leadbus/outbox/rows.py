@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+from leadbus import checkpoint
 from leadbus.db import Connection
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
@@ -98,6 +99,7 @@ async def add(
         [message.mandatory for message in messages],
         list(subjects) if subjects is not None else [None] * len(messages),
     )
+    checkpoint.passed("outbox.added")
 
 
 async def stats(conn: Connection) -> tuple[int, float]:

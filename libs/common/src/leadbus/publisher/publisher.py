@@ -10,7 +10,7 @@ from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity, Chann
 from pydantic import SecretStr
 from yarl import URL
 
-from leadbus import metrics
+from leadbus import checkpoint, metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
 from leadbus.log import logger
@@ -107,6 +107,7 @@ class Publisher:
                 link = await self._current_link()
                 await link.unblocked()
                 batch = await link.channel.send(messages)
+                checkpoint.passed("publisher.handed_over")
                 await batch.done
         except TimeoutError:
             _log.warning("publisher.no_confirm", messages=len(messages), sent=batch is not None)

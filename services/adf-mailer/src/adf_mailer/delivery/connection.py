@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
 
 import aiosmtplib
+from leadbus import checkpoint
 from leadbus.delivery import Ambiguous, Outcome, Transient
 from pydantic import SecretStr
 
@@ -117,6 +118,7 @@ class SmtpConnection:
         except BaseException:
             self.close()
             raise
+        checkpoint.passed("smtp.connected")
 
     async def reset(self) -> None:
         """RSET: forgets what an earlier transaction left, and proves that the host still listens."""
@@ -135,6 +137,7 @@ class SmtpConnection:
         try:
             async with asyncio.timeout_at(dot_until):
                 await self._announce(envelope)
+                checkpoint.passed("smtp.addressed")
                 await before_data()
                 await self._command(Step.DATA, 354, b"DATA")
                 await self._guarded(self._write(envelope.raw))
@@ -213,6 +216,9 @@ class SmtpConnection:
         if not self.usable:
             self.close()
             return Transient("connection_lost")
+        checkpoint.passed("smtp.content_written")
+        # A command is written at once; the loop comes to this when the answer is being waited for.
+        asyncio.get_running_loop().call_soon(checkpoint.passed, "smtp.dot_sent")
         try:
             reply = await self._exchange(b".", timeout_seconds=self._host.answer_timeout_seconds)
         except Lost as lost:

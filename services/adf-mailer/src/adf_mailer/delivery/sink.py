@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
 from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Permanent, Skipped, Transient
@@ -41,6 +42,7 @@ class AdfMailSink:
         if posted.mail is None:
             return Skipped("erased")
         mail = posted.mail
+        checkpoint.passed("mailer.prepared")
         outcome = await self._pool.send(Envelope(mail.sender, mail.recipient, mail.raw), job.renew)
         self._count(posted, outcome)
         return outcome
