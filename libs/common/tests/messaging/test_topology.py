@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from leadbus import topology as declared
 from leadbus.contracts import EVENTS, SOURCES
-from leadbus.topology import TOPOLOGY, Applied, TopologyError, apply
+from leadbus.topology import DELIVERY_LIMIT, TOPOLOGY, Applied, TopologyError, apply
 from leadbus_devstack.vhosts import Vhost
 
 WORK_QUEUES = ("normalizer.raw", "normalizer.ledger", "adf-mailer.leads")
@@ -95,6 +95,25 @@ def test_parked_queues_refuse_when_full_and_dead_letter_nowhere() -> None:
         assert policy.definition["overflow"] == "reject-publish"
         assert policy.definition["max-length-bytes"]
         assert not [key for key in policy.definition if key.startswith("dead-letter")]
+
+
+@pytest.mark.parametrize("queue", ["normalizer.raw.parked", "leadbus.unrouted"])
+@pytest.mark.parametrize("way", ["nack", "reject", "channel closed"])
+async def test_a_held_message_survives_being_looked_at(wire: Any, queue: str, way: str) -> None:
+    """More often than any delivery limit that a broker has by itself."""
+    await wire.put(b"held", queue=queue)
+    count = -1
+    for _ in range(DELIVERY_LIMIT + 10):
+        channel = await wire.connection.channel()
+        got = await channel.basic_get(queue)
+        assert got.body == b"held"
+        if way == "nack":
+            await channel.basic_nack(got.delivery.delivery_tag, requeue=True)
+        elif way == "reject":
+            await channel.basic_reject(got.delivery.delivery_tag, requeue=True)
+        await channel.close()
+        assert (count := got.header.properties.headers["x-delivery-count"]) >= 0
+    assert count > DELIVERY_LIMIT, "the looks were not counted: the test proves nothing"
 
 
 def test_every_lead_source_reaches_the_normalizer_and_the_dms_does_not() -> None:

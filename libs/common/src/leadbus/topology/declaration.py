@@ -18,6 +18,11 @@ UNROUTED = "leadbus.unrouted"
 DELIVERY_LIMIT = 20
 """Well above what an innocent message meets: restarts and lost channels count for all that was fetched."""
 
+HOLDING_DELIVERY_LIMIT = 1_000_000_000
+"""No limit, for queues that people look into: each look counts as a delivery, and without a number RabbitMQ 4
+drops a message at its 21st. -1 would say it better: 3.10 refuses it in a policy, and as an argument it makes
+3.10 drop a message at its first return."""
+
 _GIB = 1024**3
 _WORK_MESSAGES = 1_000_000
 _WORK_BYTES = 4 * _GIB
@@ -101,11 +106,15 @@ def _work_policy(queue: str) -> Policy:
 
 
 def _holding_policy(queue: str) -> Policy:
-    """For queues that nobody consumes: what does not fit stays where it was."""
+    """For queues that nobody consumes: what does not fit stays where it was, and looking costs nothing."""
     return Policy(
         target=queue,
         apply_to="queues",
-        definition={"overflow": "reject-publish", "max-length-bytes": _PARKED_BYTES},
+        definition={
+            "overflow": "reject-publish",
+            "max-length-bytes": _PARKED_BYTES,
+            "delivery-limit": HOLDING_DELIVERY_LIMIT,
+        },
     )
 
 
