@@ -102,14 +102,16 @@ class Stack:
         """SMTP server and the three services; returns when all are ready."""
         self.smtp.process.start()
         for service in SERVICES:
-            process = ServiceProcess(
-                service, self.ports.of(service), self._settings(service), self.logs / f"{service.folder}.log"
-            )
-            self.services[service.folder] = process
-            process.start()
+            self.services[service.folder] = self.service(service)
+            self.services[service.folder].start()
         self.smtp.wait_ready()
         for process in self.services.values():
             process.wait_ready()
+
+    def service(self, service: ServiceName) -> ServiceProcess:
+        """One service with its settings, not started."""
+        log = self.logs / f"{service.folder}.log"
+        return ServiceProcess(service, self.ports.of(service), self._settings(service), log)
 
     def _settings(self, service: ServiceName) -> dict[str, str]:
         settings = {
