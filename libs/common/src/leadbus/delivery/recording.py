@@ -44,6 +44,8 @@ async def record(
 
     Raises machine.NotAllowed before anything is written.
     """
+    if not happenings:
+        return []
     decided = [(it, machine.decide(it.row.state, it.event, rules.schedule)) for it in happenings]
     await store.write(conn, [_change(it.row, decision, it.event, now) for it, decision in decided])
     await store.end_attempts(conn, [it.attempt for it in happenings if it.attempt is not None])
