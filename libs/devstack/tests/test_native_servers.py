@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -15,7 +16,8 @@ from leadbus_devstack import ports, postgres, rabbitmq
 from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.postgres import NativePostgres
-from leadbus_devstack.rabbitmq import NativeRabbitMQ
+from leadbus_devstack.rabbitmq import NativeRabbitMQ, Resource
+from leadbus_devstack.small_disk import SmallDisk
 
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1, as /proc writes them
 
@@ -116,6 +118,54 @@ async def test_a_frozen_postgres_answers_again_after_thawing(private_postgres: N
     private_postgres.thaw()
     assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
+
+
+@pytest.mark.parametrize("resource", ["memory", "disk"])
+async def test_an_alarm_blocks_publishers_until_it_ends(
+    private_rabbitmq: NativeRabbitMQ, resource: Resource
+) -> None:
+    connection = await aio_pika.connect(private_rabbitmq.url)
+    async with connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("work", durable=True)
+        await asyncio.to_thread(private_rabbitmq.alarm, resource)
+        publishing = asyncio.ensure_future(
+            channel.default_exchange.publish(aio_pika.Message(b"held up"), "work")
+        )
+        blocked, _ = await asyncio.wait([publishing], timeout=0.3)
+        assert not blocked
+        await asyncio.to_thread(private_rabbitmq.calm)
+        await asyncio.wait_for(publishing, 60)
+        assert (await queue.get(timeout=30)).body == b"held up"
+
+
+async def test_a_postgres_on_a_full_disk_says_so_and_goes_on_afterwards(place: Path) -> None:
+    programs = postgres.find_programs()
+    if programs is None:
+        pytest.skip("no native Postgres")
+    disk = SmallDisk(place / "disk", 160)
+    try:
+        disk.mount()
+    except DevstackError as error:
+        pytest.skip(f"no file system of its own size: {error}")
+    try:
+        settings = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
+        server = NativePostgres(programs, disk.directory, place / "server.log", settings=settings)
+        server.start()
+        connection = await asyncpg.connect(server.url)
+        await connection.execute("CREATE TABLE word (word text)")
+        disk.fill()
+        assert disk.free_bytes == 0
+        with pytest.raises(asyncpg.DiskFullError):
+            await connection.execute(
+                "INSERT INTO word SELECT repeat('x', 1000) FROM generate_series(1, 200000)"
+            )
+        disk.clear()
+        await connection.execute("INSERT INTO word VALUES ('again')")
+        await connection.close()
+        server.stop()
+    finally:
+        disk.unmount()
 
 
 def test_a_cluster_that_was_cut_short_is_made_anew(place: Path) -> None:

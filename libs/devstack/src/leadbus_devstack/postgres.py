@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def _version(folder: Path) -> str:
 class NativePostgres:
     """One cluster in `directory`, on loopback, superuser `postgres` without password.
 
-    `durable=False` turns fsync off: for tests that never kill the server.
+    `durable=False` turns fsync off: for tests that never kill the server. `settings` win over ours.
     """
 
     programs: PostgresPrograms
@@ -62,6 +63,7 @@ class NativePostgres:
     log: Path
     port: int = 0
     durable: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
     _process: GuardedProcess | None = field(default=None, repr=False)
 
     @property
@@ -120,6 +122,7 @@ class NativePostgres:
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        settings |= self.settings
         flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         data = str(self._data)
         return [

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.ports import free_ports, is_free
@@ -18,6 +19,12 @@ from leadbus_devstack.processes import GuardedProcess
 # Debian's /usr/sbin wrapper lets only root and rabbitmq in, and becomes rabbitmq; these do not.
 _HOMES = ("/usr/lib/rabbitmq", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq")
 _START_SECONDS = 90.0
+Resource = Literal["memory", "disk"]
+_ALARMS: dict[Resource, tuple[str, str]] = {
+    "memory": ("set_vm_memory_high_watermark", "0.0001"),
+    "disk": ("set_disk_free_limit", "9000GB"),
+}
+_CALM = (("set_vm_memory_high_watermark", "0.4"), ("set_disk_free_limit", "50MB"))
 _IN_USE = re.compile("eaddrinuse|address already in use", re.IGNORECASE)
 
 
@@ -125,6 +132,22 @@ class NativeRabbitMQ:
     def thaw(self) -> None:
         self._frozen = False
         self.process.thaw()
+
+    def alarm(self, resource: Resource) -> None:
+        """Raise the alarm of a full memory or disk: publishers are blocked. Returns when it is in force."""
+        self.ctl(*_ALARMS[resource])
+        self.process.wait_until(lambda: self._alarmed, timeout_seconds=_START_SECONDS)
+
+    def calm(self) -> None:
+        """End every alarm; returns when none is in force."""
+        for command in _CALM:
+            self.ctl(*command)
+        self.process.wait_until(lambda: not self._alarmed, timeout_seconds=_START_SECONDS)
+
+    @property
+    def _alarmed(self) -> bool:
+        path = "/api/health/checks/local-alarms"
+        return answer(self.management_port, path, user="guest:guest")[0] == 503
 
     def ready(self) -> bool:
         """True when the node says that it has booted; its management listener alone proves little."""

@@ -75,3 +75,10 @@ class ServiceProcess:
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, nobody answers. Returns when every thread has stopped."""
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        self.process.thaw()

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from leadbus_devstack import broker_users, databases
 from leadbus_devstack.endpoints import Endpoints, ServiceEndpoint, SmtpEndpoint
 from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.links import Links
 from leadbus_devstack.ports import free_ports, is_free
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.services import SERVICES, ServiceName, ServiceProcess
@@ -66,6 +67,12 @@ class Stack:
     ports: Ports = field(default_factory=Ports)
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Further settings by service folder, without prefix: {"adf-mailer": {"SMTP_TIMEOUT_SECONDS": "5"}}."""
+    replicas: int = 1
+    """Processes of each service. The first bears the service's name, the others `<name>-2` and so on."""
+    links: Links | None = None
+    """With it, every connection of a service to a server goes through a fault proxy of its own."""
+    amqp_query: str = ""
+    """Put behind the services' AMQP URL: "heartbeat=3"."""
     token_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
     services: dict[str, ServiceProcess] = field(default_factory=dict)
     api_keys: dict[str, str] = field(default_factory=dict)
@@ -113,9 +120,25 @@ class Stack:
         log = self.logs / f"{service.folder}.log"
         return ServiceProcess(service, self.ports.of(service), self._settings(service), log)
 
+    def _service(self, service: ServiceName, number: int) -> ServiceProcess:
+        name = replica_name(service.folder, number)
+        settings = self._settings(service)
+        process = ServiceProcess(
+            service,
+            self.ports.of(service) if number == 1 else take_port(0),
+            settings if self.links is None else self.links.lead(service.folder, name, settings),
+            self.logs / f"{name}.log",
+        )
+        self.services[name] = process
+        return process
+
+    def replicas_of(self, service: str) -> list[ServiceProcess]:
+        """All processes of a service, by its folder."""
+        return [self.services[replica_name(service, number)] for number in range(1, self.replicas + 1)]
+
     def _settings(self, service: ServiceName) -> dict[str, str]:
         settings = {
-            "AMQP_URL": self._users[service.folder].url,
+            "AMQP_URL": self._users[service.folder].url + (self.amqp_query and f"?{self.amqp_query}"),
             "DATABASE_URL": self.database_url(service),
             "TOKEN_KEY": self.token_key.get_secret_value(),
         }
@@ -180,6 +203,8 @@ class Stack:
         for service in self.services.values():
             service.stop()
         self.smtp.stop()
+        if self.links is not None:
+            self.links.stop()
 
     def remove(self) -> None:
         """Take databases, virtual host and users off the servers, for servers that go on living."""
@@ -189,6 +214,11 @@ class Stack:
             for user in self._users.values():
                 user.delete()
             self.vhost.delete()
+
+
+def replica_name(service: str, number: int) -> str:
+    """The first process of a service bears its name alone."""
+    return service if number == 1 else f"{service}-{number}"
 
 
 def database_name(service: ServiceName, stack_name: str) -> str:
