@@ -30,6 +30,8 @@ _FACTS = {
     "delivery.failed.v1",
     "delivery.skipped.v1",
     "delivery.recovered.v1",
+    "destination.suspended.v1",
+    "destination.resumed.v1",
     "service_request.opened.v1",
     "service_request.updated.v1",
     "service_request.closed.v1",

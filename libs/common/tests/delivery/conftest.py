@@ -170,8 +170,10 @@ class Bench:
 async def create_tables(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        for ddl in (inbox.DDL_V1, outbox.DDL_V1, delivery.DDL_V1, AUDIT_DDL_V1):
+        for ddl in (inbox.DDL_V1, outbox.DDL_V1, delivery.DDL_V1, delivery.DDL_V2, AUDIT_DDL_V1):
             await connection.execute(ddl)
+        for name, definition in delivery.INDEXES_V2.items():
+            await connection.execute(f"CREATE INDEX {name} ON {definition}")
     finally:
         await connection.close()
 

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from leadbus.delivery import Ambiguous, Delivered, Outcome, Permanent, Phase, Schedule, Skipped, Transient
+from leadbus.delivery import (
+    Ambiguous,
+    Delivered,
+    Outcome,
+    Permanent,
+    Phase,
+    Schedule,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.delivery.breaker import Signal
 from leadbus.delivery.machine import (
     TERMINAL,
@@ -79,6 +89,19 @@ def test_mac5_destination_down_burns_no_try() -> None:
     assert decision.state.attempts == 50
     assert decision.signal is Signal.DOWN
     assert decision.wait_seconds == 10
+
+
+def test_mac5b_suspended_burns_no_try() -> None:
+    decision = run(*tried(Suspended("auth_refused", answer="535 no"), 50))
+    assert (decision.state.phase, decision.state.failures) == (Phase.WAITING, 0)
+    assert (decision.outcome, decision.reason) == ("suspended", "auth_refused")
+    assert (decision.signal, decision.announce) == (Signal.SUSPEND, None)
+
+
+def test_mac5c_what_ended_on_our_side_says_nothing_of_the_destination() -> None:
+    decision = run(*tried(Transient("not_prepared", destination_heard=False)))
+    assert (decision.outcome, decision.state.failures) == ("transient", 1)
+    assert decision.signal is Signal.NOTHING
 
 
 @pytest.mark.parametrize("event", [Answered(Ambiguous("no_answer")), LeaseExpired()])
@@ -200,7 +223,13 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.state.phase is Phase.SENDING)
     @rule(
         outcome=st.sampled_from(
-            [Transient("busy"), Transient("down", destination_down=True), Permanent("no"), Skipped("consent")]
+            [
+                Transient("busy"),
+                Transient("down", destination_down=True),
+                Suspended("auth_refused"),
+                Permanent("no"),
+                Skipped("consent"),
+            ]
         )
     )
     def not_taken(self, outcome: Outcome) -> None:

@@ -27,6 +27,13 @@ down_revision = {down!r}
 def upgrade():
     op.execute({ddl!r})
 """
+INDEX_REVISION = """
+from leadbus.db import build_indexes
+revision = "{revision}"
+down_revision = {down!r}
+def upgrade():
+    build_indexes({indexes!r})
+"""
 
 
 class Package:
@@ -43,6 +50,10 @@ class Package:
     def add(self, revision: str, down: str | None, ddl: str) -> None:
         path = self._migrations / "versions" / f"{revision}.py"
         path.write_text(REVISION.format(revision=revision, down=down, ddl=ddl))
+
+    def add_index(self, revision: str, down: str, name: str, definition: str) -> None:
+        path = self._migrations / "versions" / f"{revision}.py"
+        path.write_text(INDEX_REVISION.format(revision=revision, down=down, indexes={name: definition}))
 
     def remove(self, revision: str) -> None:
         (self._migrations / "versions" / f"{revision}.py").unlink()
@@ -119,17 +130,21 @@ async def test_mig5_failed_migration_leaves_nothing_half_done(package: Package, 
     await database.close()
 
 
-SHARED: list[tuple[str, MetaData]] = [
-    (inbox.DDL_V1, inbox.metadata),
-    (outbox.DDL_V1, outbox.metadata),
-    (delivery.DDL_V1, delivery.metadata),
+INDEXES = [f"CREATE INDEX {name} ON {definition}" for name, definition in delivery.INDEXES_V2.items()]
+SHARED: list[tuple[list[str], MetaData]] = [
+    ([inbox.DDL_V1], inbox.metadata),
+    ([outbox.DDL_V1], outbox.metadata),
+    ([delivery.DDL_V1, delivery.DDL_V2, *INDEXES], delivery.metadata),
 ]
 
 
 @pytest.mark.parametrize(("ddl", "metadata"), SHARED, ids=["inbox", "outbox", "delivery"])
-async def test_mig6_shared_ddl_equals_its_metadata(ddl: str, metadata: MetaData, database_url: str) -> None:
+async def test_mig6_shared_ddl_equals_its_metadata(
+    ddl: list[str], metadata: MetaData, database_url: str
+) -> None:
     def differences(connection: Connection) -> list[object]:
-        connection.exec_driver_sql(ddl)
+        for statement in ddl:
+            connection.exec_driver_sql(statement)
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
@@ -139,3 +154,20 @@ async def test_mig6_shared_ddl_equals_its_metadata(ddl: str, metadata: MetaData,
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await engine.dispose()
+
+
+async def test_mig7_indexes_are_built_while_others_wait_their_turn(
+    package: Package, database_url: str
+) -> None:
+    """A second migrator must not stop the first one's concurrent build, nor an earlier build that failed."""
+    package.add("0002", "0001", "CREATE INDEX noted ON inbox (digest)")
+    await asyncio.to_thread(migrate, package.name, database_url)
+    package.add_index("0003", "0002", "noted", "inbox (seen_at)")
+    await asyncio.gather(*(asyncio.to_thread(migrate, package.name, database_url) for _ in range(3)))
+    connection = await asyncpg.connect(database_url)
+    built = await connection.fetch(
+        "SELECT indexdef, indisvalid FROM pg_indexes JOIN pg_index ON indexrelid = indexname::regclass"
+        " WHERE indexname = 'noted'"
+    )
+    assert [("(seen_at)" in row["indexdef"], row["indisvalid"]) for row in built] == [(True, True)]
+    await connection.close()

@@ -15,6 +15,11 @@ from leadbus.contracts.delivery_events import (
     DeliverySkipped,
     DeliverySucceeded,
 )
+from leadbus.contracts.destination_events import (
+    DestinationEvent,
+    DestinationResumed,
+    DestinationSuspended,
+)
 from leadbus.contracts.examples import EVENT_EXAMPLES
 from leadbus.contracts.feed_events import VehicleFeedCompleted, VehicleFeedRejected, VehicleFeedRows
 from leadbus.contracts.lead_events import (
@@ -42,6 +47,9 @@ __all__ = [
     "DeliveryRecovered",
     "DeliverySkipped",
     "DeliverySucceeded",
+    "DestinationEvent",
+    "DestinationResumed",
+    "DestinationSuspended",
     "EventContract",
     "LeadConsentChanged",
     "LeadEnriched",
@@ -100,6 +108,8 @@ def _contracts() -> dict[str, EventContract]:
         ("delivery.failed.v1", DeliveryFailed, _SINKS, False),
         ("delivery.skipped.v1", DeliverySkipped, _SINKS, False),
         ("delivery.recovered.v1", DeliveryRecovered, _SINKS, False),
+        ("destination.suspended.v1", DestinationSuspended, _SINKS, False),
+        ("destination.resumed.v1", DestinationResumed, _SINKS, False),
         ("service_request.opened.v1", ServiceRequestOpened, ("dms-feed",), False),
         ("service_request.updated.v1", ServiceRequestUpdated, ("dms-feed",), False),
         ("service_request.closed.v1", ServiceRequestClosed, ("dms-feed",), False),

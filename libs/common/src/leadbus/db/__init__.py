@@ -10,7 +10,7 @@ Rules that hold for whoever borrows a connection:
 """
 
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
-from leadbus.db.migrations import Schema, migrate, run_env, schema_state
+from leadbus.db.migrations import Schema, build_indexes, migrate, run_env, schema_state
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "Schema",
+    "build_indexes",
     "is_out_of_reach",
     "is_unavailable",
     "migrate",

@@ -7,12 +7,13 @@ service therefore runs against a schema that is ahead of it, and ends when the s
 from __future__ import annotations
 
 import asyncio
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 
-from alembic import command, context
+from alembic import command, context, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
@@ -27,6 +28,7 @@ from leadbus.db.pool import CONNECT_TIMEOUT_SECONDS, Database
 LOCK_TIMEOUT_SECONDS = 5
 """A migration gives up rather than queue every writer of the table behind itself."""
 WAIT_FOR_OTHER_MIGRATION_SECONDS = 300
+_ASK_AGAIN_SECONDS = 0.1
 
 
 class Schema(Enum):
@@ -86,6 +88,17 @@ def run_env(metadatas: Sequence[MetaData]) -> None:
         context.run_migrations()
 
 
+def build_indexes(indexes: Mapping[str, str]) -> None:
+    """In a revision: build indexes (``{name: "table (columns) …"}``) while the table is written to.
+
+    Outside of the revision's transaction: what a run that was cut short left behind is made anew.
+    """
+    with op.get_context().autocommit_block():
+        for name, definition in indexes.items():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+
+
 def _config(package: str) -> Config:
     config = Config()
     config.set_main_option("script_location", f"{package}:migrations")
@@ -110,13 +123,26 @@ async def _migrate(package: str, url: str) -> None:
 
 
 def _upgrade(connection: SyncConnection, package: str) -> None:
-    lock = {"key": zlib.crc32(f"leadbus migrate {package}".encode())}
-    connection.execute(text(f"SET lock_timeout = '{WAIT_FOR_OTHER_MIGRATION_SECONDS}s'"))
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), lock)
+    _wait_for_turn(connection, zlib.crc32(f"leadbus migrate {package}".encode()))
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
     connection.commit()
     config = _config(package)
     config.attributes["connection"] = connection
     # The lock goes with the connection, which is closed after this.
     command.upgrade(config, "head")
+    connection.commit()
+
+
+def _wait_for_turn(connection: SyncConnection, key: int) -> None:
+    """Take the advisory lock. Raises TimeoutError.
+
+    Asked for again and again, because a statement that waits for it would hold a snapshot, and an index
+    that the holder builds concurrently waits until all older snapshots are gone.
+    """
+    until = time.monotonic() + WAIT_FOR_OTHER_MIGRATION_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
+        connection.rollback()
+        if time.monotonic() > until:
+            raise TimeoutError("another migration of this database does not end")
+        time.sleep(_ASK_AGAIN_SECONDS)
     connection.commit()

@@ -21,12 +21,14 @@ from leadbus.delivery.operations import (
     resume,
     skip,
 )
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Transient
+from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
-from leadbus.delivery.tables import DDL_V1, metadata
+from leadbus.delivery.tables import DDL_V1, DDL_V2, INDEXES_V2, metadata
 
 __all__ = [
     "DDL_V1",
+    "DDL_V2",
+    "INDEXES_V2",
     "Ambiguous",
     "BreakerSettings",
     "Delivered",
@@ -43,6 +45,7 @@ __all__ = [
     "Schedule",
     "Sink",
     "Skipped",
+    "Suspended",
     "Transient",
     "cancel",
     "metadata",

@@ -80,7 +80,7 @@ class Acting:
         # renewal reaches the database.
         left_seconds = act.began + self._act_timeout_seconds - time.monotonic()
         if left_seconds <= 0:
-            return Transient("claimed_too_slowly"), None
+            return Transient("claimed_too_slowly", destination_heard=False), None
         cut_off = asyncio.timeout(left_seconds)
         try:
             async with cut_off:
@@ -90,7 +90,7 @@ class Acting:
                         return found, None
                 return await self._sink.deliver(job), None
         except LeaseLost:
-            return Transient("lease_lost"), None
+            return Transient("lease_lost", destination_heard=False), None
         except asyncio.CancelledError as error:
             if really_cancelled():
                 return Ambiguous("drained"), None

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from leadbus.delivery.breaker import Signal
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Transient
+from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
 
 
@@ -187,16 +187,14 @@ def _answered(state: State, outcome: Outcome, luck: float, schedule: Schedule) -
             refused = _finish(state, Phase.FAILED, Announcement.FAILED, "refused", reason)
             return replace(refused, signal=Signal.UP)
         case Transient(reason, _, _, True):
-            return Decision(
-                replace(state, phase=Phase.WAITING),
-                "destination_down",
-                reason,
-                max(schedule.hold_seconds(luck=luck), schedule.honoured_seconds(outcome.after_seconds)),
-                signal=Signal.DOWN,
-            )
+            held = _held(state, "destination_down", reason, luck, schedule, outcome.after_seconds)
+            return replace(held, signal=Signal.DOWN)
+        case Suspended(reason):
+            held = _held(state, "suspended", reason, luck, schedule, None)
+            return replace(held, signal=Signal.SUSPEND)
         case Transient(reason, after_seconds):
             retried = _try_again(state, "transient", reason, luck, schedule, after_seconds)
-            return replace(retried, signal=Signal.UP)
+            return replace(retried, signal=Signal.UP if outcome.destination_heard else Signal.NOTHING)
         case Ambiguous(reason, _, destination_down):
             doubted = replace(state, doubts=state.doubts + 1)
             retried = _try_again(doubted, "ambiguous", reason, luck, schedule, None)
@@ -210,6 +208,14 @@ def _delivered(state: State) -> Decision:
     announcement = Announcement.RECOVERED if recovered else Announcement.SUCCEEDED
     taken = _finish(state, Phase.DELIVERED, announcement, "delivered")
     return replace(taken, signal=Signal.UP)
+
+
+def _held(
+    state: State, code: str, reason: str, luck: float, schedule: Schedule, after_seconds: float | None
+) -> Decision:
+    """The fault is the destination's: it waits, and no step of its schedule is burnt."""
+    wait = max(schedule.hold_seconds(luck=luck), schedule.honoured_seconds(after_seconds))
+    return Decision(replace(state, phase=Phase.WAITING), code, reason, wait)
 
 
 def _try_again(

@@ -25,12 +25,26 @@ class Transient:
 
     ``after_seconds`` is what the other side asked for. With ``destination_down`` the fault is the host's or
     the account's, not this delivery's: the breaker counts it and the delivery's tries do not burn.
+    Without ``destination_heard`` the try ended on our side, before the destination could say anything.
     """
 
     reason: str
     after_seconds: float | None = None
     answer: str = ""
     destination_down: bool = False
+    destination_heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Certainly not taken, and nothing will be until a person mends the host, the account or our settings.
+
+    Login refused, certificate not trusted, consent to an account withdrawn. The destination is suspended at
+    once, its deliveries wait and burn no tries.
+    """
+
+    reason: str
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Skipped:
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Transient | Permanent | Ambiguous | Skipped
+Outcome: TypeAlias = Delivered | Transient | Suspended | Permanent | Ambiguous | Skipped
 
 
 def code_of(outcome: Outcome) -> str:
@@ -69,6 +83,8 @@ def code_of(outcome: Outcome) -> str:
             return "destination_down"
         case Transient():
             return "transient"
+        case Suspended():
+            return "suspended"
         case Permanent():
             return "refused"
         case Ambiguous():

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
@@ -97,6 +98,41 @@ END $ddl$
 """
 """Frozen: what a service's migration executes. Later versions are added beside it."""
 
+_HEALTH_V2 = """
+CASE WHEN paused_at IS NOT NULL THEN 'paused'
+     WHEN breaker = 'closed' THEN 'healthy'
+     WHEN suspended_at IS NOT NULL THEN 'suspended'
+     ELSE 'failing' END
+"""
+
+DDL_V2 = f"""
+ALTER TABLE destination
+    ADD COLUMN suspended_at timestamptz,
+    ADD COLUMN suspended_reason text,
+    ADD COLUMN announcements integer NOT NULL DEFAULT 0,
+    ADD COLUMN failed_at timestamptz,
+    ADD COLUMN failed_outcome text,
+    ADD COLUMN failed_reason text,
+    ADD COLUMN last_success_at timestamptz,
+    ADD COLUMN max_in_flight integer,
+    ADD COLUMN per_minute integer,
+    ADD COLUMN next_start_at timestamptz,
+    ADD COLUMN health text GENERATED ALWAYS AS ({_HEALTH_V2}) STORED,
+    ADD CONSTRAINT destination_limits_positive CHECK (max_in_flight > 0 AND per_minute > 0);
+"""
+"""Frozen: health, suspension, limits. The table has a row per destination, so its rewriting is no matter."""
+
+INDEXES_V2 = {
+    "delivery_by_dealer": "delivery (dealer, seq)",
+    "delivery_by_route": "delivery (route, seq)",
+    "delivery_by_destination": "delivery (destination, seq)",
+    "delivery_by_ended_phase": "delivery (phase, seq) WHERE phase IN ('failed', 'skipped', 'cancelled')",
+    "delivery_by_trouble": "delivery (outcome, seq) WHERE outcome <> 'delivered'",
+}
+"""Frozen: for operators' lists, newest first; built with `leadbus.db.build_indexes`, which stops no writer.
+
+What most rows have in common (delivered) needs none: walking `delivery_seq` finds a page of them at once.
+"""
 
 _TIME = DateTime(timezone=True)
 _OPEN = "phase IN ('queued', 'waiting', 'sending')"
@@ -107,11 +143,16 @@ def _count() -> Any:
 
 
 class Destination(SQLModel, table=True):
-    """A host or account that can be healthy or not, and that an operator can pause."""
+    """A host or account that can be healthy or not, and that an operator can pause and limit.
+
+    ``announcements`` counts the events told of it. ``failed_…`` is the last try that spoke against it,
+    ``last_success_at`` is true to some seconds. ``next_start_at`` is the pace of ``per_minute``.
+    """
 
     __tablename__ = "destination"
     __table_args__ = (
         CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="destination_breaker_known"),
+        CheckConstraint("max_in_flight > 0 AND per_minute > 0", name="destination_limits_positive"),
     )
     metadata: ClassVar[MetaData] = metadata
 
@@ -126,6 +167,17 @@ class Destination(SQLModel, table=True):
     paused_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
     pause_reason: str | None = Field(default=None, sa_column=Column(Text))
     created_at: datetime = Field(sa_column=Column(_TIME, nullable=False))
+    suspended_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    suspended_reason: str | None = Field(default=None, sa_column=Column(Text))
+    announcements: int = _count()
+    failed_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    failed_outcome: str | None = Field(default=None, sa_column=Column(Text))
+    failed_reason: str | None = Field(default=None, sa_column=Column(Text))
+    last_success_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    max_in_flight: int | None = None
+    per_minute: int | None = None
+    next_start_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    health: str = Field(default="", sa_column=Column(Text, Computed(_HEALTH_V2, persisted=True)))
 
 
 class Delivery(SQLModel, table=True):
@@ -181,6 +233,16 @@ class Delivery(SQLModel, table=True):
         Index(
             "delivery_one_in_flight", "ordering_key", unique=True, postgresql_where=text("phase = 'sending'")
         ),
+        Index("delivery_by_dealer", "dealer", "seq"),
+        Index("delivery_by_route", "route", "seq"),
+        Index("delivery_by_destination", "destination", "seq"),
+        Index(
+            "delivery_by_ended_phase",
+            "phase",
+            "seq",
+            postgresql_where=text("phase IN ('failed', 'skipped', 'cancelled')"),
+        ),
+        Index("delivery_by_trouble", "outcome", "seq", postgresql_where=text("outcome <> 'delivered'")),
     )
     metadata: ClassVar[MetaData] = metadata
 

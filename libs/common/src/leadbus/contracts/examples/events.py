@@ -24,6 +24,13 @@ _DELIVERY = {
     "planned_at": "2026-04-14T16:03:07.655000Z",
 }
 
+_DESTINATION = {
+    "sink": "adf-mailer",
+    "destination": "smtp.example.net:587",
+    "reason": "auth_refused",
+    "since": "2026-04-14T16:03:08.120000Z",
+}
+
 _REQUEST = {
     "service_request_id": "c8a4b0f2-24f3-5cf4-8f6b-3e8d7a3f9d77",
     "company": "shine-recon",
@@ -129,6 +136,8 @@ EVENT_EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "ambiguous": True,
         "finished_at": "2026-04-14T18:40:00Z",
     },
+    "destination.suspended.v1": {**_DESTINATION, "held": 1},
+    "destination.resumed.v1": {**_DESTINATION, "held": 42, "resumed_at": "2026-04-14T18:40:00Z"},
     "service_request.opened.v1": {
         "service_request": _REQUEST,
         "change": 1,
