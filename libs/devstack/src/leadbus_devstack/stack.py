@@ -109,28 +109,24 @@ class Stack:
         """SMTP server and the three services; returns when all are ready."""
         self.smtp.process.start()
         for service in SERVICES:
-            self.services[service.folder] = self.service(service)
-            self.services[service.folder].start()
+            for number in range(1, self.replicas + 1):
+                process = self.service(service, number)
+                self.services[replica_name(service.folder, number)] = process
+                process.start()
         self.smtp.wait_ready()
         for process in self.services.values():
             process.wait_ready()
 
-    def service(self, service: ServiceName) -> ServiceProcess:
-        """One service with its settings, not started."""
-        log = self.logs / f"{service.folder}.log"
-        return ServiceProcess(service, self.ports.of(service), self._settings(service), log)
-
-    def _service(self, service: ServiceName, number: int) -> ServiceProcess:
+    def service(self, service: ServiceName, number: int = 1) -> ServiceProcess:
+        """One process of a service with its settings, not started; its links, if any, are up."""
         name = replica_name(service.folder, number)
         settings = self._settings(service)
-        process = ServiceProcess(
+        return ServiceProcess(
             service,
             self.ports.of(service) if number == 1 else take_port(0),
             settings if self.links is None else self.links.lead(service.folder, name, settings),
             self.logs / f"{name}.log",
         )
-        self.services[name] = process
-        return process
 
     def replicas_of(self, service: str) -> list[ServiceProcess]:
         """All processes of a service, by its folder."""

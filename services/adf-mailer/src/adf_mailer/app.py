@@ -41,6 +41,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         database,
         AdfMailSink(Desk(database, planner), pool, clock),
         schedule=settings.schedule,
+        breaker=settings.breaker,
         clock=clock,
         capacity=settings.smtp_max_connections,
         destination_share=DESTINATION_SHARE,

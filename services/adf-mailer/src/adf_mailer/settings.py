@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from leadbus.delivery import Schedule
+from leadbus.delivery import BreakerSettings, Schedule
 from leadbus.settings.environment import ServiceSettings
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -55,6 +55,11 @@ class AdfMailerSettings(ServiceSettings):
     retry_give_up_after_seconds: float = Field(
         259_200, ge=0, description="Retried no more when the waits would add up to more."
     )
+    probe_steps_seconds: tuple[float, ...] = Field(
+        (30, 60, 120, 300, 600),
+        min_length=1,
+        description="Waits before a smart host that is away is tried again, as a JSON list.",
+    )
     batch_size: int = Field(100, ge=1, le=500, description="Events taken into one transaction.")
     drain_seconds: float = Field(60, gt=0, le=900, description="Time given to work in hand on SIGTERM.")
     grace_seconds: float = Field(
@@ -97,6 +102,10 @@ class AdfMailerSettings(ServiceSettings):
             then_every_seconds=self.retry_then_every_seconds,
             give_up_after_seconds=self.retry_give_up_after_seconds,
         )
+
+    @property
+    def breaker(self) -> BreakerSettings:
+        return BreakerSettings(probe_steps_seconds=self.probe_steps_seconds)
 
     @property
     def smart_host(self) -> SmartHost:

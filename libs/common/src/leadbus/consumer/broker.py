@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from yarl import URL
 
 HEARTBEAT_SECONDS = 10
-"""A silent peer is noticed after (heartbeat + 1) * 3 seconds; by default that is three minutes."""
+"""Where the URL says nothing else (`?heartbeat=10`). A silent peer is noticed after (heartbeat + 1) * 3
+seconds; by aiormq's own default that is three minutes."""
 RECONNECT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 PREFETCH = 10
@@ -63,7 +64,9 @@ def make_broker(url: SecretStr, app_id: str) -> RabbitBroker:
     Whoever runs the service starts it, and starts the batch consumers beside it. A plain FastStream
     subscriber added to it gets raw bytes, ten at a time, and acknowledges by itself.
     """
-    address = URL(url.get_secret_value()).update_query(heartbeat=str(HEARTBEAT_SECONDS), name=app_id)
+    stated = URL(url.get_secret_value())
+    heartbeat = stated.query.get("heartbeat", str(HEARTBEAT_SECONDS))
+    address = stated.update_query(heartbeat=heartbeat, name=app_id)
     return ConsumingBroker(
         str(address),
         app_id=app_id,

@@ -13,6 +13,7 @@ from yarl import URL
 from leadbus.publisher.channel import ConfirmChannel
 
 HEARTBEAT_SECONDS = 10
+"""Where the URL says nothing else (`?heartbeat=10`)."""
 _CLOSE_SECONDS = 3.0
 _DISCARD_UNSENT = struct.pack("ii", 1, 0)
 """struct linger, on with no time: close() sends a reset and drops what the kernel still holds."""
@@ -51,8 +52,9 @@ class Link:
     async def open(cls, url: URL, app_id: str) -> Link:
         """Raises what aiormq raises (AMQPError, OSError), and leaves nothing open then."""
         transport = _KeptTransport()
+        heartbeat = url.query.get("heartbeat", str(HEARTBEAT_SECONDS))
         connection = Connection(
-            url.update_query(heartbeat=str(HEARTBEAT_SECONDS), name=app_id), transport_factory=transport
+            url.update_query(heartbeat=heartbeat, name=app_id), transport_factory=transport
         )
         try:
             await connection.connect()
