@@ -33,6 +33,10 @@ END $ddl$
 """
 """Frozen: what a service's migration executes. Later versions are added beside it."""
 
+INDEXES_V2 = {"inbox_seen": "inbox (seen_at)"}
+"""Frozen, for `leadbus.db.migrations.build_indexes`: once rows are pruned, new ones take their places, and a
+BRIN index finds the oldest no more."""
+
 Identity: TypeAlias = tuple[str, str, str]
 
 
@@ -40,7 +44,10 @@ class Inbox(SQLModel, table=True):
     """One message that a consumer took."""
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("inbox_seen_at", "seen_at", postgresql_using="brin"),)
+    __table_args__ = (
+        Index("inbox_seen_at", "seen_at", postgresql_using="brin"),
+        Index("inbox_seen", "seen_at"),
+    )
     metadata: ClassVar[MetaData] = metadata
 
     consumer: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
@@ -138,8 +145,8 @@ async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> i
     """Forget up to ``limit`` messages seen before that time; returns how many."""
     status = await conn.execute(
         """
-        DELETE FROM inbox WHERE ctid IN (
-            SELECT ctid FROM inbox WHERE seen_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+        DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM inbox WHERE seen_at < $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED))
         """,
         before,
         limit,

@@ -22,6 +22,7 @@ from normalizer.domain.placing import Origin, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, refold
+from normalizer.domain.terms import Terms
 from normalizer.receiving import Limits, failed, receive_again
 from normalizer.sources import read
 from normalizer.store import directory, leads, quarantine, raws
@@ -88,8 +89,9 @@ def read_raw(raw: Raw) -> Read:
 class Normalizing:
     """Decides and writes; every method works inside the caller's transaction."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, terms: Terms | None = None) -> None:
         self.limits = limits
+        self._terms = terms or Terms()
 
     async def decide(self, conn: Connection, reads: Sequence[Read], *, again: bool = False) -> Decision:
         """Hold the leads that `reads` tell of and decide their revisions.
@@ -120,7 +122,7 @@ class Normalizing:
 
         Raises LeadAppearedError: roll back and do it all again.
         """
-        await leads.save(conn, decision.known, decision.revisions, decision.last_raw_at, now)
+        await leads.save(conn, decision.known, decision.revisions, decision.last_raw_at, now, self._terms)
         by_key = {one.raw.key: one.raw for one in decision.told}
         await outbox.add(
             conn,

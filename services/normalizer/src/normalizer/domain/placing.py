@@ -83,9 +83,10 @@ def _phones(written: tuple[Phone, ...], country: str | None) -> tuple[tuple[Phon
 
 
 def _identity(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:
+    test = draft.test or origin.test
     if draft.external_id is not None:
         issuer = draft.issuer or origin.source
-        return identity.lead_id(origin.source, origin.account, issuer, draft.external_id)
+        return identity.lead_id(origin.source, origin.account, issuer, draft.external_id, test=test)
     told = identity.Circumstances(
         occurred_at=draft.occurred_at,
         email=next((email.address for email in draft.emails if email.address), None),
@@ -93,7 +94,7 @@ def _identity(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:
         item=_item(draft),
         channel=draft.channel,
     )
-    return identity.lead_id_by_circumstances(origin.source, origin.account, told)
+    return identity.lead_id_by_circumstances(origin.source, origin.account, told, test=test)
 
 
 def _item(draft: Draft) -> str | None:

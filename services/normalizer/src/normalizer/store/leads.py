@@ -11,6 +11,7 @@ from leadbus.contracts.lead import Lead
 from leadbus.db import Connection
 
 from normalizer.domain.revisions import Revision
+from normalizer.domain.terms import Terms
 
 
 class LeadAppearedError(Exception):
@@ -34,23 +35,48 @@ _DOCUMENTS = """
 SELECT lead_id, document::text
   FROM lead_revision JOIN unnest($1::uuid[], $2::integer[]) AS m (lead_id, revision) USING (lead_id, revision)
 """
+# A lead and what it is found by are written together; `terms` holds no blanks.
 _INSERT = """
-INSERT INTO lead (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, updated_at)
-SELECT lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, $1
-  FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::boolean[],
-              $8::timestamptz[], $9::timestamptz[])
-       AS m (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at)
- ORDER BY lead_id
-ON CONFLICT (lead_id) DO NOTHING
-RETURNING lead_id
+WITH made AS (
+    INSERT INTO lead (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at,
+                      updated_at, terms, terms_by)
+    SELECT lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, $1,
+           string_to_array(terms, ' '), $2
+      FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::boolean[],
+                  $9::timestamptz[], $10::timestamptz[], $11::text[])
+           AS m (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, terms)
+     ORDER BY lead_id
+    ON CONFLICT (lead_id) DO NOTHING
+    RETURNING lead_id, received_at, terms
+), listed AS (
+    INSERT INTO lead_term (term, received_at, lead_id)
+    SELECT term, received_at, lead_id FROM made CROSS JOIN unnest(terms) AS term
+)
+SELECT lead_id FROM made
 """
+# What stays in its list is left alone: a statement may not delete a row and make it again.
 _UPDATE = """
+WITH m AS (
+    SELECT lead_id, revision, dealer_id, test, received_at, last_raw_at, string_to_array(terms, ' ') AS terms
+      FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::boolean[], $7::timestamptz[],
+                  $8::timestamptz[], $9::text[])
+           AS m (lead_id, revision, dealer_id, test, received_at, last_raw_at, terms)
+), listed AS (
+    SELECT term, lead.received_at, lead_id
+      FROM m JOIN lead USING (lead_id) CROSS JOIN unnest(lead.terms) AS term
+), wanted AS (
+    SELECT term, received_at, lead_id FROM m CROSS JOIN unnest(terms) AS term
+), unlisted AS (
+    DELETE FROM lead_term USING (TABLE listed EXCEPT TABLE wanted) AS old
+     WHERE lead_term.term = old.term AND lead_term.received_at = old.received_at
+       AND lead_term.lead_id = old.lead_id
+), added AS (
+    INSERT INTO lead_term (term, received_at, lead_id) TABLE wanted EXCEPT TABLE listed
+)
 UPDATE lead SET revision = m.revision, dealer_id = m.dealer_id, test = m.test,
                 received_at = m.received_at, last_raw_at = greatest(lead.last_raw_at, m.last_raw_at),
-                updated_at = $1
-  FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::boolean[], $6::timestamptz[], $7::timestamptz[])
-       AS m (lead_id, revision, dealer_id, test, received_at, last_raw_at)
- WHERE lead.lead_id = m.lead_id
+                updated_at = $1, terms = m.terms, terms_by = $2
+  FROM m WHERE lead.lead_id = m.lead_id
 """
 _REVISIONS = """
 INSERT INTO lead_revision (lead_id, revision, raw_key, event_type, changed, at, document)
@@ -79,8 +105,9 @@ async def save(
     revisions: Sequence[Revision],
     last_raw_at: Mapping[UUID, datetime],
     now: datetime,
+    terms: Terms,
 ) -> None:
-    """Write the revisions (of one lead in order) and where their leads stand now.
+    """Write the revisions (of one lead in order), where their leads stand now and what they are found by.
 
     `known` is what `lock` returned, `last_raw_at` the newest raw message of every lead that was told
     anything. Raises LeadAppearedError when a lead that `known` does not hold exists by now.
@@ -91,20 +118,25 @@ async def save(
         for key, held in known.items()
         if last_raw_at.get(key, held.last_raw_at) > held.last_raw_at
     }
-    await _insert(conn, [lead for key, lead in last.items() if key not in known], last_raw_at, now)
+    await _insert(conn, [lead for key, lead in last.items() if key not in known], last_raw_at, now, terms)
     revised = {key: lead for key, lead in last.items() if key in known}
-    await _update(conn, list((newer | revised).values()), last_raw_at, now)
+    await _update(conn, list((newer | revised).values()), last_raw_at, now, terms)
     await _add_revisions(conn, revisions, now)
 
 
 async def _insert(
-    conn: Connection, leads: Sequence[Lead], last_raw_at: Mapping[UUID, datetime], now: datetime
+    conn: Connection,
+    leads: Sequence[Lead],
+    last_raw_at: Mapping[UUID, datetime],
+    now: datetime,
+    terms: Terms,
 ) -> None:
     if not leads:
         return
     rows = await conn.fetch(
         _INSERT,
         now,
+        terms.mark,
         [lead.lead_id for lead in leads],
         [lead.revision for lead in leads],
         [lead.source for lead in leads],
@@ -113,25 +145,32 @@ async def _insert(
         [lead.test for lead in leads],
         [lead.received_at for lead in leads],
         [last_raw_at[lead.lead_id] for lead in leads],
+        [" ".join(terms.of(lead)) for lead in leads],
     )
     if len(rows) < len(leads):
         raise LeadAppearedError
 
 
 async def _update(
-    conn: Connection, leads: Sequence[Lead], last_raw_at: Mapping[UUID, datetime], now: datetime
+    conn: Connection,
+    leads: Sequence[Lead],
+    last_raw_at: Mapping[UUID, datetime],
+    now: datetime,
+    terms: Terms,
 ) -> None:
     if not leads:
         return
     await conn.execute(
         _UPDATE,
         now,
+        terms.mark,
         [lead.lead_id for lead in leads],
         [lead.revision for lead in leads],
         [lead.dealer.dealer_id for lead in leads],
         [lead.test for lead in leads],
         [lead.received_at for lead in leads],
         [last_raw_at[lead.lead_id] for lead in leads],
+        [" ".join(terms.of(lead)) for lead in leads],
     )
 
 

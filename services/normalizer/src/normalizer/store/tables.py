@@ -20,13 +20,18 @@ def _moment(**options: Any) -> Any:
 
 
 class RawRow(SQLModel, table=True):
-    """One raw message, byte for byte. `lead_id` is pinned by the first lead it made."""
+    """One raw message, byte for byte. `lead_id` is pinned by the first lead it made.
+
+    `pruned_at`: since then `body` is empty and `attributes` hold nothing, because they had grown too old.
+    """
 
     __tablename__ = "raw"
     __table_args__ = (
         Index("raw_wire_id", "wire_id"),
         Index("raw_lead", "lead_id", "received_at", postgresql_where=text("lead_id IS NOT NULL")),
         Index("raw_stored", "stored_at", postgresql_using="brin"),
+        Index("raw_bytes", "stored_at", "raw_key", postgresql_where=text("pruned_at IS NULL")),
+        Index("raw_leadless", "stored_at", "raw_key", postgresql_where=text("lead_id IS NULL")),
     )
     metadata: ClassVar[MetaData] = METADATA
 
@@ -45,15 +50,24 @@ class RawRow(SQLModel, table=True):
     trial: bool
     bare: bool
     lead_id: UUID | None = None
+    pruned_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
 
 
 class LeadRow(SQLModel, table=True):
-    """Where a lead stands; its content is the document of its last revision. The row is the lead's lock."""
+    """Where a lead stands; its content is the document of its last revision. The row is the lead's lock.
+
+    `state` is what the sinks made of it, as the ledger says. `terms` are its rows in `lead_term`, and
+    `terms_by` is the mark of the rules and the key they were made by; empty: never made.
+    """
 
     __tablename__ = "lead"
     __table_args__ = (
         Index("lead_received", "received_at", "lead_id"),
         Index("lead_dealer", "dealer_id", "received_at", "lead_id"),
+        Index("lead_source", "source", "received_at", "lead_id"),
+        Index("lead_state", "state", "received_at", "lead_id"),
+        Index("lead_test", "received_at", "lead_id", postgresql_where=text("test")),
+        Index("lead_terms_by", "terms_by"),
     )
     metadata: ClassVar[MetaData] = METADATA
 
@@ -66,6 +80,20 @@ class LeadRow(SQLModel, table=True):
     received_at: datetime = Field(sa_column=_moment())
     last_raw_at: datetime = Field(sa_column=_moment())
     updated_at: datetime = Field(sa_column=_moment())
+    state: str = Field(sa_column=_text(server_default=text("'waiting'")))
+    terms: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
+    terms_by: str = Field(sa_column=_text(server_default=text("''")))
+
+
+class LeadTermRow(SQLModel, table=True):
+    """A lead in the list of everything that one term finds, which the key keeps in the order of lists."""
+
+    __tablename__ = "lead_term"
+    metadata: ClassVar[MetaData] = METADATA
+
+    term: str = Field(sa_column=Column(Text(collation="C"), primary_key=True))
+    received_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    lead_id: UUID = Field(primary_key=True)
 
 
 class LeadRevisionRow(SQLModel, table=True):

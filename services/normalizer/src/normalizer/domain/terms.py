@@ -1,0 +1,72 @@
+"""What a lead is found by: its vehicles' VINs as they are, its customer's phones and addresses as keyed hashes.
+
+Whoever reads the tables cannot tell from a hash whom it belongs to, nor try out all phone numbers there are
+without the key. Cases T1.. in RULES.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from leadbus.contracts.lead import Lead
+
+MIN_KEY_BYTES = 32
+_VERSION = "1"
+"""Counted up when the same lead gets other terms; every lead is then indexed anew."""
+_HASH_BYTES = 16
+_FINGERPRINT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Makes the terms of leads with one key; without a key only VINs are found by."""
+
+    key: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.key is not None and len(self.key) < MIN_KEY_BYTES:
+            raise ValueError(f"the key has less than {MIN_KEY_BYTES} bytes")
+
+    @property
+    def mark(self) -> str:
+        """Says by which rules and key terms were made; another key has another mark."""
+        return f"{_VERSION}:{self._hash('key', '')[: 2 * _FINGERPRINT_BYTES] if self.key else '-'}"
+
+    def of(self, lead: Lead) -> list[str]:
+        """All terms of a lead: every vehicle, number and address that could be read."""
+        return sorted({*self._vehicles(lead), *self._contacts(lead)})
+
+    def vin(self, vin: str) -> str:
+        """The term of a VIN as `read_vin` returns it."""
+        return f"vin:{vin}"
+
+    def phone(self, e164: str) -> str:
+        """The term of a number. Raises ValueError without a key."""
+        return self._keyed("phone", e164)
+
+    def email(self, address: str) -> str:
+        """The term of an address, upper and lower case alike. Raises ValueError without a key."""
+        return self._keyed("email", address.lower())
+
+    def _vehicles(self, lead: Lead) -> Iterable[str]:
+        return (self.vin(vehicle.vin) for vehicle in lead.vehicles if vehicle.vin)
+
+    def _contacts(self, lead: Lead) -> Sequence[str]:
+        if self.key is None:
+            return ()
+        phones = (self.phone(phone.e164) for phone in lead.customer.phones if phone.e164)
+        emails = (self.email(email.address) for email in lead.customer.emails if email.address)
+        return (*phones, *emails)
+
+    def _keyed(self, kind: str, value: str) -> str:
+        return f"{kind}:{self._hash(kind, value)}"
+
+    def _hash(self, kind: str, value: str) -> str:
+        if self.key is None:
+            raise ValueError("there is no key")
+        # The kind goes into the hash, so that equal texts of two kinds tell nothing of each other.
+        digest = hmac.new(self.key, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
+        return digest[:_HASH_BYTES].hex()
