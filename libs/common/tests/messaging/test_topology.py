@@ -60,7 +60,7 @@ async def test_applying_again_changes_nothing(clean_vhost: Vhost) -> None:
     before = await what_there_is(clean_vhost)
     second = await apply(clean_vhost.amqp_url, clean_vhost.management_url)
     assert await what_there_is(clean_vhost) == before
-    assert first == second == Applied(4, 7, 11, 8)
+    assert first == second == Applied(6, 7, 11, 8)
 
 
 async def test_queues_have_their_type_as_only_argument(fresh_topology: Vhost) -> None:
@@ -80,8 +80,8 @@ async def test_limits_are_in_effect_on_work_queues(topology: Vhost, eventually: 
     await eventually(all_known)
     for queue in WORK_QUEUES:
         assert effective[queue]["delivery-limit"] == 20
-        assert effective[queue]["dead-letter-exchange"] == "leadbus.dlx"
-        assert effective[queue]["dead-letter-routing-key"] == queue
+        assert effective[queue]["dead-letter-exchange"] == f"leadbus.dlx.{queue}"
+        assert "dead-letter-routing-key" not in effective[queue], "the proven key would be lost"
         assert effective[queue]["dead-letter-strategy"] == "at-least-once"
         assert effective[queue]["overflow"] == "reject-publish"
         assert effective[queue]["max-length"] > 0

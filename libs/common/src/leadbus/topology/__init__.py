@@ -6,7 +6,6 @@
 from leadbus.topology.applying import Applied, TopologyError, apply
 from leadbus.topology.declaration import (
     DELIVERY_LIMIT,
-    DLX,
     EVENTS_EXCHANGE,
     HOLDING_DELIVERY_LIMIT,
     RAW_EXCHANGE,
@@ -17,13 +16,13 @@ from leadbus.topology.declaration import (
     Policy,
     Queue,
     Topology,
+    dead_letters,
     parked,
 )
 from leadbus.topology.written import definitions, show
 
 __all__ = [
     "DELIVERY_LIMIT",
-    "DLX",
     "EVENTS_EXCHANGE",
     "HOLDING_DELIVERY_LIMIT",
     "RAW_EXCHANGE",
@@ -37,6 +36,7 @@ __all__ = [
     "Topology",
     "TopologyError",
     "apply",
+    "dead_letters",
     "definitions",
     "parked",
     "show",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 RAW_EXCHANGE = "leadbus.raw"
 EVENTS_EXCHANGE = "leadbus.events"
-DLX = "leadbus.dlx"
 UNROUTED = "leadbus.unrouted"
 
 DELIVERY_LIMIT = 20
@@ -88,14 +87,22 @@ def parked(queue: str) -> str:
     return f"{queue}.parked"
 
 
+def dead_letters(queue: str) -> str:
+    """The exchange that dead letters of `queue` pass; nobody else may write to it.
+
+    One for each queue and without a routing key of its own, so that a parked message still has the key which
+    the broker checked when it was published: the other record of it, `x-death`, can be forged on 3.10.
+    """
+    return f"leadbus.dlx.{queue}"
+
+
 def _work_policy(queue: str) -> Policy:
     return Policy(
         target=queue,
         apply_to="queues",
         definition={
             "delivery-limit": DELIVERY_LIMIT,
-            "dead-letter-exchange": DLX,
-            "dead-letter-routing-key": queue,
+            "dead-letter-exchange": dead_letters(queue),
             # Only with this and reject-publish does a dead letter outlive a parked queue that is full.
             "dead-letter-strategy": "at-least-once",
             "overflow": "reject-publish",
@@ -122,7 +129,7 @@ def _topology(work: Mapping[str, tuple[tuple[str, str], ...]]) -> Topology:
     """`work`: the consumed queues, each with its (exchange, routing key) pairs."""
     return Topology(
         exchanges=(
-            Exchange(DLX, "direct"),
+            *(Exchange(dead_letters(name), "fanout") for name in work),
             Exchange(UNROUTED, "fanout"),
             Exchange(RAW_EXCHANGE, "topic"),
             Exchange(EVENTS_EXCHANGE, "topic"),
@@ -131,7 +138,7 @@ def _topology(work: Mapping[str, tuple[tuple[str, str], ...]]) -> Topology:
         queues=(Queue(UNROUTED), *(Queue(parked(name)) for name in work), *(Queue(name) for name in work)),
         bindings=(
             Binding(UNROUTED, UNROUTED, ""),
-            *(Binding(DLX, parked(name), name) for name in work),
+            *(Binding(dead_letters(name), parked(name), "") for name in work),
             *(Binding(exchange, name, key) for name, keys in work.items() for exchange, key in keys),
         ),
         policies=(
