@@ -291,6 +291,7 @@ async def test_c60_every_message_has_one_line_without_personal_data(
     log.configure("adf-mailer", "INFO")
     lead, event = golden_lead(revision=2), mailer.event("received", golden_lead(revision=2))
     await mailer.route()
+    repeats = counted("leadbus_adf_repeats_total")
     await mailer.take(mailer.message("lead.received.v1", b'{"lead": "Planted"}'), event)
     await mailer.take(event, mailer.event("received", golden_lead(revision=1)))
     await mailer.take(mailer.message("lead.erased.v1", erased(lead.lead_id)))
@@ -304,6 +305,7 @@ async def test_c60_every_message_has_one_line_without_personal_data(
         ("adf.lead", "duplicate", "info"),
         ("adf.erased", "erased", "info"),
     ]
+    assert counted("leadbus_adf_repeats_total") == repeats + 1
     assert (lines[0]["lead_id"], lines[0]["revision"]) == (str(lead.lead_id), 2)
     assert (len(lines[0]["mails"]), lines[0]["skipped"]) == (1, [])
     assert not [word for word in ("Planted", "nunez", "Núñez", "555") if word in said]

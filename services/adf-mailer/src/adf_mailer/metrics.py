@@ -38,6 +38,10 @@ POISON = metrics.counter(
     "Messages of adf-mailer.leads that could not be read and were set aside.",
     labels={"reason": ("envelope_invalid", "unsupported_type", "payload_invalid", "id_reused", "failed")},
 )
+REPEATS = metrics.counter(
+    "leadbus_adf_repeats_total",
+    "Messages of adf-mailer.leads that came again and changed nothing.",
+)
 END_TO_END = metrics.histogram(
     "leadbus_lead_end_to_end_seconds",
     "From the lead's arrival at our door to the destination's acceptance.",

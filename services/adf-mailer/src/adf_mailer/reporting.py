@@ -1,4 +1,4 @@
-"""What is seen of messages: one line each, ids and codes only; poison is counted too."""
+"""What is seen of messages: one line each, ids and codes only; poison and repeats are counted too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from leadbus.log import logger
 
 from adf_mailer.domain.routing import Decision, Deliver
 from adf_mailer.events import LeadTold, Told
-from adf_mailer.metrics import POISON
+from adf_mailer.metrics import POISON, REPEATS
 from adf_mailer.store.poison import Poison
 
 _log = logger("adf-mailer")
@@ -39,6 +39,7 @@ def report_fresh(told: Iterable[Told], decided: Iterable[tuple[Lead, Decision]])
 
 def report_repeated(told: Iterable[Told]) -> None:
     for one in told:
+        REPEATS.inc()
         named = _named(one.lead) if isinstance(one, LeadTold) else {}
         _log.info("adf.lead", **named, outcome="duplicate")
 
