@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -22,13 +23,13 @@ from pydantic import ValidationError
 from leadbus.contracts.raw import RawAttributes, source_of
 from leadbus.envelope_values import (
     CONTEXT,
-    NAME,
     SHORT_STRING_BYTES,
     EnvelopeError,
     as_text,
     check_all,
     check_text,
     invalid,
+    is_name,
     optional_text,
     parse_time,
     utc,
@@ -52,6 +53,7 @@ DIRECT_ACCOUNT: Final = "direct"
 _SPEC_VERSION: Final = "1.0"
 _EMITTED_PREFIX: Final = "cloudEvents_"
 _PREFIXES: Final = ("cloudevents_", "cloudevents:", "ce-")
+_HEADERS_KEPT: Final = 1024
 _STRUCTURED: Final = "application/cloudevents"
 _STRUCTURED_JSON: Final = "application/cloudevents+json"
 _JSON_TYPE: Final = re.compile(r"^[^;]*(/|\+)json\s*(;|$)", re.ASCII | re.IGNORECASE)
@@ -245,12 +247,16 @@ def _header_attributes(headers: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _prefixed(headers: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for key, value in headers.items():
-        if not isinstance(key, str):
-            continue
-        lowered = key.lower()
-        for prefix in _PREFIXES:
-            if lowered.startswith(prefix):
-                yield prefix, lowered.removeprefix(prefix), value
+        if isinstance(key, str) and (parts := _parts(key)):
+            yield *parts, value
+
+
+@lru_cache(_HEADERS_KEPT)
+def _parts(header: str) -> tuple[str, str] | None:
+    """Prefix and attribute in the name of a CloudEvents header; None for any other. Senders use few."""
+    lowered = header.lower()
+    prefix = next((prefix for prefix in _PREFIXES if lowered.startswith(prefix)), None)
+    return (prefix, lowered.removeprefix(prefix)) if prefix else None
 
 
 def _attributes(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -259,7 +265,7 @@ def _attributes(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
         if value is None:
             continue
         lowered = name.lower()
-        if not NAME.fullmatch(lowered):
+        if not is_name(lowered):
             raise invalid("headers", "an attribute's name is not made of letters and digits")
         if lowered in attributes:
             raise invalid(lowered, "given twice")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,7 +13,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,12})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
-NAME: Final = re.compile(r"[a-z0-9]{1,40}", re.ASCII)
+_NAME: Final = re.compile(r"[a-z0-9]{1,40}", re.ASCII)
+_NAMES_KEPT: Final = 1024
 # CloudEvents 1.0, type system: control characters, surrogates and noncharacters are not strings.
 _NOT_A_STRING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _MAX_EXTENSIONS: Final = 50
@@ -51,6 +53,12 @@ def invalid(field: str, detail: str) -> EnvelopeError:
     return EnvelopeError("envelope_invalid", field, detail)
 
 
+@lru_cache(_NAMES_KEPT)
+def is_name(text: str) -> bool:
+    """Whether `text` is an attribute's name. Senders use few of them."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_all(attributes: Mapping[str, str]) -> None:
     if len(attributes) > _MAX_EXTENSIONS + len(CONTEXT):
         raise invalid("headers", "too many attributes")
@@ -58,7 +66,7 @@ def check_all(attributes: Mapping[str, str]) -> None:
         if not attributes.get(name):
             raise invalid(name, "missing")
     for name, value in attributes.items():
-        if not NAME.fullmatch(name):
+        if not is_name(name):
             raise invalid("headers", "an attribute's name is not made of lower-case letters and digits")
         check_text(name, value)
 
@@ -70,13 +78,17 @@ def optional_text(name: str, value: str | None) -> str | None:
 
 
 def check_text(name: str, value: str) -> None:
-    if _NOT_A_STRING.search(value):
+    ordinary = value.isascii() and value.isprintable()
+    if not ordinary and _NOT_A_STRING.search(value):
         raise invalid(name, "holds a control character or a code point that is none")
-    if len(value) > (limit := _MAX_BYTES.get(name, _MAX_EXTENSION_BYTES)) or len(value.encode()) > limit:
+    limit = _MAX_BYTES.get(name, _MAX_EXTENSION_BYTES)
+    if len(value) > limit or (not ordinary and len(value.encode()) > limit):
         raise invalid(name, f"longer than {limit} bytes")
 
 
 def as_text(name: str, value: object) -> str:
+    if type(value) is str:
+        return value
     convert = _CANONICAL.get(type(value))
     if convert is None:
         raise invalid(name, f"a {type(value).__name__} is not an attribute's value")
@@ -99,7 +111,6 @@ def _text_of_bytes(name: str, value: Any) -> str:
 
 _CANONICAL: Final[Mapping[type, Callable[[str, Any], str]]] = MappingProxyType(
     {
-        str: lambda _, value: value,
         bool: lambda _, value: "true" if value else "false",
         int: _text_of_int,
         bytes: _text_of_bytes,

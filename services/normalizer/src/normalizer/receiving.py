@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, get_args
 
 from leadbus.contracts.raw import RawAttributes, source_of
@@ -20,6 +21,8 @@ from normalizer.domain.rejection import Rejection
 
 _DEAD_LETTER_MARKS = ("x-death", "x-first-death", "x-last-death")
 _LONGEST_ACCOUNT_BYTES = 255
+_PROPERTIES = tuple(field.name for field in fields(Properties))
+_NAMES_KEPT = 1024
 _REASONS = frozenset(get_args(QuarantineReason))
 
 
@@ -43,8 +46,7 @@ def receive(message: IncomingMessage, limits: Limits, now: datetime) -> Raw:
     except EnvelopeError as error:
         raw = _unread(message, source, now)
         return replace(raw, rejection=_of_message(message, limits) or _of_envelope(error))
-    raw = _raw(message, source or UNKNOWN_SOURCE, envelope, attributes, now)
-    return replace(raw, rejection=_of_message(message, limits))
+    return _raw(message, source or UNKNOWN_SOURCE, envelope, attributes, now, _of_message(message, limits))
 
 
 def receive_again(kept: Raw, limits: Limits) -> Raw:
@@ -81,6 +83,7 @@ def _raw(
     envelope: Envelope,
     attributes: RawAttributes | None,
     now: datetime,
+    rejection: Rejection | None,
 ) -> Raw:
     account = attributes.account if attributes else envelope.extensions.get("account", DIRECT_ACCOUNT)
     digest = _digest(envelope.data)
@@ -98,6 +101,7 @@ def _raw(
         test=bool(attributes and attributes.test),
         trial=bool(attributes and attributes.trial),
         bare=envelope.extensions.get("bare") == "true",
+        rejection=rejection,
     )
 
 
@@ -147,11 +151,16 @@ def _foreign(message: IncomingMessage) -> Rejection | None:
     """Marks that no publisher of leads has a reason to set; they are never acted upon."""
     if message.unreadable is not None:
         return Rejection("envelope_invalid", "not valid AMQP", field="properties")
-    if any(str(name).lower().startswith(_DEAD_LETTER_MARKS) for name in message.headers):
+    if any(map(_marks_a_dead_letter, message.headers)):
         return Rejection("foreign_message", "it claims to be a dead letter", field="headers.x-death")
     if message.reply_to is not None:
         return Rejection("foreign_message", "it asks for a reply", field="reply_to")
     return None
+
+
+@lru_cache(_NAMES_KEPT)
+def _marks_a_dead_letter(header: object) -> bool:
+    return str(header).lower().startswith(_DEAD_LETTER_MARKS)
 
 
 def _of_envelope(error: EnvelopeError) -> Rejection:
@@ -169,7 +178,7 @@ def _attributes(message: IncomingMessage) -> str:
         "routing_key": message.routing_key,
         "user_id": message.user_id,
         "reply_to": message.reply_to,
-        "properties": {field.name: getattr(message.properties, field.name) for field in fields(Properties)},
+        "properties": {name: getattr(message.properties, name) for name in _PROPERTIES},
     }
     try:
         return escaping.dump({**told, "headers": dict(message.headers)})

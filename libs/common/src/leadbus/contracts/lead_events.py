@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
+from pydantic_core import to_json
 
 from leadbus.contracts.lead import Lead
 from leadbus.contracts.raw import RawIdentity
@@ -19,6 +21,11 @@ class LeadEvent(WireModel):
     """The whole lead."""
     changed: tuple[Text, ...] = ()
     """Names of the lead's fields that differ from the revision before."""
+
+
+def lead_event_json(lead_json: str, changed: Sequence[str]) -> bytes:
+    """``LeadEvent.to_json()`` of a lead that is already written as JSON (see ``WireModel.to_json``)."""
+    return b'{"lead":%b,"changed":%b}' % (lead_json.encode(), to_json(changed))
 
 
 class LeadReceived(LeadEvent):

@@ -9,14 +9,18 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 _DEEPEST = 32
+_NAMES_KEPT = 1024
 # Made once: `json.dumps` with arguments makes an encoder per call.
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def dump(values: Mapping[str, Any]) -> str:
@@ -32,9 +36,10 @@ def load(text: str) -> Any:
 def _escaped(value: Any, depth: int) -> Any:
     if depth == 0:
         raise ValueError("nested too deep")
+    if type(value) is str and not _UNSTORABLE.search(value):
+        return value
     if isinstance(value, Mapping):
-        plain = all(isinstance(key, str) and _storable(key) and key[:1] != "$" for key in value)
-        if plain:
+        if all(map(_is_plain_name, value)):
             return {key: _escaped(entry, depth - 1) for key, entry in value.items()}
         return {
             "$table": [[_escaped(key, depth - 1), _escaped(entry, depth - 1)] for key, entry in value.items()]
@@ -87,8 +92,13 @@ _KINDS: Mapping[str, Any] = {
 }
 
 
+@lru_cache(_NAMES_KEPT)
+def _is_plain_name(key: object) -> bool:
+    return isinstance(key, str) and _storable(key) and key[:1] != "$"
+
+
 def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return _UNSTORABLE.search(text) is None
 
 
 def _base64(value: bytes) -> str:

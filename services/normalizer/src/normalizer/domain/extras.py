@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from itertools import islice
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -26,7 +28,7 @@ def unlisted(payload: BaseModel) -> dict[str, str]:
 def _of_model(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
     for name, value in (model.model_extra or {}).items():
         yield from _field(value, path + clean(name))
-    for name in type(model).model_fields:
+    for name in _holding_models(type(model)):
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _of_model(value, f"{path}{name}.")
@@ -34,6 +36,19 @@ def _of_model(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
             for index, entry in enumerate(value):
                 if isinstance(entry, BaseModel):
                     yield from _of_model(entry, f"{path}{name}.{index}.")
+
+
+@cache
+def _holding_models(model: type[BaseModel]) -> tuple[str, ...]:
+    """Names of the fields that may hold a model, or a tuple of them."""
+    fields = model.model_fields.items()
+    return tuple(name for name, field in fields if _mentions_model(field.annotation))
+
+
+def _mentions_model(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_mentions_model(part) for part in get_args(annotation))
 
 
 def _field(value: object, path: str) -> Iterator[tuple[str, str]]:

@@ -154,7 +154,7 @@ class _Reader:
 
     def _moment(self, value: datetime | None, path: str) -> datetime | None:
         """`value` if a lead can have happened then; a clock gone wrong is kept in extras."""
-        if value is None or _EARLIEST <= value < _LATEST:
+        if value is None or _is_plausible(value):
             return value
         self._keep(path, value.isoformat())
         self.warn("time_implausible", path)
@@ -165,7 +165,7 @@ class _Reader:
         told = self._moment(self._payload.occurred_at, "occurred_at")
         call, lines = self._payload.call, self._payload.transcript
         others = (call.started_at if call else None, *(line.at for line in lines))
-        return told or next((at for at in others if at and _EARLIEST <= at < _LATEST), None)
+        return told or next((at for at in others if at and _is_plausible(at)), None)
 
     def _ids(self) -> tuple[SourceId, ...]:
         related = (
@@ -212,7 +212,10 @@ class _Reader:
     def _vehicles(self) -> tuple[Vehicle, ...]:
         # By what is written in them: comparing each with each would take hours for a hostile list.
         told: dict[object, tuple[CaoVehicle, list[Unread]]] = {}
-        for place, vehicle in enumerate(self._payload.all_vehicles):
+        vehicles = self._payload.all_vehicles
+        if len(vehicles) == 1 and not self._of_vehicles and (vehicles[0].make or vehicles[0].vin):
+            return (self._vehicle(0, vehicles[0], []),)
+        for place, vehicle in enumerate(vehicles):
             unread = self._of_vehicles.get(place, [])
             values = tuple((one.location[-1], one.value) for one in unread)
             told.setdefault((vehicle.model_dump_json(exclude_none=True), values), (vehicle, unread))
@@ -283,6 +286,11 @@ class _Reader:
             tracking_number=_line(told.tracking_number),
             answered=told.answered,
         )
+
+
+def _is_plausible(at: datetime) -> bool:
+    # The year alone decides but for the outermost; comparing with an offset is dear.
+    return _EARLIEST.year < at.year < _LATEST.year - 1 or _EARLIEST <= at < _LATEST
 
 
 def _type_of(payload: ContactAtOnceLead) -> _Type:
