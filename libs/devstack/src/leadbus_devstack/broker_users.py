@@ -1,62 +1,55 @@
-"""Broker users with the least rights, as in production: nobody but the topology command configures."""
+"""Broker users with exactly the rights that the topology declares, as in production."""
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from leadbus import topology
+from leadbus.topology.credentials import generated
+from leadbus.topology.management import Management
+from leadbus.topology.publishers import PublisherUsers
 
 from leadbus_devstack.vhosts import Vhost
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """Regular expressions over names, as RabbitMQ takes them; `topic`: of routing keys to leadbus.raw."""
+class BrokerUsers:
+    """The services' users and the publishers' of one virtual host; their names begin with `prefix`.
 
-    write: str
-    read: str
-    topic: str | None = None
+    Their passwords are made by the first `apply` and known to nobody else.
+    """
 
+    def __init__(self, vhost: Vhost, prefix: str = "") -> None:
+        self._vhost = vhost
+        self._prefix = prefix
+        self._passwords: dict[str, str] = {}
 
-SERVICES = {
-    "ingest": Rights(write=r"^leadbus\.(raw|events)$", read=r"^ingest\..*$"),
-    "normalizer": Rights(write=r"^leadbus\.events$", read=r"^normalizer\..*$"),
-    "adf-mailer": Rights(write=r"^leadbus\.events$", read=r"^adf-mailer\..*$"),
-}
+    async def apply(self, publishers: Iterable[str] = ()) -> None:
+        """The whole topology with its users, and a publisher for each source named.
 
+        Again, also on a broker that forgot everything: the same, with the same passwords.
+        """
+        services = {user.name: self._password(user.name) for user in topology.USERS}
+        users = topology.Users(topology.GivenCredentials(services), self._prefix, frozenset(services))
+        await topology.apply(self._vhost.amqp_url, self._vhost.management_url, users=users)
+        async with Management(self._vhost.management_url, self._vhost.name) as management:
+            found = PublisherUsers(management, self._prefix)
+            there = {publisher.name for publisher in await found.all()}
+            for source in publishers:
+                if source not in there:
+                    await found.prepare(source, source)
+                await found.enable(source, source, self._password(source))
 
-def publisher(source: str) -> Rights:
-    """A source's own publisher: the broker itself proves the routing key's source."""
-    return Rights(write=r"^leadbus\.raw$", read="^$", topic=rf"^raw\.{source}$")
+    def _password(self, name: str) -> str:
+        return self._passwords.setdefault(name, generated())
 
-
-@dataclass(frozen=True, slots=True)
-class BrokerUser:
-    """A user of one virtual host. `url` logs in as it."""
-
-    vhost: Vhost
-    name: str
-    url: str
+    def url(self, name: str) -> str:
+        """Logs in as the service or publisher of this name."""
+        address = urlsplit(self._vhost.amqp_url)
+        user = f"{quote(self._prefix + name, safe='')}:{quote(self._passwords[name], safe='')}"
+        host = f"{user}@{address.hostname}:{address.port or 5672}"
+        return urlunsplit(address._replace(netloc=host))
 
     def delete(self) -> None:
-        self.vhost.manage("DELETE", f"users/{self.name}")
-
-
-def create_user(vhost: Vhost, name: str, rights: Rights) -> BrokerUser:
-    """Create it, or give it a new password and these rights."""
-    password = secrets.token_urlsafe(18)
-    vhost.manage("PUT", f"users/{name}", {"password": password, "tags": ""})
-    vhost.manage(
-        "PUT",
-        f"permissions/{vhost.name}/{name}",
-        {"configure": "^$", "write": rights.write, "read": rights.read},
-    )
-    if rights.topic is not None:
-        vhost.manage(
-            "PUT",
-            f"topic-permissions/{vhost.name}/{name}",
-            {"exchange": "leadbus.raw", "write": rights.topic, "read": "^$"},
-        )
-    address = urlsplit(vhost.amqp_url)
-    host = f"{quote(name)}:{quote(password)}@{address.hostname}:{address.port or 5672}"
-    return BrokerUser(vhost, name, urlunsplit(address._replace(netloc=host)))
+        for name in self._passwords:
+            self._vhost.manage("DELETE", f"users/{self._prefix}{name}")

@@ -34,6 +34,7 @@ class Endpoints:
     """Everything a person, a test or a publisher needs; development secrets included.
 
     `publishers`: AMQP URL by source, of a broker user that may publish `raw.<source>` and nothing else.
+    `user_prefix` stands before the names of all broker users that are ours.
     `tokens`: bearer tokens by role. `api_keys`: ingest's keys by source.
     """
 
@@ -50,6 +51,7 @@ class Endpoints:
     api_keys: Mapping[str, str]
     publishers: Mapping[str, str]
     supervisor_pid: int
+    user_prefix: str = ""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -63,6 +65,7 @@ class Endpoints:
         return urls | {
             "LEADBUS_AMQP_URL": self.amqp_url,
             "LEADBUS_MANAGEMENT_URL": self.management_url,
+            "LEADBUS_USER_PREFIX": self.user_prefix,
             "LEADBUS_TOKEN": self.tokens["admin"],
             "LEADBUS_API_KEY": next(iter(self.api_keys.values()), ""),
             "LEADBUS_PUBLISHER_URL": next(iter(self.publishers.values()), ""),

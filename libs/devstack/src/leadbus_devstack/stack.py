@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from leadbus import topology
 from leadbus.web.tokens import sign_token
 from pydantic import SecretStr
 
-from leadbus_devstack import broker_users, databases
+from leadbus_devstack import databases
+from leadbus_devstack.broker_users import BrokerUsers
 from leadbus_devstack.endpoints import Endpoints, ServiceEndpoint, SmtpEndpoint
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.links import Links
@@ -87,7 +87,8 @@ class Stack:
         self.vhost: Vhost = vhost_named(
             self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
         )
-        self._users: dict[str, broker_users.BrokerUser] = {}
+        self.user_prefix = f"{self.name}." if self.name else ""
+        self._users = BrokerUsers(self.vhost, self.user_prefix)
 
     def database_url(self, service: ServiceName) -> str:
         name = database_name(service, self.name)
@@ -96,14 +97,7 @@ class Stack:
     def apply_topology(self) -> None:
         """Virtual host, exchanges, queues, policies, and a broker user for each who connects."""
         self.vhost.create()
-        run_apart(lambda: topology.apply(self.vhost.amqp_url, self.vhost.management_url))
-        for user, rights in broker_users.SERVICES.items():
-            self._users[user] = broker_users.create_user(self.vhost, self._user(user), rights)
-        rights = broker_users.publisher(SOURCE)
-        self._users[SOURCE] = broker_users.create_user(self.vhost, self._user(SOURCE), rights)
-
-    def _user(self, plain: str) -> str:
-        return f"{self.name}.{plain}" if self.name else plain
+        run_apart(lambda: self._users.apply(publishers=(SOURCE,)))
 
     def start_services(self) -> None:
         """SMTP server and the three services; returns when all are ready."""
@@ -134,7 +128,7 @@ class Stack:
 
     def _settings(self, service: ServiceName) -> dict[str, str]:
         settings = {
-            "AMQP_URL": self._users[service.folder].url + (self.amqp_query and f"?{self.amqp_query}"),
+            "AMQP_URL": self._users.url(service.folder) + (self.amqp_query and f"?{self.amqp_query}"),
             "DATABASE_URL": self.database_url(service),
             "TOKEN_KEY": self.token_key.get_secret_value(),
         }
@@ -187,8 +181,9 @@ class Stack:
             mail_dir=str(self.mail_dir),
             tokens={role: self.token(role) for role in ("viewer", "operator", "admin")},
             api_keys=dict(self.api_keys),
-            publishers={SOURCE: self._users[SOURCE].url},
+            publishers={SOURCE: self._users.url(SOURCE)},
             supervisor_pid=os.getpid(),
+            user_prefix=self.user_prefix,
         )
 
     def stop(self) -> None:
@@ -207,8 +202,7 @@ class Stack:
         for service in SERVICES:
             databases.drop(self.servers.postgres_url, database_name(service, self.name))
         with contextlib.suppress(httpx2.HTTPError):
-            for user in self._users.values():
-                user.delete()
+            self._users.delete()
             self.vhost.delete()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiormq
@@ -11,7 +11,9 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
+from leadbus.topology.credentials import CredentialsError
 from leadbus.topology.declaration import TOPOLOGY, Policy, Topology
+from leadbus.topology.granting import Granting, Users, UsersError, differences, surplus
 from leadbus.topology.management import Management, ManagementError
 
 PROPAGATION_SECONDS = 15.0
@@ -26,44 +28,78 @@ class TopologyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What is on the broker now; `surplus` names bindings of our queues that are not declared."""
+    """What is on the broker now.
+
+    `surplus` names bindings of our queues, and users and rights, that are not declared; `changes` says what
+    was done to users that were not as declared.
+    """
 
     exchanges: int
     queues: int
     bindings: int
     policies: int
     surplus: tuple[str, ...] = ()
+    users: int = 0
+    changes: tuple[str, ...] = ()
 
 
-async def apply(amqp_url: str, management_url: str, topology: Topology = TOPOLOGY) -> Applied:
+async def apply(
+    amqp_url: str, management_url: str, topology: Topology = TOPOLOGY, *, users: Users | None = None
+) -> Applied:
     """Declare everything in the virtual host of `amqp_url`, and read it back. Applying twice changes nothing.
 
-    Needs a user that may configure and read everything there and set policies. Raises TopologyError.
+    Without `users` those are left alone. Needs a user that may configure and read everything there and set
+    policies; for `users` an administrator. Raises TopologyError; when users cannot be made as asked, before
+    anything was changed.
     """
-    vhost = _vhost(amqp_url)
+    vhost = vhost_of(amqp_url)
     try:
         async with Management(management_url, vhost) as management:
             _refuse_other_kinds(topology, await management.exchanges(), await management.queues(), vhost)
+            granting = await Granting.planned(management, users) if users else None
+            if granting:
+                await granting.withhold(management)
             # Before the queues, so that no queue lives a moment without its limits.
             for policy in topology.policies:
                 await management.set_policy(policy.name, _policy_body(policy))
             async with asyncio.timeout(_AMQP_SECONDS):
                 await _declare(amqp_url, topology)
             await _wait_until_effective(management, topology)
-            return Applied(
+            applied = Applied(
                 exchanges=len(topology.exchanges),
                 queues=len(topology.queues),
                 bindings=len(topology.bindings),
                 policies=len(topology.policies),
-                surplus=_surplus(topology, await management.bindings()),
+                surplus=surplus_bindings(topology, await management.bindings()),
             )
+            return await _grant(management, granting, applied, amqp_url) if granting else applied
     except ManagementError as error:
         raise TopologyError(f"the management API did not do it: {error}") from error
+    except (UsersError, CredentialsError) as error:
+        raise TopologyError(str(error)) from error
     except (AMQPError, OSError) as error:
         raise TopologyError(f"the broker did not do it: {type(error).__name__}: {error}") from error
 
 
-def _vhost(amqp_url: str) -> str:
+async def _grant(management: Management, granting: Granting, applied: Applied, amqp_url: str) -> Applied:
+    """Raises TopologyError when the broker's users are still not as declared afterwards."""
+    changes = await granting.grant(management)
+    if left := await differences(management, granting.users):
+        raise TopologyError(
+            "rights are not as declared although they were set; does something else set them, or another"
+            f" authentication backend? {'; '.join(left)}"
+        )
+    administrators = {URL(amqp_url).user or "guest", str((await management.whoami()).get("name"))}
+    return replace(
+        applied,
+        users=len(granting.declared.rights),
+        changes=changes,
+        surplus=applied.surplus + await surplus(management, granting.users, administrators),
+    )
+
+
+def vhost_of(amqp_url: str) -> str:
+    """The virtual host that an AMQP address names. Raises TopologyError for what is no address."""
     try:
         path = URL(amqp_url).path
     except ValueError as error:
@@ -161,7 +197,8 @@ def _difference(
     return None
 
 
-def _surplus(topology: Topology, found: list[dict[str, Any]]) -> tuple[str, ...]:
+def surplus_bindings(topology: Topology, found: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Bindings of our queues that are not declared."""
     declared = {(binding.exchange, binding.queue, binding.routing_key) for binding in topology.bindings}
     ours = {queue.name for queue in topology.queues}
     return tuple(
