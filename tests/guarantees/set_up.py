@@ -1,0 +1,32 @@
+"""What people set before leads may come: a source, two dealers, and the places and ways of their leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx2
+from leadbus_devstack.stack import Stack
+
+from tests.guarantees.system import DEALERS
+
+
+def set_up(stack: Stack) -> None:
+    """Settings of a stack that runs, and an API key for its source."""
+    _put(stack, "ingest", "Source", "contactatonce", {})
+    for dealer in DEALERS:
+        name = f"dealer-{dealer}"
+        spec = {"name": f"Dealer {dealer}", "country": "US", "time_zone": "America/Chicago"}
+        _put(stack, "normalizer", "Dealer", name, spec | {"phone": "+13125550100"})
+        location = {"source": "contactatonce", "external_id": dealer, "dealer": name}
+        _put(stack, "normalizer", "Location", f"cao-{dealer}", location)
+        _put(stack, "adf-mailer", "AdfRoute", name, {"dealer": name, "address": f"leads@{name}.example"})
+    stack.create_api_key()
+
+
+def _put(stack: Stack, service: str, kind: str, name: str, spec: Mapping[str, object]) -> None:
+    httpx2.put(
+        f"{stack.services[service].url}/v1/settings/{kind}/{name}",
+        json={"spec": spec},
+        headers={"Authorization": f"Bearer {stack.token('admin')}"},
+        timeout=10,
+    ).raise_for_status()
