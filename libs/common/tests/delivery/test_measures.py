@@ -38,7 +38,14 @@ async def test_met1_backlog_by_state_and_age(bench: Bench) -> None:
     assert oldest == planned_at.timestamp()
     assert value("leadbus_delivery_oldest_due_age_seconds", sink="met-sink") == 10
     assert value("leadbus_destinations", sink="met-sink", state="paused") == 1
-    assert value("leadbus_destinations", sink="met-sink", state="closed") == 1
+    assert value("leadbus_destinations", sink="met-sink", state="healthy") == 1
+    unwell = {
+        (name, state): value("leadbus_destination_health", sink="met-sink", destination=name, state=state)
+        for name in ("host", "paused")
+        for state in ("failing", "paused", "suspended")
+    }
+    assert [one for one, number in unwell.items() if number] == [("paused", "paused")]
+    assert None not in unwell.values()
 
 
 async def test_met2_nothing_left_is_nought(bench: Bench) -> None:

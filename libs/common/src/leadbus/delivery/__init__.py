@@ -8,21 +8,20 @@ the delivery says that nobody knows (``ambiguous``).
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
+from leadbus.delivery.limits import Limits
 from leadbus.delivery.machine import Phase
 from leadbus.delivery.operations import (
     NewDelivery,
     NoSuchDelivery,
-    NoSuchDestination,
     OperationRefused,
     cancel,
-    pause,
     plan,
     redrive,
-    resume,
     skip,
 )
 from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
+from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
 from leadbus.delivery.tables import DDL_V1, DDL_V2, INDEXES_V2, metadata
 
 __all__ = [
@@ -35,6 +34,7 @@ __all__ = [
     "DeliveryEngine",
     "Job",
     "LeaseLost",
+    "Limits",
     "NewDelivery",
     "NoSuchDelivery",
     "NoSuchDestination",
@@ -48,6 +48,7 @@ __all__ = [
     "Suspended",
     "Transient",
     "cancel",
+    "limit",
     "metadata",
     "pause",
     "plan",

@@ -1,4 +1,4 @@
-"""Telling the outside what became of a delivery: events in the transaction of the outcome."""
+"""Telling what became of deliveries and destinations: events in the transaction of the outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from leadbus.contracts.delivery_events import (
     DeliverySkipped,
     DeliverySucceeded,
 )
+from leadbus.contracts.destination_events import DestinationResumed, DestinationSuspended
 from leadbus.db import Connection
+from leadbus.delivery import destinations
+from leadbus.delivery.health import Change, Turn
 from leadbus.delivery.machine import Announcement, State
 from leadbus.envelope import Envelope
 from leadbus.messages import OutgoingMessage, event_message
@@ -73,6 +76,44 @@ def _event(sink: str, told: Told) -> OutgoingMessage:
             type=event_type,
             time=told.at,
             subject=told.row.subject_id,
+            datacontenttype="application/json",
+            data=data.to_json(),
+        )
+    )
+
+
+async def announce_turns(conn: Connection, sink: str, turns: Sequence[Turn]) -> None:
+    """Put the events of destinations that were suspended or resumed into the outbox."""
+    told = [turn for turn in turns if turn.change in (Change.SUSPENDED, Change.RESUMED)]
+    if not told:
+        return
+    held = await destinations.held(conn, {turn.destination for turn in told})
+    await outbox.add(conn, [_turned(sink, turn, held.get(turn.destination, 0)) for turn in told])
+
+
+def _turned(sink: str, turn: Turn, held: int) -> OutgoingMessage:
+    assert turn.suspension is not None
+    facts = {
+        "sink": sink,
+        "destination": turn.destination,
+        "reason": turn.suspension.reason,
+        "since": turn.suspension.since,
+        "held": held,
+    }
+    data: DestinationSuspended | DestinationResumed
+    if turn.change is Change.SUSPENDED:
+        data = DestinationSuspended.model_validate(facts)
+    else:
+        data = DestinationResumed.model_validate({**facts, "resumed_at": turn.at})
+    event_type = f"destination.{turn.change.value}.v1"
+    assert type(data) is EVENTS[event_type].model
+    return event_message(
+        Envelope(
+            id=str(uuid5(NAMESPACE, f"{sink}/{turn.destination}/{turn.number}/{event_type}")),
+            source=f"/leadbus/{sink}",
+            type=event_type,
+            time=turn.at,
+            subject=turn.destination,
             datacontenttype="application/json",
             data=data.to_json(),
         )

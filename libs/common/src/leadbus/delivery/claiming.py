@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -12,7 +13,7 @@ import asyncpg
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable
-from leadbus.delivery import machine, store
+from leadbus.delivery import destinations, limits, machine, store
 from leadbus.delivery.acting import Act
 from leadbus.delivery.capacity import Pool
 from leadbus.delivery.machine import Phase
@@ -99,9 +100,10 @@ class Claiming:
         leases: list[store.Lease] = []
         try:
             async with conn.transaction():
-                allowed = await self._take_probes(conn, [candidate for candidate, _ in wanted])
-                leases = [(delivery_id, uuid4()) for delivery_id in allowed]
+                allowed, gates = await self._pass_gates(conn, [candidate for candidate, _ in wanted])
+                leases = [(candidate.id, uuid4()) for candidate in allowed]
                 rows = await store.start(conn, leases, now=now, lease_seconds=self._lease_seconds)
+                await _note_paces(conn, gates, rows, now)
                 checkpoint.passed("delivery.intent_written")
         except asyncpg.UniqueViolationError:
             # Another replica has something with the same ordering key in flight.
@@ -116,18 +118,47 @@ class Claiming:
         rows.sort(key=lambda row: turn[row.id])
         return [Act(row, _token(row), pools[row.id], began) for row in rows]
 
-    async def _take_probes(self, conn: Connection, wanted: Sequence[store.Candidate]) -> list[UUID]:
-        """Those that may go: all to healthy destinations, one to each destination that is ours to probe."""
+    async def _pass_gates(
+        self, conn: Connection, wanted: Sequence[store.Candidate]
+    ) -> tuple[list[store.Candidate], Mapping[str, destinations.Gate]]:
+        """Those that may go, in the order wanted: one to each destination that is ours to probe, to those
+        with limits as many as there is room for, and all to the others."""
+        probes = {one.destination: one.id for one in reversed(wanted) if one.probing}
+        gated = {one.destination for one in wanted if one.probing or one.limited}
+        if not gated:
+            return list(wanted), {}
         now = self._clock.now()
-        probing = {one.destination: one.id for one in reversed(wanted) if one.probing}
-        again_at = now + timedelta(seconds=self._lease_seconds)
-        ours = (
-            await store.take_probes(conn, sorted(probing), now=now, again_at=again_at) if probing else set()
-        )
+        gates = await destinations.lock_gates(conn, gated, now=now)
+        busy = await destinations.in_flight(conn, gated)
+        rooms = {name: gate.limits.room(in_flight=busy.get(name, 0), now=now) for name, gate in gates.items()}
+        open_ = [one for one in wanted if not one.probing or _probes(one, probes, gates)]
+        allowed = {one.id for one in limits.within(open_, rooms)}
+        passed = [one for one in open_ if one.id in allowed]
+        ours = [one.destination for one in passed if one.probing]
         if ours:
+            again_at = now + timedelta(seconds=self._lease_seconds)
+            await destinations.take_probes(conn, ours, again_at=again_at)
             checkpoint.passed("delivery.probed")
-        probes = [probing[name] for name in ours]
-        return [one.id for one in wanted if not one.probing] + probes
+        return passed, gates
+
+
+def _probes(one: store.Candidate, probes: Mapping[str, UUID], gates: Mapping[str, destinations.Gate]) -> bool:
+    """Others may have made the probe meanwhile, or ended the need for one."""
+    gate = gates.get(one.destination)
+    return probes[one.destination] == one.id and gate is not None and gate.probe_due
+
+
+async def _note_paces(
+    conn: Connection, gates: Mapping[str, destinations.Gate], rows: Sequence[store.Row], now: datetime
+) -> None:
+    started = Counter(row.destination for row in rows)
+    paces = {
+        name: gate.limits.after(started[name], now=now).next_start_at
+        for name, gate in gates.items()
+        if gate.limits.per_minute is not None and started[name]
+    }
+    if paces:
+        await destinations.write_paces(conn, paces)
 
 
 def _token(row: store.Row) -> UUID:

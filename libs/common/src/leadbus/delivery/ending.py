@@ -12,7 +12,7 @@ from leadbus.delivery import machine, measures, store
 from leadbus.delivery.acting import Act
 from leadbus.delivery.machine import Phase
 from leadbus.delivery.outcomes import ANSWER_LIMIT, Ambiguous, Outcome, Skipped, code_of, reason_of
-from leadbus.delivery.recording import Happening, Rules, record
+from leadbus.delivery.recording import Happening, Recorded, Rules, record
 from leadbus.log import logger
 
 SWEEP_LIMIT = 100
@@ -56,20 +56,20 @@ class Ending:
         async with self._database.acquire() as conn:
             async with conn.transaction():
                 rows = await store.lock_expired(conn, ours=list(ours), limit=SWEEP_LIMIT)
-                decided = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
+                recorded = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
                 if rows:
                     checkpoint.passed("delivery.expiry_written")
             if rows:
                 checkpoint.passed("delivery.expiry_recorded")
-            self._tell(decided)
+            self._tell(recorded)
             for row in rows:
                 _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
                 self._count(Ambiguous("lease_expired"), None)
             async with conn.transaction():
                 rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
                 late = [Happening(row, machine.DeadlinePassed()) for row in rows]
-                decided = await record(conn, self._rules, late, now=now)
-            self._tell(decided)
+                recorded = await record(conn, self._rules, late, now=now)
+            self._tell(recorded)
 
     def _expired(self, row: store.Row) -> Happening:
         now = self._clock.now()
@@ -99,14 +99,14 @@ class Ending:
                     happenings.append(happening)
                 else:
                     strays.append(self._end(act))
-            decided = await record(conn, self._rules, happenings, now=now)
+            recorded = await record(conn, self._rules, happenings, now=now)
             await store.end_attempts(conn, strays)
         checkpoint.passed("delivery.recorded")
         for act in ended:
             assert act.outcome is not None
             self._count(act.outcome, act.duration_ms)
             forget(act)
-        self._tell(decided)
+        self._tell(recorded)
 
     def _happening(self, act: Act, row: store.Row | None) -> Happening | None:
         """None when the delivery went on without us; then only the try itself is told."""
@@ -133,9 +133,11 @@ class Ending:
             ambiguous=isinstance(outcome, Ambiguous),
         )
 
-    def _tell(self, decided: Sequence[machine.Decision]) -> None:
+    def _tell(self, recorded: Recorded) -> None:
         """To be called after the commit: whoever publishes would not see the events before."""
-        if any(decision.announce for decision in decided):
+        for turn in recorded.turns:
+            measures.count_turn(self._rules.sink, turn)
+        if recorded.told:
             self._announced()
 
     def _count(self, outcome: Outcome, duration_ms: int | None) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from leadbus import metrics
 from leadbus.db import Connection
+from leadbus.delivery.health import Change, Condition, Turn
 
 _SINK = metrics.configured("name of the sink", 20)
+_DESTINATION = metrics.configured("name of the destination, as configured", 200)
+_UNWELL = (Condition.FAILING, Condition.PAUSED, Condition.SUSPENDED)
 
 ATTEMPTS = metrics.counter(
     "leadbus_delivery_attempts_total",
@@ -18,6 +24,7 @@ ATTEMPTS = metrics.counter(
             "delivered",
             "transient",
             "destination_down",
+            "suspended",
             "ambiguous",
             "refused",
             "gave_up",
@@ -55,7 +62,17 @@ OLDEST_DUE_AGE = metrics.gauge(
 DESTINATIONS = metrics.gauge(
     "leadbus_destinations",
     "Destinations by health; a paused one counts as paused only.",
-    labels={"sink": _SINK, "state": ("closed", "open", "half_open", "paused")},
+    labels={"sink": _SINK, "state": Condition},
+)
+HEALTH = metrics.gauge(
+    "leadbus_destination_health",
+    "1 while the destination is in this state, else 0; healthy is 0 in all.",
+    labels={"sink": _SINK, "destination": _DESTINATION, "state": _UNWELL},
+)
+CHANGES = metrics.counter(
+    "leadbus_destination_changes_total",
+    "Turns of destinations' health, each counted by the replica that made it.",
+    labels={"sink": _SINK, "destination": _DESTINATION, "change": Change},
 )
 
 # Two reads, because no index covers all three phases: one would read every delivery there ever was.
@@ -66,7 +83,7 @@ WITH undelivered AS (
     SELECT phase, destination, planned_at, not_before FROM delivery WHERE phase = 'sending'
 )
 SELECT CASE WHEN phase = 'sending' THEN 'sending'
-            WHEN paused_at IS NOT NULL OR breaker <> 'closed' THEN 'held'
+            WHEN health <> 'healthy' THEN 'held'
             WHEN phase = 'queued' THEN 'pending' ELSE 'retrying' END AS state,
        count(*) AS number, extract(epoch FROM min(planned_at))::float8 AS oldest,
        extract(epoch FROM $1 - min(not_before))::float8 AS due_age
@@ -74,10 +91,7 @@ FROM undelivered LEFT JOIN destination ON destination.name = undelivered.destina
 GROUP BY 1
 """
 
-_DESTINATIONS = """
-SELECT CASE WHEN paused_at IS NOT NULL THEN 'paused' ELSE breaker END AS state, count(*) AS number
-FROM destination GROUP BY 1
-"""
+_HEALTHS = "SELECT name, health FROM destination"
 
 
 async def gather(conn: Connection, sink: str, *, now: datetime) -> None:
@@ -88,6 +102,22 @@ async def gather(conn: Connection, sink: str, *, now: datetime) -> None:
     OLDEST.labels(sink=sink).set(min((row["oldest"] for row in backlog.values()), default=0))
     due = [row["due_age"] for state, row in backlog.items() if state in ("pending", "retrying")]
     OLDEST_DUE_AGE.labels(sink=sink).set(max(0.0, *due) if due else 0)
-    destinations = {row["state"]: row["number"] for row in await conn.fetch(_DESTINATIONS)}
-    for state in ("closed", "open", "half_open", "paused"):
-        DESTINATIONS.labels(sink=sink, state=state).set(destinations.get(state, 0))
+    _set_health(sink, {row["name"]: Condition(row["health"]) for row in await conn.fetch(_HEALTHS)})
+
+
+def count_turn(sink: str, turn: Turn) -> None:
+    """To be called after the commit."""
+    CHANGES.labels(sink=sink, destination=turn.destination, change=turn.change).inc()
+
+
+def _set_health(sink: str, healths: Mapping[str, Condition]) -> None:
+    counted = Counter(healths.values())
+    for condition in Condition:
+        DESTINATIONS.labels(sink=sink, state=condition).set(counted[condition])
+    # Destinations beyond what the label may say share a series: it counts them.
+    series: Counter[Any] = Counter()
+    for name, health in healths.items():
+        for condition in _UNWELL:
+            series[HEALTH.labels(sink=sink, destination=name, state=condition)] += health is condition
+    for gauge, number in series.items():
+        gauge.set(number)

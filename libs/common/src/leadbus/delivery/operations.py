@@ -1,4 +1,4 @@
-"""What consumers and operators do to deliveries and destinations. Everything an operator does is audited."""
+"""What consumers and operators do to deliveries. Everything an operator does is audited."""
 
 from __future__ import annotations
 
@@ -27,10 +27,6 @@ class OperationRefused(Exception):  # noqa: N818 -- it names what happened
 
 class NoSuchDelivery(LookupError):  # noqa: N818 -- it names a condition
     """No delivery has this id."""
-
-
-class NoSuchDestination(LookupError):  # noqa: N818 -- it names a condition
-    """No delivery was ever planned for this destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,40 +139,6 @@ async def cancel(
     return await _operate(conn, row, machine.CancelAsked(), "delivery.cancel", actor, sink, now)
 
 
-async def pause(
-    conn: Connection, destination: str, *, actor: str, reason: str, now: datetime | None = None
-) -> None:
-    """Send nothing there until resumed; what is in flight ends. Raises NoSuchDestination."""
-    paused = await conn.fetchval(
-        """
-        UPDATE destination SET paused_at = coalesce(paused_at, $2), pause_reason = $3
-        WHERE name = $1 RETURNING name
-        """,
-        destination,
-        now or datetime.now(UTC),
-        reason,
-    )
-    if paused is None:
-        raise NoSuchDestination(destination)
-    await audit(conn, actor, "destination.pause", f"destination/{destination}", {"reason": reason})
-
-
-async def resume(conn: Connection, destination: str, *, actor: str, now: datetime | None = None) -> None:
-    """Lift a pause, and probe at once if the breaker is open. Raises NoSuchDestination."""
-    resumed = await conn.fetchval(
-        """
-        UPDATE destination SET paused_at = NULL, pause_reason = NULL,
-            next_probe_at = CASE WHEN breaker = 'open' THEN $2 ELSE next_probe_at END
-        WHERE name = $1 RETURNING name
-        """,
-        destination,
-        now or datetime.now(UTC),
-    )
-    if resumed is None:
-        raise NoSuchDestination(destination)
-    await audit(conn, actor, "destination.resume", f"destination/{destination}", {})
-
-
 async def _insert(
     conn: Connection,
     deliveries: Sequence[NewDelivery],
@@ -229,11 +191,12 @@ async def _operate(
     # No operator's event depends on the schedule or the breaker.
     rules = Rules(sink, Schedule(), BreakerSettings())
     try:
-        (decision,) = await record(conn, rules, [Happening(row, event)], now=now or datetime.now(UTC))
+        recorded = await record(conn, rules, [Happening(row, event)], now=now or datetime.now(UTC))
     except machine.NotAllowed as refusal:
         if refusal.phase is Phase.SENDING:
             raise OperationRefused("in_flight", "wait for its answer") from None
         raise OperationRefused("finished", f"its phase is {refusal.phase.value}") from None
+    (decision,) = recorded.decisions
     detail = {
         "from": row.state.phase.value,
         "to": decision.state.phase.value,

@@ -8,16 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from leadbus.delivery.breaker import BreakerState
 from leadbus.delivery.machine import Phase
-from leadbus.delivery.operations import NoSuchDelivery, NoSuchDestination
-from leadbus.delivery.tables import Attempt, Delivery, Destination
+from leadbus.delivery.operations import NoSuchDelivery
+from leadbus.delivery.tables import Attempt, Delivery
 from leadbus.delivery.views import (
     ActView,
     AttemptView,
     DeliveryStory,
     DeliveryView,
-    DestinationView,
 )
 from leadbus.web.audit import Audit
 from leadbus.web.lists import Filter, Listing, ListQuery, Page
@@ -41,13 +39,6 @@ DELIVERIES = Listing(
     },
 )
 
-DESTINATIONS = Listing(
-    key=Destination.name,
-    sorts={"name": Destination.name, "created_at": Destination.created_at},
-    default_sort="name",
-    filters={"breaker": Filter(BreakerState, Destination.breaker)},
-)
-
 
 async def deliveries(session: AsyncSession, query: ListQuery, actor: Actor) -> Page[DeliveryView]:
     """The deliveries that the actor may see."""
@@ -55,18 +46,6 @@ async def deliveries(session: AsyncSession, query: ListQuery, actor: Actor) -> P
     if actor.dealers is not None:
         statement = statement.where(col(Delivery.dealer).in_(actor.dealers))
     return await query.page(session, statement, DeliveryView.of)
-
-
-async def destinations(session: AsyncSession, query: ListQuery) -> Page[DestinationView]:
-    return await query.page(session, select(Destination), DestinationView.of)
-
-
-async def destination(session: AsyncSession, name: str) -> DestinationView:
-    """Raises NoSuchDestination."""
-    row = await session.get(Destination, name)
-    if row is None:
-        raise NoSuchDestination(name)
-    return DestinationView.of(row)
 
 
 async def delivery(session: AsyncSession, delivery_id: UUID) -> DeliveryView:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from leadbus import checkpoint
 from leadbus.db import Connection
-from leadbus.delivery import breaker, machine, store
-from leadbus.delivery.announcing import Told, announce
-from leadbus.delivery.breaker import BreakerSettings, BreakerState, Signal
+from leadbus.delivery import destinations, machine, store
+from leadbus.delivery.announcing import Told, announce, announce_turns
+from leadbus.delivery.breaker import BreakerSettings, Signal
+from leadbus.delivery.health import Health, Heard, Turn, noted
 from leadbus.delivery.machine import TERMINAL, Decision
 from leadbus.delivery.schedule import Schedule
 
@@ -34,27 +35,42 @@ class Happening:
     attempt: store.AttemptEnd | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was decided, in the order of the happenings, and how destinations turned."""
+
+    decisions: Sequence[Decision] = ()
+    turns: Sequence[Turn] = ()
+
+    @property
+    def told(self) -> bool:
+        """Whether something was put into the outbox."""
+        return any(decision.announce for decision in self.decisions) or any(
+            turn.number for turn in self.turns
+        )
+
+
 Decided: TypeAlias = tuple[Happening, Decision]
 
 
 async def record(
     conn: Connection, rules: Rules, happenings: Sequence[Happening], *, now: datetime
-) -> list[Decision]:
+) -> Recorded:
     """Decide and write, for rows that ``conn``'s transaction holds locked; at most one happening per row.
 
     Raises machine.NotAllowed before anything is written.
     """
     if not happenings:
-        return []
+        return Recorded()
     decided = [(it, machine.decide(it.row.state, it.event, rules.schedule)) for it in happenings]
     await store.write(conn, [_change(it.row, decision, it.event, now) for it, decision in decided])
     await store.end_attempts(conn, [it.attempt for it in happenings if it.attempt is not None])
-    await _note_health(conn, decided, rules.breaker, now)
+    turns = await _note_health(conn, rules, decided, now)
     told = [_told(it.row, decision, now) for it, decision in decided if decision.announce]
     checkpoint.passed("delivery.state_written")
     await announce(conn, rules.sink, told)
     checkpoint.passed("delivery.announced")
-    return [decision for _, decision in decided]
+    return Recorded([decision for _, decision in decided], turns)
 
 
 def _change(row: store.Row, decision: Decision, event: machine.Event, now: datetime) -> store.Change:
@@ -80,34 +96,31 @@ def _told(row: store.Row, decision: Decision, now: datetime) -> Told:
 
 
 async def _note_health(
-    conn: Connection, decided: Sequence[Decided], settings: BreakerSettings, now: datetime
-) -> None:
-    signals: dict[str, list[Signal]] = {}
+    conn: Connection, rules: Rules, decided: Sequence[Decided], now: datetime
+) -> list[Turn]:
+    """What the tries said about their destinations; returns how those turned, and tells it."""
+    heard: dict[str, list[Heard]] = {}
     for it, decision in decided:
         if isinstance(it.event, machine.Answered | machine.LeaseExpired | machine.AnsweredLate):
-            signals.setdefault(it.row.destination, []).append(decision.signal)
-    if not signals:
-        return
-    down = {name for name, heard in signals.items() if Signal.DOWN in heard}
-    concerned = down | await store.unhealthy(conn, [name for name in signals if name not in down])
-    if not concerned:
-        return
-    locked = await store.lock_health(conn, sorted(concerned))
-    healths = [_health_after(health, signals[health.name], settings, now) for health in locked]
-    await store.write_health(conn, healths)
-
-
-def _health_after(
-    health: store.Health, heard: Sequence[Signal], settings: BreakerSettings, now: datetime
-) -> store.Health:
-    for signal in heard:
-        was_closed = health.breaker.state is BreakerState.CLOSED
-        change = breaker.after(health.breaker, signal, settings)
-        health = replace(health, breaker=change.breaker)
-        if change.breaker.state is BreakerState.CLOSED:
-            health = replace(health, opened_at=None, next_probe_at=None)
-        elif was_closed:
-            health = replace(health, opened_at=now)
-        if change.probe_wait_seconds is not None:
-            health = replace(health, next_probe_at=now + timedelta(seconds=change.probe_wait_seconds))
-    return health
+            said = Heard(decision.signal, decision.outcome or "", decision.reason)
+            heard.setdefault(it.row.destination, []).append(said)
+    against = {
+        name
+        for name, said in heard.items()
+        if any(one.signal in (Signal.DOWN, Signal.SUSPEND) for one in said)
+    }
+    others = heard.keys() - against
+    taken = {name for name in others if any(one.outcome == "delivered" for one in heard[name])}
+    if others:
+        against |= await destinations.concerned(conn, others, delivered=taken, now=now)
+    if not against:
+        return []
+    turns: list[Turn] = []
+    healths: list[Health] = []
+    for health in await destinations.lock_health(conn, against):
+        after, turned = noted(health, heard[health.name], rules.breaker, now=now)
+        healths.append(after)
+        turns += turned
+    await destinations.write_health(conn, healths)
+    await announce_turns(conn, rules.sink, turns)
+    return turns

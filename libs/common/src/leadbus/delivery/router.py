@@ -1,19 +1,20 @@
-"""The operators' API of deliveries and destinations, the same for every sink."""
+"""The operators' API of deliveries, the same for every sink; that of destinations is added to it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Database
 from leadbus.delivery import operations, queries
-from leadbus.delivery.operations import NoSuchDelivery, NoSuchDestination, OperationRefused
-from leadbus.delivery.queries import DELIVERIES, DESTINATIONS
-from leadbus.delivery.views import DeliveryStory, DeliveryView, DestinationView, Pause
+from leadbus.delivery.destination_routes import DestinationDesk, add_destinations
+from leadbus.delivery.operations import NoSuchDelivery, OperationRefused
+from leadbus.delivery.queries import DELIVERIES
+from leadbus.delivery.views import DeliveryStory, DeliveryView
 from leadbus.web.lists import ListQuery, Page
-from leadbus.web.problems import FORBIDDEN, NOT_FOUND, Problem, problem_responses, problem_type
+from leadbus.web.problems import NOT_FOUND, Problem, problem_responses, problem_type
 from leadbus.web.tokens import Actor, require
 
 IN_FLIGHT = problem_type(
@@ -44,8 +45,6 @@ Details = Callable[[UUID], Awaitable[Mapping[str, Any]]]
 
 Viewer = Annotated[Actor, require("viewer")]
 Operator = Annotated[Actor, require("operator")]
-# Postgres text holds no NUL; the pattern says so to clients too.
-Name = Annotated[str, Path(max_length=500, pattern=r"^[^\x00]+$")]
 
 
 def router(
@@ -58,9 +57,10 @@ def router(
 ) -> APIRouter:
     """Routes under ``/v1/deliveries`` and ``/v1/destinations``. ``wake`` is the engine's."""
     api = APIRouter()
-    desk = _Desk(database, sink, wake, clock or SystemClock(), details)
+    clock = clock or SystemClock()
+    desk = _Desk(database, sink, wake, clock, details)
     _add_deliveries(api, desk)
-    _add_destinations(api, desk)
+    add_destinations(api, DestinationDesk(database, sink, wake, clock))
     return api
 
 
@@ -105,13 +105,6 @@ class _Desk:
         self.wake()
         return await self._seen(delivery_id, actor)
 
-    async def destination(self, name: str) -> DestinationView:
-        async with self.database.session() as session:
-            try:
-                return await queries.destination(session, name)
-            except NoSuchDestination:
-                raise Problem(NOT_FOUND) from None
-
     async def _seen(self, delivery_id: UUID, actor: Actor) -> DeliveryView:
         async with self.database.session() as session:
             try:
@@ -152,51 +145,3 @@ def _add_deliveries(api: APIRouter, desk: _Desk) -> None:
     async def cancel_delivery(delivery_id: UUID, actor: Operator) -> DeliveryView:
         """Do not try it any more. Refused while it is being sent."""
         return await desk.operate(operations.cancel, delivery_id, actor)
-
-
-def _add_destinations(api: APIRouter, desk: _Desk) -> None:
-    @api.get("/v1/destinations", tags=["destinations"])
-    async def list_destinations(
-        query: Annotated[ListQuery, Depends(DESTINATIONS)], actor: Viewer
-    ) -> Page[DestinationView]:
-        """Destinations and how they are."""
-        _unlimited(actor)
-        async with desk.database.session() as session:
-            return await queries.destinations(session, query)
-
-    @api.get("/v1/destinations/{name}", tags=["destinations"], responses=problem_responses(404))
-    async def show_destination(name: Name, actor: Viewer) -> DestinationView:
-        """One destination."""
-        _unlimited(actor)
-        return await desk.destination(name)
-
-    @api.post("/v1/destinations/{name}/pause", tags=["destinations"], responses=problem_responses(404))
-    async def pause_destination(name: Name, body: Pause, actor: Operator) -> DestinationView:
-        """Send nothing there until resumed. What is being sent ends first."""
-        _unlimited(actor)
-        try:
-            async with desk.database.transaction() as conn:
-                await operations.pause(
-                    conn, name, actor=actor.subject, reason=body.reason, now=desk.clock.now()
-                )
-        except NoSuchDestination:
-            raise Problem(NOT_FOUND) from None
-        return await desk.destination(name)
-
-    @api.post("/v1/destinations/{name}/resume", tags=["destinations"], responses=problem_responses(404))
-    async def resume_destination(name: Name, actor: Operator) -> DestinationView:
-        """Lift the pause; with an open breaker, probe at once."""
-        _unlimited(actor)
-        try:
-            async with desk.database.transaction() as conn:
-                await operations.resume(conn, name, actor=actor.subject, now=desk.clock.now())
-        except NoSuchDestination:
-            raise Problem(NOT_FOUND) from None
-        desk.wake()
-        return await desk.destination(name)
-
-
-def _unlimited(actor: Actor) -> None:
-    # Destinations belong to no dealer: pausing one stops everybody's deliveries there.
-    if actor.dealers is not None:
-        raise Problem(FORBIDDEN, "a token limited to dealers sees no destinations")

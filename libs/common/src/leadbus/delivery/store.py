@@ -1,4 +1,4 @@
-"""All SQL of the engine. Rows in, rows out; what they mean is decided in ``machine`` and ``breaker``."""
+"""All SQL about deliveries. Rows in, rows out; what they mean is decided in ``machine``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import asyncpg
 
 from leadbus import checkpoint
 from leadbus.db import Connection
-from leadbus.delivery.breaker import Breaker, BreakerState
 from leadbus.delivery.machine import Announcement, Phase, State
 
 
@@ -34,11 +33,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A due delivery that may be claimed; ``probing`` when its destination's breaker is not closed."""
+    """A due delivery that may be claimed.
+
+    ``probing``: its destination's breaker is not closed. ``limited``: its destination has limits.
+    """
 
     id: UUID
     destination: str
+    priority: int
+    not_before: datetime
     probing: bool
+    limited: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,6 @@ class AttemptEnd:
     ambiguous: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """A destination's breaker, and when it is probed next."""
-
-    name: str
-    breaker: Breaker
-    opened_at: datetime | None
-    next_probe_at: datetime | None
-
-
 Lease: TypeAlias = tuple[UUID, UUID]
 """Delivery id and lease token."""
 
@@ -93,6 +88,13 @@ _MAY_GO = """
             AND (other.seq < delivery.seq OR other.phase = 'sending')))
 """
 
+
+# Without a lock, so that a destination that has no room takes no one's turn; the claim counts again.
+_HAS_ROOM = """
+    (per_minute IS NULL OR next_start_at IS NULL OR next_start_at <= $1)
+    AND (max_in_flight IS NULL OR max_in_flight > (
+        SELECT count(*) FROM delivery AS sent WHERE sent.phase = 'sending' AND sent.destination = name))
+"""
 
 _MANY = 500
 
@@ -117,33 +119,27 @@ WITH RECURSIVE early AS (
 ), active (name) AS (
     SELECT destination FROM early UNION SELECT name FROM skipping WHERE name IS NOT NULL
 ), turn AS (
-    SELECT name, breaker <> 'closed' AS probing
+    SELECT name, breaker <> 'closed' AS probing, max_in_flight, per_minute
     FROM active JOIN destination USING (name)
     WHERE paused_at IS NULL AND (breaker = 'closed' OR next_probe_at <= $1) AND name <> ALL($3::text[])
+        AND {_HAS_ROOM}
         AND EXISTS (SELECT FROM delivery WHERE {here} AND destination = active.name AND {_MAY_GO})
     ORDER BY name <= $2, name LIMIT $4::int
 )
-SELECT due.id, turn.name AS destination, probing
+SELECT due.id, turn.name AS destination, due.priority, due.not_before, probing,
+    (max_in_flight IS NOT NULL OR per_minute IS NOT NULL) AS limited
 FROM turn CROSS JOIN LATERAL (
-    SELECT id, row_number() OVER (ORDER BY priority DESC, not_before, seq) AS place FROM delivery
+    SELECT id, priority, not_before, row_number() OVER (ORDER BY priority DESC, not_before, seq) AS place
+    FROM delivery
     WHERE {here} AND destination = turn.name AND {_MAY_GO}
     ORDER BY priority DESC, not_before, seq
-    LIMIT CASE WHEN turn.probing THEN 1 ELSE $4::int END
+    LIMIT CASE WHEN turn.probing THEN 1 ELSE least($4::int, max_in_flight) END
 ) AS due
 ORDER BY place, turn.name <= $2, turn.name
 """  # noqa: S608 -- made of constants
 
 
 _CANDIDATES = {phase: _candidates(phase) for phase in (Phase.QUEUED, Phase.WAITING)}
-
-_TAKE_PROBES = """
-UPDATE destination SET breaker = 'half_open', next_probe_at = $3
-WHERE name IN (SELECT name FROM destination
-               WHERE name = ANY($1::text[]) AND breaker <> 'closed' AND paused_at IS NULL
-                   AND next_probe_at <= $2
-               ORDER BY name FOR UPDATE)
-RETURNING name
-"""
 
 _START = f"""
 WITH picked AS (
@@ -208,24 +204,6 @@ FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::int[], $5::text[], $6:
 WHERE attempt.delivery_id = ended.delivery_id AND attempt.n = ended.n
 """
 
-_UNHEALTHY = """
-SELECT name FROM destination
-WHERE name = ANY($1::text[]) AND (consecutive_failures > 0 OR breaker <> 'closed')
-"""
-
-_LOCK_HEALTH = """
-SELECT name, breaker, consecutive_failures, probes, opened_at, next_probe_at FROM destination
-WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE
-"""
-
-_WRITE_HEALTH = """
-UPDATE destination SET breaker = new.breaker, consecutive_failures = new.consecutive_failures,
-    probes = new.probes, opened_at = new.opened_at, next_probe_at = new.next_probe_at
-FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::timestamptz[], $6::timestamptz[])
-    AS new (name, breaker, consecutive_failures, probes, opened_at, next_probe_at)
-WHERE destination.name = new.name
-"""
-
 
 async def candidates(
     conn: Connection,
@@ -242,15 +220,7 @@ async def candidates(
     how many destinations are looked at, and how many deliveries of each.
     """
     rows = await conn.fetch(_CANDIDATES[phase], now, after, list(full), room)
-    return [Candidate(row["id"], row["destination"], row["probing"]) for row in rows]
-
-
-async def take_probes(
-    conn: Connection, destinations: Sequence[str], *, now: datetime, again_at: datetime
-) -> set[str]:
-    """Of these destinations, those whose single probe is ours to make; others got there first."""
-    rows = await conn.fetch(_TAKE_PROBES, list(destinations), now, again_at)
-    return {row["name"] for row in rows}
+    return [Candidate(**dict(row)) for row in rows]
 
 
 async def start(
@@ -323,36 +293,6 @@ async def end_attempts(conn: Connection, ends: Sequence[AttemptEnd]) -> None:
         [end.reason for end in ends],
         [end.answer for end in ends],
         [end.ambiguous for end in ends],
-    )
-
-
-async def unhealthy(conn: Connection, names: Sequence[str]) -> set[str]:
-    """Of these destinations, those that a success would change; read without a lock, as most are healthy."""
-    return {row["name"] for row in await conn.fetch(_UNHEALTHY, list(names))}
-
-
-async def lock_health(conn: Connection, names: Sequence[str]) -> list[Health]:
-    rows = await conn.fetch(_LOCK_HEALTH, list(names))
-    return [
-        Health(
-            row["name"],
-            Breaker(BreakerState(row["breaker"]), row["consecutive_failures"], row["probes"]),
-            row["opened_at"],
-            row["next_probe_at"],
-        )
-        for row in rows
-    ]
-
-
-async def write_health(conn: Connection, healths: Sequence[Health]) -> None:
-    await conn.execute(
-        _WRITE_HEALTH,
-        [health.name for health in healths],
-        [health.breaker.state.value for health in healths],
-        [health.breaker.consecutive_failures for health in healths],
-        [health.breaker.probes for health in healths],
-        [health.opened_at for health in healths],
-        [health.next_probe_at for health in healths],
     )
 
 

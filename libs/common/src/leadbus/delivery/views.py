@@ -1,4 +1,4 @@
-"""Deliveries and destinations as operators see them."""
+"""Deliveries as operators see them."""
 
 from datetime import datetime
 from typing import Any
@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from leadbus.delivery.breaker import BreakerState
 from leadbus.delivery.machine import Phase
-from leadbus.delivery.tables import Attempt, Delivery, Destination
+from leadbus.delivery.tables import Attempt, Delivery
 
 
 class DeliveryView(BaseModel):
@@ -90,30 +89,3 @@ class DeliveryStory(DeliveryView):
     details: dict[str, Any] = Field(
         default_factory=dict, description="What this sink has to say beyond that."
     )
-
-
-class DestinationView(BaseModel):
-    """A host or account."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
-
-    name: str
-    breaker: BreakerState
-    consecutive_failures: int
-    opened_at: datetime | None
-    next_probe_at: datetime | None
-    paused_at: datetime | None
-    pause_reason: str | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, row: Destination) -> "DestinationView":
-        return cls.model_validate(row)
-
-
-class Pause(BaseModel):
-    """Why nothing is to be sent there."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")
