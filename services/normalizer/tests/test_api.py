@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -12,6 +14,8 @@ from leadbus.settings import documents
 from leadbus.web import TokenVerifier, create_app, sign_token
 from leadbus.web.tokens import StaticKey
 from normalizer import api
+from normalizer.store import ledger
+from normalizer.store.ledger import LedgerEntry
 from pydantic import SecretStr
 
 KEY = SecretStr("a-key-of-tests-that-has-32-bytes-or-more")
@@ -145,13 +149,13 @@ async def test_leads_are_listed_by_page_and_filter(
 async def test_the_state_of_a_lead_is_what_the_sinks_said(
     said: Any, state: Any, http: httpx2.AsyncClient, lead_id: Any, workshop: Any
 ) -> None:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
     for number, word in enumerate(said):
-        await workshop.fetch(
-            "INSERT INTO ledger VALUES ($1, $2, '', $1, $3, 'x', 1, false, false, now(), now())",
-            lead_id,
-            f"sink-{number}",
-            word,
+        entry = LedgerEntry(
+            UUID(lead_id), f"sink-{number}", "", UUID(int=number), word, "x", 1, False, False, at, at
         )
+        async with workshop.database.transaction() as conn:
+            await ledger.note(conn, [entry])
     story = await get(http, f"/v1/leads/{lead_id}")
     assert (story["state"], [entry["state"] for entry in story["ledger"]]) == (state, said)
     for each in ("waiting", "unrouted", "delivered", "failed"):

@@ -13,6 +13,7 @@ from leadbus.settings import documents
 from normalizer import api, directory
 from normalizer.consumers import LedgerConsumer, RawConsumer
 from normalizer.counting import Counting
+from normalizer.indexing import Indexing
 from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
@@ -30,7 +31,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
     relay = OutboxRelay(database, publisher, clock=clock)
-    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes))
+    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes), settings.terms)
     raw = RawConsumer(
         database,
         normalizing,
@@ -53,7 +54,10 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         settings,
         title="Leadbus normalizer",
         description=DESCRIPTION,
-        routers=[api.router(database, quarantining), documents.router(store)],
+        routers=[
+            api.router(database, quarantining, settings.terms, settings.terms_before),
+            documents.router(store),
+        ],
         consumers=[
             BatchConsumer(
                 broker,
@@ -72,6 +76,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "release": quarantining.run,
             "release bell": quarantining.listen,
             "counting": Counting(database, clock).run,
+            "indexing": Indexing(database, settings.terms).run,
         },
         database=database,
         broker=broker,

@@ -48,6 +48,10 @@ UNROUTED = metrics.gauge(
     "leadbus_unrouted_leads",
     "Leads of the last 24 hours that every sink which spoke has skipped; test leads are not counted.",
 )
+UNINDEXED = metrics.gauge(
+    "leadbus_unindexed_leads",
+    "Leads that are not findable by today's rules and key yet: after an upgrade, or while the key changes.",
+)
 AGE = metrics.histogram(
     "leadbus_normalize_age_seconds",
     "From our door (or, for direct publishers, the queue) to a lead.",

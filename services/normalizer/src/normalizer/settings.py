@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from leadbus.settings.environment import ServiceSettings
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
+
+from normalizer.domain.terms import MIN_KEY_BYTES, Terms
 
 
 class NormalizerSettings(ServiceSettings):
@@ -35,3 +39,34 @@ class NormalizerSettings(ServiceSettings):
     release_poll_seconds: float = Field(
         5.0, gt=0, le=60, description="How often mapped quarantined messages are looked for."
     )
+    finding_key: SecretStr | None = Field(
+        None,
+        description="Key under which phones and e-mails are hashed, at least 32 bytes; without it nobody is "
+        "found by them. The same in every replica; changing it has all leads hashed anew.",
+    )
+    finding_key_before: SecretStr | None = Field(
+        None, description="The key before, while leads are hashed anew: they are found by either."
+    )
+
+    @model_validator(mode="after")
+    def _secret(self) -> Self:
+        for name, key in (("FINDING_KEY", self.finding_key), ("FINDING_KEY_BEFORE", self.finding_key_before)):
+            if key is not None and len(key.get_secret_value().encode()) < MIN_KEY_BYTES:
+                raise ValueError(f"{name} has less than {MIN_KEY_BYTES} bytes")
+        if self.finding_key_before is not None and self.finding_key is None:
+            raise ValueError("FINDING_KEY_BEFORE needs FINDING_KEY")
+        return self
+
+    @property
+    def terms(self) -> Terms:
+        """What leads are found by from now on."""
+        return _terms(self.finding_key)
+
+    @property
+    def terms_before(self) -> Terms | None:
+        """What leads that are not hashed anew yet are found by."""
+        return _terms(self.finding_key_before) if self.finding_key_before else None
+
+
+def _terms(key: SecretStr | None) -> Terms:
+    return Terms(key.get_secret_value().encode() if key else None)

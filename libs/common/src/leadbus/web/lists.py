@@ -32,7 +32,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, SmallInteger, literal, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from leadbus.web.problems import INVALID_CURSOR, UNKNOWN_PARAMETER, Problem
+from leadbus.web.problems import INVALID, INVALID_CURSOR, UNKNOWN_PARAMETER, FieldError, Problem
 
 T = TypeVar("T")
 
@@ -115,11 +115,24 @@ class Listing:
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
     ) -> ListQuery:
-        """The query outside of HTTP. Raises Problem invalid-cursor."""
+        """The query outside of HTTP. Raises Problem invalid-cursor, and invalid for an empty range."""
+        self._check_ranges(filters or {})
         chosen = sort or self.default_sort
         query = ListQuery(self, dict(filters or {}), chosen, limit)
         query.after = query.decode(cursor) if cursor is not None else None
         return query
+
+    def _check_ranges(self, given: Mapping[str, Any]) -> None:
+        lower = {
+            id(_column(one.column)): name
+            for name, one in self.filters.items()
+            if one.comparison in (">=", ">")
+        }
+        for name, one in self.filters.items():
+            start = lower.get(id(_column(one.column))) if one.comparison in ("<", "<=") else None
+            if start and name in given and start in given and given[name] <= given[start]:
+                error = FieldError(f"not after `{start}`: nothing lies between", "range", parameter=name)
+                raise Problem(INVALID, errors=[error])
 
     def _signature(self) -> inspect.Signature:
         orders = [order for name in self.sorts for order in (name, f"-{name}")]

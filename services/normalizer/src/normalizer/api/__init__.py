@@ -5,15 +5,22 @@ from __future__ import annotations
 from fastapi import APIRouter
 from leadbus.db import Database
 
-from normalizer.api import leads, quarantine, raws
+from normalizer.api import finding, leads, quarantine, raws
+from normalizer.domain.terms import Terms
 from normalizer.quarantining import Quarantining
 
 
-def router(database: Database, quarantining: Quarantining) -> APIRouter:
-    """Everything under `/v1` but the settings."""
+def router(
+    database: Database,
+    quarantining: Quarantining,
+    terms: Terms | None = None,
+    terms_before: Terms | None = None,
+) -> APIRouter:
+    """Everything under `/v1` but the settings; `terms_before` are those of a key that is being replaced."""
     # No prefix here: log lines and metrics name a route by the path of the router that declares it.
     api = APIRouter()
-    api.include_router(leads.router(database))
+    api.include_router(finding.router(database, terms or Terms(), terms_before))
+    api.include_router(leads.router(database, terms or Terms()))
     api.include_router(raws.router(database, quarantining))
     api.include_router(quarantine.router(database, quarantining))
     return api

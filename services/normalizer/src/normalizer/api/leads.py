@@ -1,5 +1,6 @@
 """`/v1/leads`."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,28 +8,44 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from leadbus import web
 from leadbus.db import Database
-from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, Role, require
-from pydantic import AwareDatetime, BaseModel, Field
+from leadbus.web import Actor, FieldError, Filter, Listing, ListQuery, Page, Problem, Role, require
+from pydantic import AliasChoices, AwareDatetime, BaseModel, Field
 from sqlmodel import col
 
 from normalizer.domain.masking import masked
+from normalizer.domain.terms import Terms
+from normalizer.domain.vin import read_vin
 from normalizer.store import queries
 from normalizer.store.queries import DeliveryState
-from normalizer.store.tables import LeadRow, LedgerRow
+from normalizer.store.tables import LeadRow, LeadTermRow, LedgerRow
 
-LEADS = Listing(
-    key=col(LeadRow.lead_id),
-    sorts={"received_at": col(LeadRow.received_at)},
-    default_sort="-received_at",
-    filters={
-        "dealer": Filter(str, col(LeadRow.dealer_id), description="Name of the Dealer setting."),
-        "source": Filter(str, col(LeadRow.source)),
-        "test": Filter(bool, col(LeadRow.test)),
-        "since": Filter(AwareDatetime, col(LeadRow.received_at), ">=", "Received then or later."),
-        "until": Filter(AwareDatetime, col(LeadRow.received_at), "<", "Received before."),
-        "state": Filter(DeliveryState, description="What the sinks made of it; unrouted: all skipped it."),
-    },
-)
+_NO_VIN = "a VIN has 17 letters and digits, without I, O and Q"
+
+
+def _listing(key: Any, received_at: Any) -> Listing:
+    return Listing(
+        key=key,
+        sorts={"received_at": received_at},
+        default_sort="-received_at",
+        filters={
+            "dealer": Filter(str, col(LeadRow.dealer_id), description="Name of the Dealer setting."),
+            "source": Filter(str, col(LeadRow.source)),
+            "state": Filter(
+                DeliveryState,
+                col(LeadRow.state),
+                description="What the sinks made of it; unrouted: all skipped it.",
+            ),
+            "vin": Filter(str, description="VIN of one of its vehicles, as of its last revision."),
+            "test": Filter(bool, col(LeadRow.test), description="Only, or no, test leads."),
+            "since": Filter(AwareDatetime, received_at, ">=", "Received then or later."),
+            "until": Filter(AwareDatetime, received_at, "<", "Received before."),
+        },
+    )
+
+
+LEADS = _listing(col(LeadRow.lead_id), col(LeadRow.received_at))
+FOUND = _listing(col(LeadTermRow.lead_id), col(LeadTermRow.received_at))
+"""The same list, cut by the columns of what it was found by: their index holds it in order."""
 
 
 class LeadSummary(BaseModel):
@@ -38,8 +55,8 @@ class LeadSummary(BaseModel):
     revision: int
     source: str
     account: str
-    dealer: str
-    test: bool
+    dealer: str = Field(validation_alias=AliasChoices("dealer_id", "dealer"))
+    test: bool = Field(description="A test: no real customer stands behind it.")
     received_at: datetime
     updated_at: datetime
     state: DeliveryState
@@ -81,16 +98,17 @@ class LeadStory(LeadSummary):
     ledger: list[LedgerStory]
 
 
-def router(database: Database) -> APIRouter:
+def router(database: Database, terms: Terms) -> APIRouter:
     api = APIRouter(prefix="/v1/leads", tags=["leads"])
 
     @api.get("", summary="Leads")
     async def leads(
         query: Annotated[ListQuery, Depends(LEADS)], actor: Annotated[Actor, require(Role.VIEWER)]
     ) -> Page[LeadSummary]:
-        statement = queries.leads(actor.dealers, query.filters.get("state"))
+        if (written := query.filters.get("vin")) is not None:
+            return await page_found(database, query, actor, [[terms.vin(vin_of(written, parameter="vin"))]])
         async with database.session() as session:
-            return await query.page(session, statement, lambda row: LeadSummary(**_summary(row[0], row[1])))
+            return await query.page(session, queries.leads(actor.dealers), summary)
 
     @api.get("/{lead_id}", summary="A lead's whole story")
     async def lead(
@@ -104,7 +122,7 @@ def router(database: Database) -> APIRouter:
             found = await queries.lead(session, lead_id)
             if found is None:
                 raise Problem("not-found")
-            row, state, document = found
+            row, document = found
             actor.must_see(row.dealer_id)
             revisions = await queries.revisions(session, lead_id)
             ledger = await queries.ledger(session, lead_id)
@@ -112,7 +130,7 @@ def router(database: Database) -> APIRouter:
             async with database.transaction() as conn:
                 await web.audit(conn, actor, "lead.reveal", f"lead/{lead_id}")
         return LeadStory(
-            **_summary(row, state),
+            **dict(summary(row)),
             masked=not reveal,
             lead=document if reveal else masked(document),
             revisions=[RevisionStory(raw_id=one.wire_id, **_without(one, "wire_id")) for one in revisions],
@@ -122,18 +140,26 @@ def router(database: Database) -> APIRouter:
     return api
 
 
-def _summary(row: LeadRow, state: DeliveryState) -> dict[str, Any]:
-    return {
-        "lead_id": row.lead_id,
-        "revision": row.revision,
-        "source": row.source,
-        "account": row.account,
-        "dealer": row.dealer_id,
-        "test": row.test,
-        "received_at": row.received_at,
-        "updated_at": row.updated_at,
-        "state": state,
-    }
+async def page_found(
+    database: Database, query: ListQuery, actor: Actor, terms: Sequence[Collection[str]]
+) -> Page[LeadSummary]:
+    """Those of the leads that `query` asks for which are in the lists of all `terms`."""
+    found = FOUND.query(filters=query.filters, sort=query.sort, limit=query.limit)
+    found.after = query.after
+    async with database.session() as session:
+        return await found.page(session, queries.leads_found(actor.dealers, terms), summary)
+
+
+def vin_of(written: str, **place: str) -> str:
+    """Raises Problem invalid; `place` says where it was written."""
+    reading = read_vin(written)
+    if reading.vin is None:
+        raise Problem("invalid", errors=[FieldError(_NO_VIN, str(reading.warning), **place)])
+    return reading.vin
+
+
+def summary(row: LeadRow) -> LeadSummary:
+    return LeadSummary.model_validate(row, from_attributes=True)
 
 
 def _without(row: Any, name: str) -> dict[str, Any]:

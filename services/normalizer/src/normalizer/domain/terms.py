@@ -1,4 +1,4 @@
-"""What a lead is found by: its vehicles' VINs as they are, its customer's phones and addresses as keyed hashes.
+"""What a lead is found by: VINs as they are, phones and e-mail addresses as keyed hashes.
 
 Whoever reads the tables cannot tell from a hash whom it belongs to, nor try out all phone numbers there are
 without the key. Cases T1.. in RULES.md.

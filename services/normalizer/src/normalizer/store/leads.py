@@ -12,6 +12,7 @@ from leadbus.db import Connection
 
 from normalizer.domain.revisions import Revision
 from normalizer.domain.terms import Terms
+from normalizer.store.terms import RELIST
 
 
 class LeadAppearedError(Exception):
@@ -54,30 +55,18 @@ WITH made AS (
 )
 SELECT lead_id FROM made
 """
-# What stays in its list is left alone: a statement may not delete a row and make it again.
-_UPDATE = """
+_UPDATE = f"""
 WITH m AS (
     SELECT lead_id, revision, dealer_id, test, received_at, last_raw_at, string_to_array(terms, ' ') AS terms
       FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::boolean[], $7::timestamptz[],
                   $8::timestamptz[], $9::text[])
            AS m (lead_id, revision, dealer_id, test, received_at, last_raw_at, terms)
-), listed AS (
-    SELECT term, lead.received_at, lead_id
-      FROM m JOIN lead USING (lead_id) CROSS JOIN unnest(lead.terms) AS term
-), wanted AS (
-    SELECT term, received_at, lead_id FROM m CROSS JOIN unnest(terms) AS term
-), unlisted AS (
-    DELETE FROM lead_term USING (TABLE listed EXCEPT TABLE wanted) AS old
-     WHERE lead_term.term = old.term AND lead_term.received_at = old.received_at
-       AND lead_term.lead_id = old.lead_id
-), added AS (
-    INSERT INTO lead_term (term, received_at, lead_id) TABLE wanted EXCEPT TABLE listed
-)
+), {RELIST}
 UPDATE lead SET revision = m.revision, dealer_id = m.dealer_id, test = m.test,
                 received_at = m.received_at, last_raw_at = greatest(lead.last_raw_at, m.last_raw_at),
                 updated_at = $1, terms = m.terms, terms_by = $2
   FROM m WHERE lead.lead_id = m.lead_id
-"""
+"""  # noqa: S608 -- constants only
 _REVISIONS = """
 INSERT INTO lead_revision (lead_id, revision, raw_key, event_type, changed, at, document)
 SELECT lead_id, revision, raw_key, event_type,

@@ -7,44 +7,51 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, inspect, literal, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, inspect, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from normalizer.store.tables import LeadRevisionRow, LeadRow, LedgerRow, QuarantineRow, RawRow
+from normalizer.store.tables import LeadRevisionRow, LeadRow, LeadTermRow, LedgerRow, QuarantineRow, RawRow
 
 DeliveryState = Literal["waiting", "delivered", "failed", "unrouted"]
+"""What the sinks made of a lead so far; `unrouted`: every one that spoke skipped it."""
 
 
-def delivery_state() -> ColumnElement[str]:
-    """What the sinks made of a lead so far; `unrouted`: every one that spoke skipped it."""
-    return case(
-        (~_ledger_says(None), literal("waiting")),
-        (_ledger_says("failed"), literal("failed")),
-        (_ledger_says("delivered"), literal("delivered")),
-        else_=literal("unrouted"),
-    ).label("state")
+def leads(dealers: Collection[str] | None) -> Select[Any]:
+    """Leads; `dealers` limits to those."""
+    return _of_dealers(select(LeadRow), dealers)
 
 
-def _ledger_says(state: str | None) -> Any:
-    found = exists().where(col(LedgerRow.lead_id) == col(LeadRow.lead_id))
-    return found if state is None else found.where(col(LedgerRow.state) == state)
+def leads_found(dealers: Collection[str] | None, terms: Sequence[Collection[str]]) -> Select[Any]:
+    """Leads in the lists of all `terms`, each given in one or more writings (keys), as rows of LeadTermRow.
+
+    The list of the first is walked in its own order; to be sorted and cut by the columns of LeadTermRow.
+    """
+    first, *others = terms
+    statement: Any = select(LeadRow).join(LeadTermRow, col(LeadTermRow.lead_id) == col(LeadRow.lead_id))
+    statement = statement.where(col(LeadTermRow.term).in_(first))
+    for other in others:
+        also = aliased(LeadTermRow)
+        listed = exists().where(
+            col(also.term).in_(other),
+            col(also.received_at) == col(LeadTermRow.received_at),
+            col(also.lead_id) == col(LeadTermRow.lead_id),
+        )
+        statement = statement.where(listed)
+    return _of_dealers(statement, dealers)
 
 
-def leads(dealers: Collection[str] | None, state: DeliveryState | None) -> Select[Any]:
-    """Leads with their delivery state; `dealers` limits to those, `state` to leads in it."""
-    statement: Any = select(LeadRow, delivery_state())
+def _of_dealers(statement: Any, dealers: Collection[str] | None) -> Select[Any]:
     if dealers is not None:
         statement = statement.where(col(LeadRow.dealer_id).in_(dealers))
-    if state is not None:
-        statement = statement.where(delivery_state() == state)
     return statement  # type: ignore[no-any-return]
 
 
-async def lead(session: AsyncSession, lead_id: UUID) -> tuple[LeadRow, DeliveryState, dict[str, Any]] | None:
-    """A lead, its delivery state, and the document of its last revision."""
+async def lead(session: AsyncSession, lead_id: UUID) -> tuple[LeadRow, dict[str, Any]] | None:
+    """A lead, and the document of its last revision."""
     statement = (
-        select(LeadRow, delivery_state(), col(LeadRevisionRow.document))
+        select(LeadRow, col(LeadRevisionRow.document))
         .join(
             LeadRevisionRow,
             (col(LeadRevisionRow.lead_id) == col(LeadRow.lead_id))
@@ -53,7 +60,7 @@ async def lead(session: AsyncSession, lead_id: UUID) -> tuple[LeadRow, DeliveryS
         .where(col(LeadRow.lead_id) == lead_id)
     )
     row = (await session.execute(statement)).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else (row[0], row[1])
 
 
 async def revisions(session: AsyncSession, lead_id: UUID) -> Sequence[Any]:
