@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
+from typing import Protocol
 
 from leadbus import checkpoint, metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
-from leadbus.consumer.generation import Generation
 from leadbus.log import logger
 from leadbus.messages import IncomingMessage
 
@@ -51,6 +51,17 @@ HELD = metrics.gauge(
 _log = logger("consumer")
 
 
+class Settlement(Protocol):
+    """Where the fate of a message is carried out; `lost` when it cannot be any more."""
+
+    @property
+    def lost(self) -> asyncio.Event: ...
+
+    async def ack(self, messages: Sequence[IncomingMessage]) -> None: ...
+
+    async def park(self, message: IncomingMessage) -> None: ...
+
+
 class UnreadablePropertiesError(ValueError):
     """The sender's headers or properties are not valid AMQP; the body is what it sent."""
 
@@ -83,7 +94,7 @@ class Fates:
         self._hold_seconds = hold_seconds
         self._draining = draining
 
-    async def settle(self, generation: Generation, batch: Sequence[IncomingMessage]) -> None:
+    async def settle(self, generation: Settlement, batch: Sequence[IncomingMessage]) -> None:
         """Handle and settle every message, in order. Raises ReleasedError: what is left is given back."""
         BATCH_SIZES.labels(queue=self._queue).observe(len(batch))
         for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
@@ -94,7 +105,7 @@ class Fates:
             else:
                 await self._settle(generation, messages)
 
-    async def _settle(self, generation: Generation, batch: Sequence[IncomingMessage]) -> None:
+    async def _settle(self, generation: Settlement, batch: Sequence[IncomingMessage]) -> None:
         try:
             await self._while_available(generation, lambda: self._handle(batch))
         except ReleasedError:
@@ -115,7 +126,7 @@ class Fates:
             SETTLED.labels(queue=self._queue, result="handled").inc(len(batch))
             await generation.ack(batch)
 
-    async def _quarantine(self, generation: Generation, message: IncomingMessage, error: Exception) -> None:
+    async def _quarantine(self, generation: Settlement, message: IncomingMessage, error: Exception) -> None:
         try:
             await self._while_available(generation, lambda: self._poison(message, error))
         except ReleasedError:
@@ -135,7 +146,7 @@ class Fates:
             SETTLED.labels(queue=self._queue, result="poison").inc()
             await generation.ack([message])
 
-    async def _while_available(self, generation: Generation, act: Callable[[], Awaitable[None]]) -> None:
+    async def _while_available(self, generation: Settlement, act: Callable[[], Awaitable[None]]) -> None:
         """Do it, again and again while the database is away. Raises ReleasedError, or what `act` raises."""
         loop = asyncio.get_running_loop()
         began = loop.time()
