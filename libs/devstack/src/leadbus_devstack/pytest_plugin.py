@@ -6,26 +6,29 @@ With CI=true a missing server fails the tests that need it; elsewhere it skips t
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 from leadbus import log
 
-from leadbus_devstack import postgres, rabbitmq
-from leadbus_devstack.data import scratch_directory
+from leadbus_devstack import private_servers
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.errors import DevstackError, ServerMissingError
-from leadbus_devstack.resolve import Way, resolve_postgres, resolve_rabbitmq
+from leadbus_devstack.postgres import NativePostgres
+from leadbus_devstack.rabbitmq import NativeRabbitMQ
+from leadbus_devstack.resolve import resolve_postgres, resolve_rabbitmq
 from leadbus_devstack.servers import Servers, start_servers
 from leadbus_devstack.smtp import SmtpServer
 from leadbus_devstack.threads import run_apart
 from leadbus_devstack.vhosts import Vhost, new_vhost
 
+S = TypeVar("S")
 MakeDatabase = Callable[[str | None], str]
 
 _servers: pytest.StashKey[Servers] = pytest.StashKey()
@@ -89,7 +92,7 @@ def _start(config: pytest.Config) -> None:
         config.stash[_trouble] = error.explain()
 
 
-def _give_up(reason: str) -> None:
+def _give_up(reason: str) -> NoReturn:
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
@@ -208,46 +211,25 @@ def smtp(smtp_process: SmtpServer) -> SmtpServer:
 
 
 @pytest.fixture
-def private_rabbitmq() -> Iterator[rabbitmq.NativeRabbitMQ]:
+def private_rabbitmq() -> Iterator[NativeRabbitMQ]:
     """A RabbitMQ of the test's own, to be killed, frozen and alarmed (about 6 s)."""
-    programs = rabbitmq.find_programs()
-    if programs is None:
-        _give_up(_no_native(resolve_rabbitmq))
-    assert programs is not None
-    directory = scratch_directory("rabbitmq")
-    server = rabbitmq.NativeRabbitMQ(programs, directory, directory / "rabbitmq.log")
-    yield from _running(server, directory)
+    with private(private_servers.private_rabbitmq()) as server:
+        yield server
 
 
 @pytest.fixture
-def private_postgres() -> Iterator[postgres.NativePostgres]:
+def private_postgres() -> Iterator[NativePostgres]:
     """A Postgres of the test's own, with fsync on, to be killed and frozen (about 1 s)."""
-    programs = postgres.find_programs()
-    if programs is None:
-        _give_up(_no_native(resolve_postgres))
-    assert programs is not None
-    directory = scratch_directory("postgres")
-    server = postgres.NativePostgres(programs, directory, directory / "postgres.log")
-    yield from _running(server, directory)
-
-
-def _running(server: Any, directory: Path) -> Iterator[Any]:
-    import shutil
-
-    try:
-        server.start()
+    with private(private_servers.private_postgres()) as server:
         yield server
-    finally:
-        if server.process.running:
-            server.process.kill()  # its data go too: nothing is worth a polite end
-        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _no_native(resolve: Callable[..., Any]) -> str:
-    try:
-        source = resolve(use_url=False)
-    except ServerMissingError as error:
-        return str(error)
-    if source.way is Way.NATIVE:
-        return "installed just now; run again"
-    return f"a server that can be killed needs the native program; {source} cannot be"
+@contextlib.contextmanager
+def private(server: AbstractContextManager[S]) -> Iterator[S]:
+    """`server`; where there is none the test is skipped, or fails with CI=true, and says why."""
+    with contextlib.ExitStack() as running:
+        try:
+            started = running.enter_context(server)
+        except ServerMissingError as error:
+            _give_up(str(error))
+        yield started
