@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -65,16 +65,24 @@ class ServiceApi:
 
     def items(self, *path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """Items of a list, page after page, at most ``limit``."""
-        cursor: str | None = None
+        return self._pages(limit, lambda page: self.get(*path, **query, **page))
+
+    def found(self, *path: str, limit: int, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The same of a search, whose filters stand in the body; those that are None are left out."""
+        asked = {name: value for name, value in body.items() if value is not None}
+        return self._pages(limit, lambda page: self.post(*path, body={**asked, **page}))
+
+    def _pages(self, limit: int, ask: Callable[[dict[str, Any]], Any]) -> Iterator[dict[str, Any]]:
+        cursor: dict[str, str] = {}
         while limit > 0:
-            page = self.get(*path, limit=min(limit, _PAGE), cursor=cursor, **query)
+            page = ask({"limit": min(limit, _PAGE), **cursor})
             if not isinstance(page, Mapping) or not isinstance(page.get("items"), list):
                 raise CliError(f"{self.name} at {self.url} did not answer with a list: is that the service?")
             yield from page["items"]
             limit -= len(page["items"])
-            cursor = page.get("next_cursor")
-            if cursor is None:
+            if page.get("next_cursor") is None:
                 return
+            cursor = {"cursor": page["next_cursor"]}
 
     def request(
         self,

@@ -11,6 +11,8 @@ from leadbus_cli.errors import CliError, Unreachable
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import facts, heading, say, shown, table
 
+TEST_MARK = "TEST"
+"""Stands beside everything that is no real customer's."""
 _DELIVERIES = 1000
 
 
@@ -107,14 +109,18 @@ def tell(story: Mapping[str, Any]) -> None:
                 indent="  ",
             )
     for delivery in story["deliveries"]:
-        heading(f"delivery {delivery['id']}")
+        heading(f"delivery {delivery['id']}{_mark(delivery)}")
         _tell_rest(delivery)
 
 
 def tell_delivery(delivery: Mapping[str, Any]) -> None:
     """One delivery with tries and acts."""
-    say(f"delivery {delivery['id']}")
+    say(f"delivery {delivery['id']}{_mark(delivery)}")
     _tell_rest(delivery)
+
+
+def _mark(thing: Mapping[str, Any]) -> str:
+    return f"  {TEST_MARK}" if thing.get("test") else ""
 
 
 def _tell_rest(delivery: Mapping[str, Any]) -> None:
@@ -148,8 +154,8 @@ def _is_list_of_things(value: Any) -> bool:
 
 
 def _tell_lead(lead: Mapping[str, Any]) -> None:
-    say(f"lead {lead['lead_id']}")
-    names = ("revision", "state", "source", "account", "dealer", "test", "received_at", "updated_at")
+    say(f"lead {lead['lead_id']}{_mark(lead)}")
+    names = ("revision", "state", "source", "account", "dealer", "received_at", "updated_at")
     document = lead["lead"]
     customer = document.get("customer") or {}
     facts(
@@ -190,8 +196,8 @@ def _vehicle(vehicle: Mapping[str, Any]) -> str:
 
 
 def _tell_raw(raw: Mapping[str, Any]) -> None:
-    heading(f"raw message {raw['raw_id']}")
     door, stored = raw["ingest"] or {}, raw["normalizer"] or {}
+    heading(f"raw message {raw['raw_id']}{_mark(stored or door)}")
     names = ("source", "account", "received_at", "stored_at", "digest", "quarantine")
     facts(
         {
