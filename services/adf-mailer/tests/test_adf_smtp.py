@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from adf_mailer.delivery.connection import Envelope, SmartHost
 from adf_mailer.delivery.pool import ConnectionPool
-from adf_mailer.delivery.replies import answered
-from leadbus.delivery import Ambiguous, Delivered, Outcome, Permanent, Transient
+from adf_mailer.delivery.replies import Reply, Step, answered, refusal
+from leadbus.delivery import Ambiguous, Delivered, Outcome, Permanent, Suspended, Transient
 from leadbus.delivery.job import LeaseLost
 from pydantic import SecretStr
 
@@ -148,7 +148,9 @@ ROWS = [
     pytest.param({"ehlo": "421 bye"}, down("service_unavailable", "421 bye"), id="S7-ehlo"),
     pytest.param({"ehlo": "550 go away"}, down("host_refused", "550 go away"), id="S8-ehlo-refused"),
     pytest.param({"mail": "421 4.7.0 slow"}, down("service_unavailable", "421 4.7.0 slow"), id="S9-mail"),
-    pytest.param({"mail": "530 5.7.0 auth first"}, down("auth", "530 5.7.0 auth first"), id="S10-530"),
+    pytest.param(
+        {"mail": "530 5.7.0 auth first"}, Suspended("auth_required", "530 5.7.0 auth first"), id="S10-530"
+    ),
     pytest.param({"mail": "550 5.1.8 no"}, Permanent("sender_refused", "550 5.1.8 no"), id="S11-sender"),
     pytest.param({"mail": "552 5.3.4 big"}, Permanent("too_large", "552 5.3.4 big"), id="S12-size"),
     pytest.param({"mail": "501 syntax"}, Permanent("protocol", "501 syntax"), id="S13-our-bug"),
@@ -173,7 +175,7 @@ ROWS = [
         {"rcpt": "454 4.7.0 not now"}, down("tls_or_auth_unavailable", "454 4.7.0 not now"), id="S23-454"
     ),
     pytest.param({"rcpt": "471 odd"}, Transient("deferred", answer="471 odd"), id="S24-other-4xx"),
-    pytest.param({"rcpt": "535 5.7.8 who"}, down("auth", "535 5.7.8 who"), id="S25-535"),
+    pytest.param({"rcpt": "535 5.7.8 who"}, Suspended("auth_refused", "535 5.7.8 who"), id="S25-535"),
     pytest.param({"rcpt": "550 5.1.1 no"}, Permanent("bad_address", "550 5.1.1 no"), id="S26-550-5.1.1"),
     pytest.param({"rcpt": "550 no such"}, Permanent("bad_address", "550 no such"), id="S27-550-bare"),
     pytest.param({"rcpt": "551 moved"}, Permanent("bad_address", "551 moved"), id="S28-551"),
@@ -320,17 +322,19 @@ async def test_s57_credentials_that_are_refused_let_leads_wait(scripted: Start) 
     server = await scripted(extensions=("AUTH PLAIN",), auth="535 5.7.8 wrong")
 
     outcome = await send(server, username="u", password=SecretStr("p"))
-    assert outcome == down("auth", "535 5.7.8 wrong")
+    assert outcome == Suspended("auth_refused", "535 5.7.8 wrong")
 
 
 async def test_s58_auth_that_is_not_offered(scripted: Start) -> None:
-    assert await send(await scripted(), username="u", password=SecretStr("p")) == down("auth_not_offered")
+    assert await send(await scripted(), username="u", password=SecretStr("p")) == Suspended(
+        "auth_not_offered"
+    )
 
 
 async def test_s59_tls_that_is_required_and_not_offered(scripted: Start) -> None:
     server = await scripted()
 
-    assert await send(server, tls="required") == down("tls_not_offered")
+    assert await send(server, tls="required") == Suspended("tls_not_offered")
     assert not any(command.startswith("MAIL") for command in server.commands)
 
 
@@ -352,7 +356,7 @@ async def test_s62_a_certificate_must_be_proven(scripted: Start, certificate: tu
     server = await scripted(extensions=("STARTTLS",), tls=context)
 
     # The port is free, the address is not in the system's trust: only our own CA file proves it.
-    assert await send(server, tls="required") == down("tls_failed")
+    assert await send(server, tls="required") == Suspended("certificate_untrusted")
     assert server.mails == []
     assert isinstance(await send(server, tls="required", ca_file=str(pem)), Delivered)
     assert isinstance(await send(server, tls="opportunistic"), Delivered)
@@ -370,3 +374,77 @@ async def test_s62_a_certificate_must_be_proven(scripted: Start, certificate: tu
 )
 def test_s63_answers_are_counted_by_class(answer: str, counted: tuple[str, str]) -> None:
     assert answered(answer) == counted
+
+
+def with_answer(outcome: Transient | Suspended | Permanent, answer: str) -> Outcome:
+    return replace(outcome, answer=answer)
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "outcome"),
+    [
+        pytest.param(Step.AUTH, "432 4.7.12 change it", Suspended("password_transition"), id="S64-432"),
+        pytest.param(Step.AUTH, "525 5.7.13 closed", Suspended("account_disabled"), id="S65-525"),
+        pytest.param(Step.AUTH, "534 5.7.9 app password", Suspended("auth_refused"), id="S66-534"),
+        pytest.param(Step.AUTH, "538 5.7.11 encrypt", Suspended("auth_refused"), id="S67-538"),
+        pytest.param(Step.AUTH, "535 5.7.139 basic auth is off", Suspended("auth_refused"), id="S68-535"),
+        pytest.param(Step.AUTH, "535 no enhanced code", Suspended("auth_refused"), id="S69-535-bare"),
+        pytest.param(Step.AUTH, "504 5.5.4 mechanism", Suspended("auth_refused"), id="S70-any-5xx-to-auth"),
+        pytest.param(Step.AUTH, "535 4.7.0 directory away", down("auth_unavailable"), id="S71-for-now"),
+        pytest.param(Step.AUTH, "454 4.7.0 directory away", down("tls_or_auth_unavailable"), id="S72-454"),
+        pytest.param(Step.MAIL, "530 5.7.0 STARTTLS first", Suspended("auth_required"), id="S73-530"),
+        pytest.param(Step.MAIL, "550 5.7.60 not yours", Permanent("policy"), id="S74-sender-of-a-route"),
+        pytest.param(Step.RCPT, "550 5.4.5 daily limit", down("quota_exceeded"), id="S75-quota"),
+        pytest.param(Step.CONNECT, "554 5.7.1 listed", down("host_refused"), id="S76-may-pass"),
+    ],
+)
+def test_what_needs_a_person(step: Step, reply: str, outcome: Transient | Suspended | Permanent) -> None:
+    code, _, text = reply.partition(" ")
+    assert refusal(step, Reply(int(code), text)) == with_answer(outcome, reply)
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "outcome"),
+    [
+        pytest.param(Step.MAIL, "550 5.1.8 bad outbound sender", Suspended("sender_refused"), id="S77"),
+        pytest.param(Step.MAIL, "553 5.7.1 not owned", Suspended("sender_refused"), id="S78"),
+        pytest.param(Step.MAIL, "550 no", Suspended("sender_refused"), id="S79-bare"),
+        pytest.param(Step.MAIL, "552 5.3.4 big", Permanent("too_large"), id="S80-of-this-mail"),
+        pytest.param(Step.MAIL, "501 syntax", Permanent("protocol"), id="S81-of-this-mail"),
+        pytest.param(Step.RCPT, "550 5.7.1 spf", Permanent("policy"), id="S82-of-this-recipient"),
+    ],
+)
+def test_our_own_sender_refused_is_no_mails_fault(
+    step: Step, reply: str, outcome: Suspended | Permanent
+) -> None:
+    code, _, text = reply.partition(" ")
+    got = refusal(step, Reply(int(code), text), own_sender=True)
+    assert got == with_answer(outcome, reply)
+
+
+async def test_s83_the_sender_is_compared_with_our_own(scripted: Start) -> None:
+    script = {"mail": "550 5.7.60 not yours"}
+    ours = await send(await scripted(**script), sender=MAIL.sender)
+    of_a_route = await send(await scripted(**script), sender="other@leadbus.example")
+
+    assert ours == Suspended("sender_refused", script["mail"])
+    assert of_a_route == Permanent("policy", script["mail"])
+
+
+async def test_s84_what_was_logged_in_before_is_not_kept_once_the_account_is_refused(scripted: Start) -> None:
+    """Else a probe over it would find everything well."""
+    server = await scripted(mail=["250 ok", "250 ok", "535 5.7.8 changed"])
+    pool = ConnectionPool(host(server), size=3)
+    taken = asyncio.Event()
+
+    async def both_are_open() -> None:
+        if server.connections == 2:
+            taken.set()
+        await taken.wait()
+
+    await asyncio.gather(*(pool.send(MAIL, both_are_open) for _ in range(2)))
+    outcomes = [type(await pool.send(MAIL, nothing)) for _ in range(2)]
+    await pool.close()
+
+    assert outcomes == [Suspended, Delivered]
+    assert server.connections == 3, "neither of the two was used for the next mail"

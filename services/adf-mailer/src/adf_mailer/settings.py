@@ -113,6 +113,7 @@ class AdfMailerSettings(ServiceSettings):
             host=self.smtp_host,
             port=self.smtp_port,
             ehlo_name=self.smtp_ehlo_name,
+            sender=self.from_address,
             tls=self.smtp_tls,
             ca_file=self.smtp_ca_file,
             username=self.smtp_username,

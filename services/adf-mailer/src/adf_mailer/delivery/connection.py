@@ -19,7 +19,7 @@ from leadbus import checkpoint
 from leadbus.delivery import Ambiguous, Outcome, Transient
 from pydantic import SecretStr
 
-from adf_mailer.delivery.replies import Reply, Step, accepted, refusal
+from adf_mailer.delivery.replies import Reply, Step, accepted, lost, refusal
 
 T = TypeVar("T")
 TlsMode = Literal["required", "opportunistic", "off"]
@@ -34,6 +34,8 @@ class SmartHost:
     host: str
     port: int
     ehlo_name: str | None = None
+    sender: str | None = None
+    """Address of ours that this account sends as; a host that refuses it refuses us, not a mail."""
     tls: TlsMode = "required"
     ca_file: str | None = None
     username: str | None = None
@@ -142,17 +144,18 @@ class SmtpConnection:
                 await self._command(Step.DATA, 354, b"DATA")
                 await self._guarded(self._write(envelope.raw))
         except Refused as refused:
-            return refusal(refused.step, refused.reply)
+            own_sender = envelope.sender == self._host.sender
+            return refusal(refused.step, refused.reply, own_sender=own_sender)
         except TimeoutError:
-            return self._not_taken(Lost(self._step, "timeout"))
-        except Lost as lost:
-            return self._not_taken(lost)
+            return self._not_taken(self._step, "timeout")
+        except Lost as gone:
+            return self._not_taken(gone.step, gone.reason)
         return await self._finish()
 
-    def _not_taken(self, lost: Lost) -> Transient:
+    def _not_taken(self, step: Step, reason: str) -> Outcome:
         self.close()
         # A text that kills every connection has to use up its tries: that step is not the host's fault.
-        return Transient(lost.reason, destination_down=lost.step is not Step.CONTENT)
+        return Transient(reason) if step is Step.CONTENT else lost(reason)
 
     async def quit(self) -> None:
         """Leave politely, without waiting long."""
@@ -253,6 +256,8 @@ class SmtpConnection:
             raise Refused(self._step, Reply(error.code, error.message)) from error
         except TimeoutError as error:
             raise Lost(self._step, "connect_timeout" if self._step is Step.CONNECT else "timeout") from error
+        except ssl.SSLCertVerificationError as error:
+            raise Lost(self._step, "certificate_untrusted") from error
         except ssl.SSLError as error:
             raise Lost(self._step, "tls_failed") from error
         except (aiosmtplib.SMTPException, OSError) as error:

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from leadbus.delivery import Outcome, Transient
+from leadbus.delivery import Outcome, Suspended, Transient
 
 from adf_mailer.delivery.connection import Envelope, Lost, Refused, SmartHost, SmtpConnection
-from adf_mailer.delivery.replies import refusal
+from adf_mailer.delivery.replies import lost, refusal
 from adf_mailer.metrics import CONNECTIONS
 
 
@@ -31,14 +31,26 @@ class ConnectionPool:
 
     async def send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
         """One transaction over a kept connection or a new one; never raises for the host's answers."""
+        outcome = await self._send(envelope, before_data)
+        if isinstance(outcome, Suspended):
+            # Those that are logged in still would hide from the probes whether the account is well again.
+            while self._idle:
+                self._discard(self._idle.pop())
+        return outcome
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._idle.pop().quit()
+
+    async def _send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
         dot_until = asyncio.get_running_loop().time() + self.host.before_dot_timeout_seconds
         try:
             async with asyncio.timeout_at(dot_until):
                 connection = await self._take()
         except Refused as refused:
             return refusal(refused.step, refused.reply)
-        except Lost as lost:
-            return Transient(lost.reason, destination_down=True)
+        except Lost as gone:
+            return lost(gone.reason)
         except TimeoutError:
             return Transient("timeout", destination_down=True)
         try:
@@ -49,10 +61,6 @@ class ConnectionPool:
             raise
         await self._give_back(connection)
         return outcome
-
-    async def close(self) -> None:
-        while self._idle:
-            await self._idle.pop().quit()
 
     async def _take(self) -> SmtpConnection:
         # The one used last is taken first; those at the other end grow old and are let go.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
-from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Permanent, Skipped, Transient
+from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.log import logger
 
 from adf_mailer.delivery.connection import Envelope
@@ -36,7 +36,7 @@ class AdfMailSink:
             # Nothing was sent yet: what is raised here must not count as a mail in doubt.
             if not is_unavailable(error):
                 _log.error("adf.not_prepared", delivery_id=str(job.delivery_id), exc_info=error)
-            return Transient("not_prepared")
+            return Transient("not_prepared", destination_heard=False)
         if isinstance(posted, Skipped):
             return posted
         if posted.mail is None:
@@ -54,7 +54,7 @@ class AdfMailSink:
     def _count(self, posted: Posted, outcome: Outcome) -> None:
         if isinstance(outcome, Ambiguous):
             IN_DOUBT.inc()
-        if isinstance(outcome, Delivered | Transient | Permanent | Ambiguous):
+        if isinstance(outcome, Delivered | Transient | Suspended | Permanent | Ambiguous):
             kind, enhanced = answered(outcome.answer)
             RESPONSES.labels(**{"class": kind, "enhanced": enhanced}).inc()
         if isinstance(outcome, Delivered) and posted.timed and posted.received_at:
