@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-full check lint types imports contracts isolation fmt clean
+.PHONY: help setup demo up down status test test-full bench check lint types imports contracts isolation fmt clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: $(READY) ## the suite on real servers, about 15 minutes on two cores
 
 test-full: $(READY) ## the suite and everything that takes long
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+bench: $(READY) ## measure speed against bare references, 25 minutes; fails when a gate is missed
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: lint types imports contracts isolation ## all that is checked without running the system
 

@@ -1,0 +1,92 @@
+"""What this machine is, so that figures of two machines can be told apart."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadbus.contracts.events import LeadReceived
+
+from tests.bench import leads
+from tests.bench.reference_rows import templates
+
+_PROBE_SECONDS = 1.0
+_BLOCK = bytes(8192)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`fdatasync_per_second` of 8 kB writes where temporary files are; `codec_unit_us`: see the function."""
+
+    cores: int
+    processor: str
+    memory_gib: float
+    system: str
+    python: str
+    fdatasync_per_second: float
+    codec_unit_us: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cores} cores of {self.processor}, {self.memory_gib:.0f} GiB, {self.system}, "
+            f"Python {self.python}; fdatasync {self.fdatasync_per_second:,.0f}/s; "
+            f"codec unit {self.codec_unit_us:.1f} µs"
+        )
+
+
+def look() -> Machine:
+    """Takes about three seconds."""
+    return Machine(
+        cores=os.cpu_count() or 1,
+        processor=_processor(),
+        memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3,
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        fdatasync_per_second=_fdatasync_per_second(),
+        codec_unit_us=codec_unit_us(),
+    )
+
+
+def codec_unit_us() -> float:
+    """The time to read and write one canonical lead with pydantic: a unit for CPU time per message."""
+    places = {"vin": leads.vin(leads.FIRST), "number": str(leads.FIRST), "dealer": leads.DEALERS[0]}
+    places |= {"lead_id": str(leads.wire_id("unit", 1)), "wire_id": "", "raw_key": "", "event_id": ""}
+    text = templates().event.fill(places | {"now": "", "now_seconds": ""})
+
+    def once() -> None:
+        LeadReceived.model_validate_json(text).model_dump_json(exclude_none=True)
+
+    return 1e6 / per_second(once)
+
+
+def per_second(act: Callable[[], object], *, seconds: float = _PROBE_SECONDS) -> float:
+    """How often `act` can be done, one after the other."""
+    done, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        act()
+        done += 1
+    return done / passed
+
+
+def _fdatasync_per_second() -> float:
+    with tempfile.TemporaryFile(prefix="leadbus-bench-") as file:
+
+        def once() -> None:
+            os.pwrite(file.fileno(), _BLOCK, 0)
+            os.fdatasync(file.fileno())
+
+        return per_second(once)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except FileNotFoundError:
+        return platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,155 @@
+"""What every case runs on: durable servers, one virtual host, migrated databases, twenty dealers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from leadbus.db import Database
+from leadbus.settings.documents import DocumentStore
+from leadbus_devstack import databases
+from leadbus_devstack import stack as stacks
+from leadbus_devstack.data import scratch_directory
+from leadbus_devstack.postgres import NativePostgres
+from leadbus_devstack.processes import GuardedProcess
+from leadbus_devstack.servers import Servers, start_servers
+from leadbus_devstack.services import ServiceName, ServiceProcess
+from leadbus_devstack.stack import Stack
+from normalizer import directory
+
+from tests.bench import leads
+
+NORMALIZER = ServiceName("normalizer")
+DEALER = {"country": "US", "time_zone": "America/Chicago", "phone": "+13125550100"}
+FINDING_KEY = "bench bench bench bench bench bench"
+_SETTINGS = {"normalizer": {"FINDING_KEY": FINDING_KEY}}
+"""Nothing but what has no default."""
+_ROOT = Path(__file__).parents[2]
+# What a database server of this size is given in production; the defaults are for a machine of 2005.
+_POSTGRES_SETTINGS = {
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "wal_compression": "on",
+    "checkpoint_timeout": "30min",
+}
+
+
+@dataclass
+class Rig:
+    """`stack` holds names, users and settings; its services are started by the cases, one by one."""
+
+    servers: Servers
+    stack: Stack
+    directory: Path
+
+    @property
+    def amqp_url(self) -> str:
+        """Of an administrator, for filling, purging and looking."""
+        return self.stack.vhost.amqp_url
+
+    def database_url(self, service: ServiceName = NORMALIZER) -> str:
+        return self.stack.database_url(service)
+
+    def server_roles(self) -> dict[str, list[int]]:
+        """Process ids of `broker` and `postgres`; nothing when the servers are not processes of ours."""
+        names = {"RabbitMQ": "broker", "Postgres": "postgres"}
+        return {names[process.name]: process.processes() for process in self.servers.processes()}
+
+    def service(self, name: ServiceName, settings: Mapping[str, str] | None = None) -> ServiceProcess:
+        """The real service as deployed, not started; `settings` go over what the stack gives it."""
+        if settings is None:
+            return self.stack.service(name)
+        before = self.stack.settings
+        self.stack.settings = {**before, name.folder: {**before.get(name.folder, {}), **settings}}
+        try:
+            return self.stack.service(name)
+        finally:
+            self.stack.settings = before
+
+    def program(self, module: str, *arguments: str) -> GuardedProcess:
+        """`python -m <module>`, not started."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return GuardedProcess(
+            module.rpartition(".")[2],
+            [sys.executable, "-m", module, *arguments],
+            self.directory / f"{module}.log",
+            inherited | {"PYTHONUNBUFFERED": "1"},
+            directory=_ROOT,
+            grace_seconds=5,
+        )
+
+
+@contextmanager
+def standing() -> Iterator[Rig]:
+    """Servers up, durable; topology, schemas and dealers in place. All gone afterwards."""
+    place = scratch_directory("bench")
+    servers = start_servers(durable=True)
+    try:
+        _tune(servers)
+        name = "" if servers.own else f"bench-{os.getpid()}"
+        stacks.migrate(servers.postgres_url, name)
+        stack = Stack(servers, place / "logs", place / "mail", name=name, settings=_SETTINGS)
+        try:
+            stack.apply_topology()
+            asyncio.run(_write_dealers(stack.database_url(NORMALIZER)))
+            yield Rig(servers, stack, place / "logs")
+        finally:
+            stack.stop()
+            if not servers.own:
+                stack.remove()
+    finally:
+        servers.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _tune(servers: Servers) -> None:
+    """Our own server gets the memory of a production server; a given one stays as its owner wants it."""
+    if not servers.own:
+        return
+    settings = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in _POSTGRES_SETTINGS.items()]
+    databases.execute(servers.postgres_url, *settings)
+    for server in servers._started:
+        if isinstance(server, NativePostgres):
+            server.stop()
+            server.start()
+
+
+async def _write_dealers(url: str) -> None:
+    async with opened(url) as database:
+        store = DocumentStore(database, directory.kinds())
+        for dealer in leads.DEALERS:
+            name = f"dealer-{dealer}"
+            await store.put("Dealer", name, DEALER | {"name": f"Prairie Motors {dealer}"}, actor="bench")
+            location = {"source": leads.SOURCE, "external_id": dealer, "dealer": name}
+            await store.put("Location", f"cao-{dealer}", location, actor="bench")
+
+
+class opened:  # noqa: N801 -- reads as a verb: `async with opened(url) as database`
+    """A database of ours, open for a while."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url, max_size=2)
+
+    async def __aenter__(self) -> Database:
+        await self._database.open()
+        return self._database
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._database.close()
+
+
+async def ask(url: str, statement: str, *arguments: object) -> Any:
+    """One value from a connection of its own."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement, *arguments)
+    finally:
+        await connection.close()
