@@ -12,6 +12,8 @@ from faststream.rabbit import Channel, RabbitBroker
 from pydantic import SecretStr
 from yarl import URL
 
+from leadbus.consumer.tap import TappedTransport
+
 HEARTBEAT_SECONDS = 10
 """Where the URL says nothing else (`?heartbeat=10`). A silent peer is noticed after (heartbeat + 1) * 3
 seconds; by aiormq's own default that is three minutes."""
@@ -20,12 +22,16 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 PREFETCH = 10
 
 
-class _EndsWhenCancelled(RobustConnection):
-    """A connection whose attempts end with whoever waits for them.
+class _ConsumingConnection(RobustConnection):
+    """A connection with a tap, whose attempts end with whoever waits for them.
 
     aio-pika's task that connects outlives a cancelled `connect()`, takes its own cancellation for a lost
     connection, and goes on: with the server away, the process would never end.
     """
+
+    def __init__(self, url: URL, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.kwargs["transport_factory"] = TappedTransport()
 
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109 -- as aio-pika has it
         try:
@@ -44,7 +50,7 @@ class ConsumingBroker(RabbitBroker):
 
     def __init__(self, url: str, **options: Any) -> None:
         super().__init__(url, **options)
-        self._connection_kwargs["connection_class"] = _EndsWhenCancelled
+        self._connection_kwargs["connection_class"] = _ConsumingConnection
 
     async def publish(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("a consuming broker does not publish: use leadbus.publisher")

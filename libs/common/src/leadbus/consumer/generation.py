@@ -18,8 +18,7 @@ from pamqp import commands
 
 from leadbus import checkpoint, metrics
 from leadbus.cancellation import really_cancelled
-from leadbus.consumer.unreadable import UnreadableProperties, tolerate_unreadable_properties
-from leadbus.envelope import Properties
+from leadbus.consumer.tap import tap_on
 from leadbus.log import logger
 from leadbus.messages import IncomingMessage
 
@@ -53,12 +52,14 @@ class Generation:
     @classmethod
     async def open(cls, connection: AbstractConnection, queue: str, prefetch: int) -> Generation:
         """Raises what aiormq raises, ChannelNotFoundEntity where there is no such queue."""
-        tolerate_unreadable_properties()
         channel = await connection.channel(publisher_confirms=False)
         generation = cls(channel, queue)
+        tap = tap_on(connection)
+        tap.deliver(channel.number, generation._on_delivery)
+        channel.closing.add_done_callback(lambda _: tap.leave(channel.number, generation._on_delivery))
         try:
             await channel.basic_qos(prefetch_count=prefetch)
-            consuming = await channel.basic_consume(queue, generation._on_delivery)
+            consuming = await channel.basic_consume(queue, _passed_by_the_tap)
         except BaseException:
             await generation.close()
             raise
@@ -143,8 +144,9 @@ class Generation:
         except AMQPError:
             self._end("closed while acknowledging")
 
-    async def _on_delivery(self, delivered: DeliveredMessage) -> None:
-        message = incoming(delivered)
+    def _on_delivery(self, message: IncomingMessage) -> None:
+        if self.lost.is_set():
+            return
         self._unsettled.append(message.delivery_tag)
         self._waiting.append(message)
         self._news.set()
@@ -166,35 +168,5 @@ class Generation:
         self._news.set()
 
 
-def incoming(delivered: DeliveredMessage) -> IncomingMessage:
-    """A delivery as the handlers see it."""
-    deliver, properties = delivered.delivery, delivered.header.properties
-    if not isinstance(deliver, commands.Basic.Deliver):
-        raise TypeError(f"not a delivery: {type(deliver).__name__}")
-    headers = properties.headers or {}
-    redelivered = bool(deliver.redelivered)
-    return IncomingMessage(
-        body=bytes(delivered.body),
-        exchange=deliver.exchange or "",
-        routing_key=deliver.routing_key or "",
-        headers=headers,
-        properties=Properties(
-            content_type=properties.content_type,
-            message_id=properties.message_id,
-            correlation_id=properties.correlation_id,
-            timestamp=properties.timestamp,
-            type=properties.message_type,
-            app_id=properties.app_id,
-        ),
-        redelivered=redelivered,
-        delivery_count=_delivery_count(headers.get("x-delivery-count")) if redelivered else 0,
-        delivery_tag=deliver.delivery_tag or 0,
-        user_id=properties.user_id,
-        reply_to=properties.reply_to,
-        unreadable=properties.reason if isinstance(properties, UnreadableProperties) else None,
-    )
-
-
-def _delivery_count(counted: Any) -> int:
-    """A sender can write the header too; on a redelivery the broker's own stands in its place."""
-    return counted if isinstance(counted, int) and counted >= 0 else 0
+async def _passed_by_the_tap(_: DeliveredMessage) -> None:
+    raise RuntimeError("a delivery went by its tap")
