@@ -22,6 +22,7 @@ from leadbus.web.audit import DDL_V1 as AUDIT_DDL_V1
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.threads import run_apart
 
+DELIVERY_DDL = (delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3)
 Answer = Callable[[Job], Awaitable[Outcome]]
 DEADLINE_SECONDS = 20.0
 
@@ -170,9 +171,9 @@ class Bench:
 async def create_tables(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        for ddl in (inbox.DDL_V1, outbox.DDL_V1, delivery.DDL_V1, delivery.DDL_V2, AUDIT_DDL_V1):
+        for ddl in (inbox.DDL_V1, outbox.DDL_V1, *DELIVERY_DDL, AUDIT_DDL_V1):
             await connection.execute(ddl)
-        for name, definition in delivery.INDEXES_V2.items():
+        for name, definition in (delivery.INDEXES_V2 | delivery.INDEXES_V3).items():
             await connection.execute(f"CREATE INDEX {name} ON {definition}")
     finally:
         await connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
@@ -130,11 +131,15 @@ async def test_mig5_failed_migration_leaves_nothing_half_done(package: Package, 
     await database.close()
 
 
-INDEXES = [f"CREATE INDEX {name} ON {definition}" for name, definition in delivery.INDEXES_V2.items()]
+def indexes(*built: Mapping[str, str]) -> list[str]:
+    return [f"CREATE INDEX {name} ON {on}" for these in built for name, on in these.items()]
+
+
+DELIVERY = [delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3]
 SHARED: list[tuple[list[str], MetaData]] = [
-    ([inbox.DDL_V1], inbox.metadata),
+    ([inbox.DDL_V1, *indexes(inbox.INDEXES_V2)], inbox.metadata),
     ([outbox.DDL_V1], outbox.metadata),
-    ([delivery.DDL_V1, delivery.DDL_V2, *INDEXES], delivery.metadata),
+    ([*DELIVERY, *indexes(delivery.INDEXES_V2, delivery.INDEXES_V3)], delivery.metadata),
 ]
 
 

@@ -77,6 +77,7 @@ class Planner:
             # An update must not overtake the lead it updates.
             ordering_key=f"{lead.lead_id}/{route.name}" if route else None,
             dealer=lead.dealer.dealer_id,
+            test=lead.test,
         )
 
 

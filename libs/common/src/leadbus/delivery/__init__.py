@@ -22,12 +22,14 @@ from leadbus.delivery.operations import (
 from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
-from leadbus.delivery.tables import DDL_V1, DDL_V2, INDEXES_V2, metadata
+from leadbus.delivery.tables import DDL_V1, DDL_V2, DDL_V3, INDEXES_V2, INDEXES_V3, metadata
 
 __all__ = [
     "DDL_V1",
     "DDL_V2",
+    "DDL_V3",
     "INDEXES_V2",
+    "INDEXES_V3",
     "Ambiguous",
     "BreakerSettings",
     "Delivered",

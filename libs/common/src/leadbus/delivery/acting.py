@@ -63,6 +63,7 @@ class Acting:
             attempt=act.attempt,
             repeat=row.state.repeat_number,
             in_doubt=row.state.doubts > 0,
+            test=row.test,
         ) as line:
             checkpoint.passed("delivery.begun")
             outcome, error = await self._ask(act)

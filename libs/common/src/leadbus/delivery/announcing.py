@@ -77,6 +77,7 @@ def _event(sink: str, told: Told) -> OutgoingMessage:
             time=told.at,
             subject=told.row.subject_id,
             datacontenttype="application/json",
+            extensions={"test": "true"} if told.row.test else {},
             data=data.to_json(),
         )
     )

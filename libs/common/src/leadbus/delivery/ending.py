@@ -64,7 +64,7 @@ class Ending:
             self._tell(recorded)
             for row in rows:
                 _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
-                self._count(Ambiguous("lease_expired"), None)
+                self._count(row, Ambiguous("lease_expired"), None)
             async with conn.transaction():
                 rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
                 late = [Happening(row, machine.DeadlinePassed()) for row in rows]
@@ -104,7 +104,7 @@ class Ending:
         checkpoint.passed("delivery.recorded")
         for act in ended:
             assert act.outcome is not None
-            self._count(act.outcome, act.duration_ms)
+            self._count(act.row, act.outcome, act.duration_ms)
             forget(act)
         self._tell(recorded)
 
@@ -140,7 +140,9 @@ class Ending:
         if recorded.told:
             self._announced()
 
-    def _count(self, outcome: Outcome, duration_ms: int | None) -> None:
+    def _count(self, row: store.Row, outcome: Outcome, duration_ms: int | None) -> None:
+        if row.test:
+            return
         sink = self._rules.sink
         reason = reason_of(outcome) or "none"
         measures.ATTEMPTS.labels(sink=sink, outcome=code_of(outcome), reason=reason).inc()

@@ -17,7 +17,7 @@ _UNWELL = (Condition.FAILING, Condition.PAUSED, Condition.SUSPENDED)
 
 ATTEMPTS = metrics.counter(
     "leadbus_delivery_attempts_total",
-    "Tries that ended, by what became of the delivery.",
+    "Tries that ended, by what became of the delivery; those of test leads are not counted.",
     labels={
         "sink": _SINK,
         "outcome": (
@@ -35,18 +35,18 @@ ATTEMPTS = metrics.counter(
 )
 DURATION = metrics.histogram(
     "leadbus_delivery_attempt_duration_seconds",
-    "Time one try took at the destination.",
+    "Time one try took at the destination; test leads are not counted.",
     labels={"sink": _SINK},
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 AMBIGUOUS = metrics.counter(
     "leadbus_delivery_ambiguous_total",
-    "Tries of which nobody knows whether they were taken.",
+    "Tries of which nobody knows whether they were taken; test leads are not counted.",
     labels={"sink": _SINK},
 )
 UNDELIVERED = metrics.gauge(
     "leadbus_undelivered_leads",
-    "Deliveries without an end: never tried, being tried, to be retried, or held (pause, open breaker).",
+    "Deliveries without an end: never tried, being tried, to be retried, or held; no test leads.",
     labels={"sink": _SINK, "state": ("pending", "sending", "retrying", "held")},
 )
 OLDEST = metrics.gauge(
@@ -78,9 +78,10 @@ CHANGES = metrics.counter(
 # Two reads, because no index covers all three phases: one would read every delivery there ever was.
 _BACKLOG = """
 WITH undelivered AS (
-    SELECT phase, destination, planned_at, not_before FROM delivery WHERE phase IN ('queued', 'waiting')
+    SELECT phase, destination, planned_at, not_before FROM delivery
+     WHERE phase IN ('queued', 'waiting') AND NOT test
     UNION ALL
-    SELECT phase, destination, planned_at, not_before FROM delivery WHERE phase = 'sending'
+    SELECT phase, destination, planned_at, not_before FROM delivery WHERE phase = 'sending' AND NOT test
 )
 SELECT CASE WHEN phase = 'sending' THEN 'sending'
             WHEN health <> 'healthy' THEN 'held'

@@ -36,7 +36,7 @@ class NewDelivery:
     ``key`` is the sink's natural key: planning the same key again does nothing. Higher ``priority`` goes
     first within a destination. Deliveries with the same ``ordering_key`` go one at a time and in the order
     of planning, each waiting for the end of the one before. After ``deadline`` it is not tried any more.
-    ``dealer`` decides which limited tokens may see it.
+    ``dealer`` decides which limited tokens may see it. ``test``: no real customer stands behind it.
     """
 
     key: str
@@ -48,17 +48,19 @@ class NewDelivery:
     not_before: datetime | None = None
     deadline: datetime | None = None
     dealer: str | None = None
+    test: bool = False
 
 
 _INSERT = """
 INSERT INTO delivery (
     id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
-    planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements)
+    planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements, test)
 SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1::text, $2,
-       greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7
+       greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7, test
 FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[],
-            $15::text[], $16::timestamptz[], $17::timestamptz[]) WITH ORDINALITY
-    AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline, n)
+            $15::text[], $16::timestamptz[], $17::timestamptz[], $18::boolean[]) WITH ORDINALITY
+    AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline,
+            test, n)
 ORDER BY n
 ON CONFLICT (key) DO NOTHING
 RETURNING id
@@ -112,6 +114,7 @@ async def skip(
         deadline=delivery.deadline,
         lease_token=None,
         state=state,
+        test=delivery.test,
     )
     await announce(conn, sink, [Told(row, state, Announcement.SKIPPED, reason, moment)])
     return delivery_id
@@ -167,6 +170,7 @@ async def _insert(
         [delivery.ordering_key for delivery in deliveries],
         [delivery.not_before for delivery in deliveries],
         [delivery.deadline for delivery in deliveries],
+        [delivery.test for delivery in deliveries],
     )
     planned = {row["id"] for row in rows}
     return [delivery_id if delivery_id in planned else None for delivery_id in ids]

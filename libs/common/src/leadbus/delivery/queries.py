@@ -34,6 +34,7 @@ DELIVERIES = Listing(
         "dealer": Filter(str, Delivery.dealer),
         "outcome": Filter(str, Delivery.outcome),
         "reason": Filter(str, Delivery.reason),
+        "test": Filter(bool, Delivery.test),
         "planned_after": Filter(AwareDatetime, Delivery.planned_at, ">="),
         "planned_before": Filter(AwareDatetime, Delivery.planned_at, "<"),
     },

@@ -29,6 +29,7 @@ class Row:
     deadline: datetime | None
     lease_token: UUID | None
     state: State
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ Lease: TypeAlias = tuple[UUID, UUID]
 """Delivery id and lease token."""
 
 _COLUMNS = """id, key, subject_id, destination, route, ordering_key, planned_at, deadline, lease_token,
-    phase, attempts, failures, doubts, repeat_number, announced, announcements"""
+    phase, attempts, failures, doubts, repeat_number, announced, announcements, test"""
 
 _MAY_GO = """
     not_before <= $1 AND (deadline IS NULL OR deadline > $1)
@@ -316,4 +317,5 @@ def _row(row: asyncpg.Record) -> Row:
             announced=Announcement(row["announced"]) if row["announced"] else None,
             announcements=row["announcements"],
         ),
+        test=row["test"],
     )

@@ -134,6 +134,15 @@ INDEXES_V2 = {
 What most rows have in common (delivered) needs none: walking `delivery_seq` finds a page of them at once.
 """
 
+DDL_V3 = "ALTER TABLE delivery ADD COLUMN test boolean NOT NULL DEFAULT false"
+"""Frozen: deliveries of test subjects are marked. A constant default rewrites no row."""
+
+INDEXES_V3 = {
+    "delivery_by_test": "delivery (seq) WHERE test",
+    "attempt_finished": "attempt (finished_at) WHERE finished_at IS NOT NULL",
+}
+"""Frozen: the list of test deliveries; and by which retention finds old tries."""
+
 _TIME = DateTime(timezone=True)
 _OPEN = "phase IN ('queued', 'waiting', 'sending')"
 
@@ -243,6 +252,7 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text("phase IN ('failed', 'skipped', 'cancelled')"),
         ),
         Index("delivery_by_trouble", "outcome", "seq", postgresql_where=text("outcome <> 'delivered'")),
+        Index("delivery_by_test", "seq", postgresql_where=text("test")),
     )
     metadata: ClassVar[MetaData] = metadata
 
@@ -270,12 +280,16 @@ class Delivery(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
     lease_token: UUID | None = None
     lease_expires_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
+    test: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class Attempt(SQLModel, table=True):
     """One try. Without ``outcome`` it is being made right now, or its maker died and nobody noticed yet."""
 
     __tablename__ = "attempt"
+    __table_args__ = (
+        Index("attempt_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    )
     metadata: ClassVar[MetaData] = metadata
 
     delivery_id: UUID = Field(

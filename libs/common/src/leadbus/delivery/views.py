@@ -23,6 +23,8 @@ class DeliveryView(BaseModel):
     destination: str
     route: str
     dealer: str | None
+    test: bool
+    """A test: no real customer stands behind it."""
     phase: Phase
     outcome: str | None
     """Code of what became of the last try, or of the delivery."""

@@ -30,6 +30,7 @@ class LeadRow(_Table, table=True):
     """
 
     __tablename__ = "lead"
+    __table_args__ = (Index("lead_received", "received_at", "lead_id"),)
 
     lead_id: UUID = Field(primary_key=True)
     revision: int
@@ -44,11 +45,15 @@ class LeadRow(_Table, table=True):
 class MailRow(_Table, table=True):
     """A mail as it goes, or went, over the wire; number 0 of a delivery, and one for each repeat of it.
 
-    `raw` is sent again byte for byte on every retry, and gone once the lead is erased.
+    `raw` is sent again byte for byte on every retry, and gone once the lead is erased or the mail too old.
     """
 
     __tablename__ = "mail"
-    __table_args__ = (Index("mail_lead", "lead_id"), Index("mail_message_id", "message_id"))
+    __table_args__ = (
+        Index("mail_lead", "lead_id"),
+        Index("mail_message_id", "message_id"),
+        Index("mail_bytes", "written_at", postgresql_where="raw IS NOT NULL"),
+    )
 
     delivery_id: UUID = Field(primary_key=True)
     repeat_number: int = Field(primary_key=True)
@@ -70,7 +75,10 @@ class PoisonRow(_Table, table=True):
     """A message that could not be read as an event; kept with its bytes until an operator decides."""
 
     __tablename__ = "poison"
-    __table_args__ = (Index("poison_open", "at", "id", postgresql_where="settled_at IS NULL"),)
+    __table_args__ = (
+        Index("poison_open", "at", "id", postgresql_where="settled_at IS NULL"),
+        Index("poison_settled", "settled_at", postgresql_where="settled_at IS NOT NULL"),
+    )
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
