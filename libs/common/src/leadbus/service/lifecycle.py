@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -167,6 +168,8 @@ class Service:
         for hook in self._on_start:
             await _until_available("start hook", hook)
         self._tasks_started = True
+        # What was imported and built lives as long as the process: no collection need look at it again.
+        gc.freeze()
         self.health.start()
         _log.info("service.started")
 
