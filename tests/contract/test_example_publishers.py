@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -38,13 +39,16 @@ def publish(request: pytest.FixtureRequest, contracts: Path, tmp_path: Path) -> 
         script.write_bytes((contracts / "examples/publish.mjs").read_bytes())
 
     def run(url: str, source: str, file: Path, **options: str) -> subprocess.CompletedProcess[str]:
-        arguments = (url, source, str(file))
+        arguments = (source, str(file))
         command = (
             _node(script, *arguments, **options)
             if request.param == "node"
             else _python(contracts, *arguments, **options)
         )
-        return subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+        environment = {**os.environ, "LEADBUS_AMQP_URL": url}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=40, check=False
+        )
 
     return run
 
@@ -126,3 +130,9 @@ def test_nobody_there_is_an_error(publish: Run, clean_vhost: Vhost, contracts: P
     done = publish(url, "contactatonce", contracts / PAYLOAD)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_without_an_address_it_says_what_to_set(publish: Run, contracts: Path) -> None:
+    done = publish("", "contactatonce", contracts / PAYLOAD)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "LEADBUS_AMQP_URL" in done.stderr

@@ -1,7 +1,9 @@
 // Publishes one lead straight to Leadbus. Needs nothing but `npm install amqplib`; copy what you need.
 //
-//     node publish.mjs amqp://user:password@broker:5672/vhost contactatonce lead.json [id] [account]
+//     export LEADBUS_AMQP_URL=amqp://user:password@broker:5672/vhost
+//     node publish.mjs contactatonce lead.json [id] [account]
 //
+// The address holds your password, so it comes from the environment: a command line is shown to everybody.
 // Prints the id and exits 0 when the broker has confirmed the message; exits 1 when it was returned, refused or
 // not confirmed in time. Then publish again with the same id: a message that arrives twice counts once.
 
@@ -59,9 +61,10 @@ async function publish(url, source, file, givenId, account) {
   return id;
 }
 
-const [url, source, file, id, account] = process.argv.slice(2);
-if (!file) {
-  console.error("usage: node publish.mjs URL SOURCE FILE [ID] [ACCOUNT]");
+const url = process.env.LEADBUS_AMQP_URL;
+const [source, file, id, account] = process.argv.slice(2);
+if (!url || !file) {
+  console.error("usage: LEADBUS_AMQP_URL=amqp://... node publish.mjs SOURCE FILE [ID] [ACCOUNT]");
   process.exit(2);
 }
 try {

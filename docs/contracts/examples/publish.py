@@ -1,8 +1,10 @@
 # ruff: noqa: T201
 """Publishes one lead straight to Leadbus. Needs nothing but `pip install aio-pika`; copy what you need.
 
-    python publish.py amqp://user:password@broker:5672/vhost contactatonce lead.json
+    export LEADBUS_AMQP_URL=amqp://user:password@broker:5672/vhost
+    python publish.py contactatonce lead.json
 
+The address holds your password, so it comes from the environment: a command line is shown to everybody.
 Prints the id and exits 0 when the broker has confirmed the message; exits 1 when it was returned, refused or
 not confirmed in time. Then publish again with the same id: a message that arrives twice counts once.
 """
@@ -13,6 +15,7 @@ import argparse
 import asyncio
 import hashlib
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,20 +63,20 @@ async def publish(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Publish one lead to Leadbus.")
-    parser.add_argument("url", help="amqp://user:password@host:port/vhost")
     parser.add_argument("source", help="your source, such as contactatonce: the routing key is raw.<source>")
     parser.add_argument("file", type=Path, help="the payload, sent byte for byte")
     parser.add_argument("--id", help="your id of this message; default: digest of the file")
     parser.add_argument("--account", help="which of your accounts it belongs to")
     options = parser.parse_args()
+    url = os.environ.get("LEADBUS_AMQP_URL")
+    if not url:
+        parser.error("set LEADBUS_AMQP_URL to amqp://user:password@host:port/vhost")
     # The client library logs what it also raises.
     logging.basicConfig(level=logging.CRITICAL)
     try:
         body = options.file.read_bytes()
         content_type = CONTENT_TYPES.get(options.file.suffix, "application/octet-stream")
-        print(
-            asyncio.run(publish(options.url, options.source, body, content_type, options.id, options.account))
-        )
+        print(asyncio.run(publish(url, options.source, body, content_type, options.id, options.account)))
     except PublishError:
         print("returned: no queue takes this routing key", file=sys.stderr)
     except DeliveryError:

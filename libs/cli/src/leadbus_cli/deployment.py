@@ -29,6 +29,8 @@ class Deployment:
     amqp_url: str | None
     management_url: str | None
     token_key: str | None
+    user_prefix: str = ""
+    """Stands before the names of our users on a broker that several deployments share."""
 
     @classmethod
     def find(cls, environment: Mapping[str, str] | None = None, start: Path | None = None) -> Deployment:
@@ -44,7 +46,17 @@ class Deployment:
             amqp_url=variables.get("LEADBUS_AMQP_URL") or _text(written, "amqp_url"),
             management_url=variables.get("LEADBUS_MANAGEMENT_URL") or _text(written, "management_url"),
             token_key=_token_key(variables, path),
+            user_prefix=variables.get("LEADBUS_USER_PREFIX") or _text(written, "user_prefix") or "",
         )
+
+    def broker(self) -> tuple[str, str]:
+        """AMQP and management URL. Raises CliError when nobody said where the broker is."""
+        if not self.amqp_url or not self.management_url:
+            raise CliError(
+                "where is the broker? Set LEADBUS_AMQP_URL and LEADBUS_MANAGEMENT_URL of a user that may "
+                "configure it."
+            )
+        return self.amqp_url, self.management_url
 
     def service(self, name: str) -> ServiceApi:
         """The client of one service. Raises CliError when nobody said where it is."""

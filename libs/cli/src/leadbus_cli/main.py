@@ -13,6 +13,7 @@ from leadbus_cli.commands import (
     deliveries,
     destinations,
     leads,
+    publisher,
     quarantine,
     source_keys,
     token,
@@ -29,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(topology.app, name="topology")
+app.add_typer(publisher.app, name="publisher")
 app.command("apply")(apply.apply)
 app.add_typer(leads.app, name="lead")
 app.add_typer(deliveries.app, name="deliveries")

@@ -3,7 +3,7 @@
 `leadbus topology apply` makes them; services declare nothing and need no right to.
 """
 
-from leadbus.topology.applying import Applied, TopologyError, apply
+from leadbus.topology.applying import Applied, TopologyError, apply, vhost_of
 from leadbus.topology.credentials import (
     Credentials,
     CredentialsDirectory,
@@ -61,4 +61,5 @@ __all__ = [
     "parked",
     "publisher_rights",
     "show",
+    "vhost_of",
 ]

@@ -30,8 +30,11 @@ class PublisherUsers:
     management: Management
     prefix: str = ""
 
+    async def accounts(self) -> Accounts:
+        return await all_accounts(self.management)
+
     async def all(self) -> list[Publisher]:
-        found = (await all_accounts(self.management)).publishers(self.prefix)
+        found = (await self.accounts()).publishers(self.prefix)
         return [found[name] for name in sorted(found)]
 
     async def prepare(self, name: str, source: str) -> str:

@@ -69,12 +69,12 @@ class Sender:
 
     def _publish(self, lead: DemoLead, file: Path) -> datetime:
         url = self._endpoints.publishers[SOURCE]
-        command = [sys.executable, str(self._publisher), url, SOURCE, str(file)]
+        command = [sys.executable, str(self._publisher), SOURCE, str(file)]
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"},
+            env=dict(os.environ) | {"PYTHONUNBUFFERED": "1", "LEADBUS_AMQP_URL": url},
             text=True,
         ) as publishing:
             assert publishing.stdout is not None
