@@ -71,3 +71,22 @@ async def record(
         object,
         json.dumps(detail or {}),
     )
+
+
+async def record_all(
+    connection: asyncpg.Connection[Any] | Any,
+    actor: Actor | str,
+    action: str,
+    objects: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """The same act on many things: a row for each, `objects` maps it to its detail."""
+    if not objects:
+        return
+    await connection.execute(
+        "INSERT INTO audit (actor, action, object, detail) SELECT $1, $2, object, detail::jsonb"
+        " FROM unnest($3::text[], $4::text[]) AS act (object, detail)",
+        actor.subject if isinstance(actor, Actor) else actor,
+        action,
+        list(objects),
+        [json.dumps(detail) for detail in objects.values()],
+    )

@@ -1,0 +1,195 @@
+"""Reading a holding queue without eating of it.
+
+A message that was got and not acknowledged is invisible to everybody else until it is given back; then it is
+in its old place. Each look counts as a delivery: without the policy of holding queues RabbitMQ 4 drops a
+message at its 21st.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
+
+from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.connection import Connection
+from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEntity
+from pamqp import commands
+from pydantic import SecretStr
+from yarl import URL
+
+from leadbus.cancellation import really_cancelled
+from leadbus.envelope import Properties
+from leadbus.jobs import Interrupted
+from leadbus.messages import IncomingMessage
+from leadbus.parked.held import Held
+from leadbus.parked.wire import TolerantTransport, unreadable_because
+
+ANSWER_SECONDS = 10.0
+_CLOSE_SECONDS = 3.0
+_LOOKS = 1
+_EVERYTHING = 0
+"""As a delivery tag: all that is not settled."""
+_HEARTBEAT_SECONDS = "10"
+
+T = TypeVar("T")
+
+
+class BrokerAway(Interrupted):
+    """RabbitMQ does not answer, or the connection went while we waited."""
+
+
+class NoQueue(Exception):  # noqa: N818 -- it names a condition
+    """The queue is not there, or this service may not read it. ``code``: ``no_queue``, ``not_allowed``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class HoldingReader:
+    """The service's connection to its holding queues, opened when it is needed and kept.
+
+    Of its own, so that nothing done here disturbs consuming or publishing. The service's user needs the right
+    to read the queues, and no other.
+    """
+
+    def __init__(self, url: SecretStr, app_id: str) -> None:
+        self._url = URL(url.get_secret_value())
+        self._app_id = app_id
+        self._connection: Connection | None = None
+        self._opening = asyncio.Lock()
+        self.looks = asyncio.Semaphore(_LOOKS)
+        """Looks at a time: each keeps what it met away from everybody else for its length."""
+
+    @contextlib.asynccontextmanager
+    async def walk(self, queue: str) -> AsyncIterator[Walk]:
+        """A walk through the queue; what it did not acknowledge is back after it.
+
+        Raises BrokerAway, NoQueue.
+        """
+        channel = await self._channel()
+        try:
+            yield Walk(channel, queue)
+        finally:
+            await _ended(channel)
+
+    async def depth(self, queue: str) -> int:
+        """Messages that nobody is just looking at. Raises BrokerAway, NoQueue."""
+        async with self.walk(queue) as walk:
+            return await walk.depth()
+
+    async def close(self) -> None:
+        """Give the connection up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await asyncio.wait([asyncio.ensure_future(connection.close())], timeout=_CLOSE_SECONDS)
+
+    async def _channel(self) -> AbstractChannel:
+        connection = await self._live()
+        try:
+            return await answered(connection.channel(publisher_confirms=False))
+        except BrokerAway:
+            await self.close()
+            raise
+
+    async def _live(self) -> Connection:
+        async with self._opening:
+            if self._connection is None or not self._connection.is_opened:
+                await self.close()
+                heartbeat = self._url.query.get("heartbeat", _HEARTBEAT_SECONDS)
+                url = self._url.update_query(heartbeat=heartbeat, name=f"{self._app_id} holding queues")
+                connection = Connection(url, transport_factory=TolerantTransport())
+                await answered(connection.connect())
+                self._connection = connection
+            return self._connection
+
+
+class Walk:
+    """Messages one after the other, oldest first, each met once and held until the walk ends."""
+
+    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+        self._channel = channel
+        self._queue = queue
+
+    async def depth(self) -> int:
+        """Messages that nobody was given."""
+        declared = await answered(self._channel.queue_declare(self._queue, passive=True))
+        return declared.message_count or 0
+
+    async def take(self, at_most: int) -> list[Held]:
+        """The next ones; fewer, or none, at the end of the queue."""
+        taken: list[Held] = []
+        while len(taken) < at_most and (held := await self.next()) is not None:
+            taken.append(held)
+        return taken
+
+    async def next(self) -> Held | None:
+        """The next one; None at the end of the queue."""
+        got = await answered(self._channel.basic_get(self._queue, no_ack=False))
+        if not isinstance(got.delivery, commands.Basic.GetOk):
+            return None
+        return Held(_incoming(got, got.delivery))
+
+    async def ack(self, held: Held) -> None:
+        """Take it out of the queue. Held ones before it stay held."""
+        await answered(self._channel.basic_ack(held.message.delivery_tag))
+
+
+async def answered(call: Awaitable[T]) -> T:
+    """What the broker answers, within ``ANSWER_SECONDS``. Raises BrokerAway, NoQueue."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await call
+    except asyncio.CancelledError:
+        # aiormq raises it at whoever waits on a connection that died.
+        if really_cancelled():
+            raise
+        raise BrokerAway("connection lost") from None
+    except ChannelNotFoundEntity:
+        raise NoQueue("no_queue") from None
+    except ChannelAccessRefused:
+        raise NoQueue("not_allowed") from None
+    except (AMQPError, OSError, TimeoutError, RuntimeError) as error:
+        raise BrokerAway(type(error).__name__) from None
+
+
+async def _ended(channel: AbstractChannel) -> None:
+    ending = asyncio.ensure_future(_give_back(channel))
+    await asyncio.wait([ending], timeout=_CLOSE_SECONDS)
+    if ending.done() and not ending.cancelled():
+        ending.exception()  # a channel that the broker closed before says so once more
+
+
+async def _give_back(channel: AbstractChannel) -> None:
+    # Not by closing alone: that gives back too, but a moment later, and the next look would find less.
+    if not channel.is_closed:
+        await channel.basic_nack(_EVERYTHING, multiple=True, requeue=True)
+        await channel.close()
+
+
+def _incoming(got: DeliveredMessage, delivery: commands.Basic.GetOk) -> IncomingMessage:
+    properties = got.header.properties
+    headers = properties.headers or {}
+    unreadable = unreadable_because(headers)
+    return IncomingMessage(
+        body=bytes(got.body),
+        exchange=delivery.exchange or "",
+        routing_key=delivery.routing_key or "",
+        headers={} if unreadable else headers,
+        properties=Properties(
+            content_type=properties.content_type,
+            message_id=properties.message_id,
+            correlation_id=properties.correlation_id,
+            timestamp=properties.timestamp,
+            type=properties.message_type,
+            app_id=properties.app_id,
+        ),
+        redelivered=bool(delivery.redelivered),
+        delivery_count=0,
+        delivery_tag=delivery.delivery_tag or 0,
+        user_id=properties.user_id,
+        unreadable=unreadable,
+        reply_to=properties.reply_to,
+    )
