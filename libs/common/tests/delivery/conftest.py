@@ -15,6 +15,8 @@ from leadbus import delivery, inbox, outbox
 from leadbus.clock import FakeClock
 from leadbus.contracts import EVENTS
 from leadbus.contracts.delivery_events import DeliveryEvent
+from leadbus.contracts.destination_events import DestinationEvent
+from leadbus.contracts.wire import WireModel
 from leadbus.db import Database
 from leadbus.delivery import Delivered, DeliveryEngine, Job, NewDelivery, Outcome, Schedule, plan
 from leadbus.delivery.breaker import BreakerSettings
@@ -153,13 +155,22 @@ class Bench:
         )
 
     async def events(self) -> list[tuple[str, DeliveryEvent]]:
-        """Type and data of what waits in the outbox, checked against the contract."""
-        found = []
-        for row in await self.rows("SELECT routing_key, body FROM outbox ORDER BY id"):
-            event = EVENTS[row["routing_key"]].model.model_validate_json(row["body"])
-            assert isinstance(event, DeliveryEvent)
-            found.append((row["routing_key"].split(".")[1], event))
-        return found
+        """Type and data of what the outbox tells of deliveries, checked against the contract."""
+        return [(kind, event) for kind, event in await self._told() if isinstance(event, DeliveryEvent)]
+
+    async def turns(self) -> list[tuple[str, DestinationEvent]]:
+        """The same of destinations."""
+        return [(kind, event) for kind, event in await self._told() if isinstance(event, DestinationEvent)]
+
+    async def _told(self) -> list[tuple[str, WireModel]]:
+        rows = await self.rows("SELECT routing_key, body FROM outbox ORDER BY id")
+        return [
+            (
+                row["routing_key"].split(".")[1],
+                EVENTS[row["routing_key"]].model.model_validate_json(row["body"]),
+            )
+            for row in rows
+        ]
 
     async def expire_leases(self) -> None:
         """As if the leaseholders had been silent for too long, by the database's clock."""

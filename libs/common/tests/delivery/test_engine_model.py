@@ -17,12 +17,15 @@ from leadbus.delivery import (
     Delivered,
     DeliveryEngine,
     Job,
+    Limits,
     OperationRefused,
     Outcome,
     Permanent,
     Skipped,
+    Suspended,
     Transient,
     cancel,
+    limit,
     pause,
     redrive,
     resume,
@@ -30,14 +33,18 @@ from leadbus.delivery import (
 
 Bench = Any
 DESTINATIONS = ("x", "y")
-WAYS = ("taken", "busy", "down", "refused", "skipped", "lost_taken", "lost_untaken", "crash_taken")
+WAYS = (
+    *("taken", "busy", "down", "refused", "suspended"),
+    *("skipped", "lost_taken", "lost_untaken", "crash_taken"),
+)
 
 Command = tuple[str, int]
 commands = st.lists(
     st.one_of(
         st.tuples(st.just("plan"), st.integers(0, 5)),
         st.tuples(
-            st.sampled_from(["step", "die", "redrive", "cancel", "pause", "resume"]), st.integers(0, 5)
+            st.sampled_from(["step", "die", "redrive", "cancel", "pause", "resume", "limit"]),
+            st.integers(0, 5),
         ),
         st.tuples(st.just("advance"), st.sampled_from([1, 10, 30, 60, 120])),
     ),
@@ -82,6 +89,7 @@ class World:
             "busy": Transient("busy"),
             "down": Transient("down", destination_down=True),
             "refused": Permanent("refused"),
+            "suspended": Suspended("auth_refused"),
             "skipped": Skipped("consent"),
         }
         return answers.get(way, Ambiguous("lost"))
@@ -141,6 +149,13 @@ class Play:
     async def resume(self, number: int) -> None:
         await self._destination(resume, number)
 
+    async def limit(self, number: int) -> None:
+        wanted = Limits(max_in_flight=number or None, per_minute=60 * number or None)
+        name = DESTINATIONS[number % 2]
+        if await self.bench.rows("SELECT 1 FROM destination WHERE name = $1", name):
+            async with self.bench.database.transaction() as conn:
+                await limit(conn, name, wanted, actor="a")
+
     async def _operate(self, operation: Any, number: int) -> None:
         rows = await self.bench.rows("SELECT id FROM delivery ORDER BY seq OFFSET $1 LIMIT 1", number)
         for row in rows:
@@ -193,6 +208,17 @@ async def audit(bench: Bench, world: World) -> None:
     )
 
 
+async def audit_destinations(bench: Bench) -> None:
+    """Suspended and resumed take turns, each told once, and in the end nothing is suspended."""
+    told: dict[str, list[str]] = {}
+    for kind, event in await bench.turns():
+        told.setdefault(event.destination, []).append(kind)
+    for row in await bench.rows("SELECT * FROM destination"):
+        kinds = told.get(row["name"], [])
+        assert kinds == ["suspended", "resumed"] * (row["announcements"] // 2)
+        assert (row["breaker"], row["suspended_at"]) == ("closed", None) or not kinds
+
+
 @settings(
     max_examples=20,
     deadline=None,
@@ -210,3 +236,4 @@ async def test_mod1_books_agree_with_the_world(
     world.behaves = True
     await play.end()
     await audit(bench, world)
+    await audit_destinations(bench)

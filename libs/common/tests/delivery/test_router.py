@@ -8,7 +8,8 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from leadbus.delivery import Delivered, Permanent, Transient
+from leadbus import metrics
+from leadbus.delivery import Delivered, Permanent, Suspended, Transient
 from leadbus.delivery.router import router
 from leadbus.web import TokenVerifier, create_app, sign_token
 from leadbus.web.tokens import StaticKey
@@ -111,6 +112,91 @@ async def test_api5_destinations_are_seen_paused_and_resumed(bench: Bench, http:
     assert resumed.json()["paused_at"] is None
 
 
+async def test_api5b_a_destination_says_how_it_is_and_what_waits(
+    bench: Bench, http: httpx2.AsyncClient, gate: Gate
+) -> None:
+    await bench.plan("mail.example:a", "mail.example:b", "other:c")
+    bench.sink.in_turn(Delivered())
+    await bench.settle(bench.engine(capacity=2, retry_share=0.5, destination_share=0.3))
+    bench.clock.advance(5)
+    await bench.execute("DELETE FROM attempt; DELETE FROM delivery")
+    bench.sink.always(Suspended("auth_refused", answer="535 said to a.person@example.org"))
+    await bench.plan("mail.example:d", "mail.example:e")
+    await bench.settle(bench.engine())
+    bench.clock.advance(40)
+    answer = await http.get("/v1/destinations/mail.example")
+    shown = answer.json()
+    assert (shown["health"], shown["reason"]) == ("suspended", "auth_refused")
+    assert shown["since"] == shown["suspended_at"] == shown["last_failure"]["at"]
+    assert shown["last_failure"]["outcome"] == "suspended"
+    assert shown["last_success_at"] is not None
+    assert shown["work"] == {"queued": 0, "waiting": 2, "in_flight": 0, "oldest_due_age_seconds": 30.0}
+    assert shown["limits"] == {"max_in_flight": None, "per_minute": None}
+    assert "example.org" not in answer.text, "codes, not what the other side said"
+    listed = (await http.get("/v1/destinations", params={"health": "suspended"})).json()["items"]
+    assert listed == [shown]
+    assert (await http.get("/v1/destinations", params={"health": "ill"})).status_code == 422
+
+
+async def test_api5c_limits_are_put_on_what_was_seen(bench: Bench, http: httpx2.AsyncClient) -> None:
+    await bench.plan("mail.example:a")
+    path = "/v1/destinations/mail.example/limits"
+    seen = await http.get(path)
+    assert seen.json() == {"max_in_flight": None, "per_minute": None}
+    limits = {"max_in_flight": 2, "per_minute": 30}
+    put = await http.put(path, json=limits, headers={"If-Match": seen.headers["ETag"]})
+    assert (put.status_code, put.json()) == (200, limits)
+    assert (await http.get(path)).headers["ETag"] == put.headers["ETag"] != seen.headers["ETag"]
+    assert (await http.get("/v1/destinations/mail.example")).json()["limits"] == limits
+
+    stale = await http.put(path, json={}, headers={"If-Match": seen.headers["ETag"]})
+    assert (stale.status_code, stale.headers["ETag"]) == (412, put.headers["ETag"])
+    blind = await http.put(path, json={})
+    assert blind.status_code == 428
+    assert (await http.get(path)).json() == limits
+    cleared = await http.put(path, json={"per_minute": None}, headers={"If-Match": "*"})
+    assert cleared.json() == {"max_in_flight": None, "per_minute": None}
+    acts = await bench.rows("SELECT actor, action FROM audit ORDER BY id")
+    assert [tuple(row.values()) for row in acts] == [("anna", "destination.limit")] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"max_in_flight": 0}, "/max_in_flight"),
+        ({"max_in_flight": -1}, "/max_in_flight"),
+        ({"max_in_flight": "5"}, "/max_in_flight"),
+        ({"max_in_flight": True}, "/max_in_flight"),
+        ({"per_minute": 1.5}, "/per_minute"),
+        ({"per_minute": 10**9}, "/per_minute"),
+        ({"per_hour": 5}, "/per_hour"),
+    ],
+    ids=["zero", "negative", "text", "bool", "fraction", "absurd", "unknown"],
+)
+async def test_api5d_bad_limits_name_the_field(
+    bench: Bench, http: httpx2.AsyncClient, body: dict[str, Any], pointer: str
+) -> None:
+    await bench.plan("mail.example:a")
+    answer = await http.put("/v1/destinations/mail.example/limits", json=body, headers={"If-Match": "*"})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert await bench.rows("SELECT 1 FROM audit") == []
+
+
+async def test_api5e_turns_are_counted_once(bench: Bench, http: httpx2.AsyncClient) -> None:
+    await bench.plan("counted.example:a")
+
+    def counted(change: str) -> float | None:
+        labels = {"sink": "test-sink", "destination": "counted.example", "change": change}
+        return metrics.REGISTRY.get_sample_value("leadbus_destination_changes_total", labels)
+
+    for _ in range(2):
+        await http.post("/v1/destinations/counted.example/pause", json={"reason": "x"})
+    for _ in range(2):
+        await http.post("/v1/destinations/counted.example/resume")
+    assert (counted("paused"), counted("unpaused")) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -118,6 +204,8 @@ async def test_api5_destinations_are_seen_paused_and_resumed(bench: Bench, http:
         ("POST", f"/v1/deliveries/{NOBODY}/redrive", None),
         ("POST", f"/v1/deliveries/{NOBODY}/cancel", None),
         ("GET", "/v1/destinations/nobody", None),
+        ("GET", "/v1/destinations/nobody/limits", None),
+        ("PUT", "/v1/destinations/nobody/limits", {}),
         ("POST", "/v1/destinations/nobody/pause", {"reason": "?"}),
         ("POST", "/v1/destinations/nobody/resume", None),
     ],

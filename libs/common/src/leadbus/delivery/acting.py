@@ -115,6 +115,7 @@ class Acting:
             in_doubt=row.state.doubts > 0,
             ordering_key=row.ordering_key,
             deadline=row.deadline,
+            test=row.test,
             renew=partial(self._renew, act),
         )
 

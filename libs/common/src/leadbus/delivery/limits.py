@@ -1,7 +1,8 @@
 """How much a destination may be asked to take: at once, and per minute. Pure; the claims honour it.
 
-The pace is a bucket kept as one moment, when the next try may start (GCRA). It refills a little slower than
-``per_minute`` allows, by the time that tries may be saved up for: so no 60 seconds ever see more.
+The pace is a bucket kept as one moment, when the next try may start (GCRA). What it may save up while little
+is due, so that an engine that looks once a second misses nothing, is taken off the pace at which it refills:
+so no 60 seconds ever see more than ``per_minute``, and a backlog gets nine tenths of that or more.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-SAVED_UP = timedelta(seconds=2)
-"""Two polls of the engine: what may not start in one moment may start in the next."""
+_SAVED_PART = 10
 _WINDOW = timedelta(seconds=60)
 
 
@@ -57,13 +57,20 @@ class Limits:
         return replace(self, next_start_at=self._earliest(now) + started * self._pace)
 
     @property
+    def _saved(self) -> int:
+        """How many tries may start at once beside the one whose time has come."""
+        assert self.per_minute is not None
+        return self.per_minute // _SAVED_PART
+
+    @property
     def _pace(self) -> timedelta:
         assert self.per_minute is not None
+        refills = self.per_minute - self._saved
         # Rounded up, to whole microseconds.
-        return -(-(_WINDOW + SAVED_UP) // timedelta(microseconds=self.per_minute)) * timedelta(microseconds=1)
+        return -(-_WINDOW // timedelta(microseconds=refills)) * timedelta(microseconds=1)
 
     def _earliest(self, now: datetime) -> datetime:
-        full = now - max(0, SAVED_UP // self._pace - 1) * self._pace
+        full = now - self._saved * self._pace
         return full if self.next_start_at is None else max(full, self.next_start_at)
 
 
