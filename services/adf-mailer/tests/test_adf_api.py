@@ -11,7 +11,7 @@ from adf_mailer.store import routes
 from adf_mailer.store.tables import METADATA
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from leadbus import delivery, inbox, outbox
+from leadbus import delivery, inbox, jobs, outbox
 from leadbus.contracts import Lead
 from leadbus.settings import documents
 from leadbus.web.audit import metadata as audit
@@ -147,7 +147,8 @@ async def test_h13_the_migrated_schema_is_the_declared_one(mailer_database_url: 
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        declared = [METADATA, inbox.metadata, outbox.metadata, delivery.metadata, documents.metadata, audit]
+        shared = [inbox.metadata, outbox.metadata, delivery.metadata, documents.metadata, audit, jobs.metadata]
+        declared = [METADATA, *shared]
         return list(compare_metadata(context, declared))  # type: ignore[arg-type]
 
     engine = create_async_engine(mailer_database_url.replace("postgresql://", "postgresql+asyncpg://", 1))

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from ingest.pruning import BATCH, Pruning
 from ingest.store import raws
 from ingest.store.tables import METADATA
-from leadbus import outbox
+from leadbus import jobs, outbox
 from leadbus.db import Schema, schema_state
 from leadbus.settings import documents
 from leadbus.web.audit import metadata as audit
@@ -39,7 +39,8 @@ def _differences(connection: Any) -> list[Any]:
             "include_object": lambda _, name, *__: name not in {"alembic_version", OWN_INDEX_ON_OUTBOX},
         },
     )
-    return list(compare_metadata(context, [METADATA, outbox.metadata, documents.metadata, audit]))  # type: ignore[arg-type]
+    ours: Any = [METADATA, outbox.metadata, documents.metadata, audit, jobs.metadata]
+    return list(compare_metadata(context, ours))
 
 
 def pruning(ingest: Any) -> Pruning:

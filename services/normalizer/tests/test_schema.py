@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from leadbus import inbox, outbox
+from leadbus import inbox, jobs, outbox
 from leadbus.db import Database, Schema, schema_state
 from leadbus.settings import tables as settings
 from leadbus.web.audit import metadata as audit_metadata
@@ -14,7 +14,7 @@ from normalizer.store.tables import METADATA
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-OURS: Any = [METADATA, inbox.metadata, outbox.metadata, settings.metadata, audit_metadata]
+OURS: Any = [METADATA, inbox.metadata, outbox.metadata, settings.metadata, audit_metadata, jobs.metadata]
 
 
 def differences(connection: Connection) -> list[object]:
