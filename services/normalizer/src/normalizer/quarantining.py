@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -45,6 +45,9 @@ class Replayed:
     revision: int | None = None
     change: Change | None = None
     verdict: Verdict | None = None
+
+
+Beside = Callable[[Connection, Replayed], Awaitable[None]]
 
 
 class Quarantining:
@@ -94,12 +97,20 @@ class Quarantining:
             self._wake_relay()
         return len(released)
 
-    async def replay(self, raw_key: UUID, actor: Actor) -> Replayed:
+    async def replay(self, raw_key: UUID, actor: Actor, *, beside: Beside | None = None) -> Replayed:
         """Process an open entry again, as today's adapters and directory have it.
 
-        Repeating it is harmless. Raises UnknownRawError, ClosedEntryError.
+        Repeating it is harmless. `beside` is done in the same transaction, told what the replay came to.
+        Raises UnknownRawError, ClosedEntryError, and what `beside` raises.
         """
-        decision, news = await in_transaction(self._database, lambda conn: self._replay(conn, raw_key, actor))
+
+        async def act(conn: Connection) -> tuple[Decision, Sequence[Verdict]]:
+            replayed = await self._replay(conn, raw_key, actor)
+            if beside is not None:
+                await beside(conn, _replayed(replayed[0]))
+            return replayed
+
+        decision, news = await in_transaction(self._database, act)
         reporting.report_told(decision.told, self._clock.now())
         reporting.report_quarantined(news)
         for one in decision.told:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from leadbus.db import Connection
@@ -15,6 +16,7 @@ from leadbus.delivery.machine import Announcement, Phase, State
 from leadbus.delivery.recording import Happening, Rules, record
 from leadbus.delivery.schedule import Schedule
 from leadbus.web.audit import record as audit
+from leadbus.web.audit import record_all as audit_all
 
 
 class OperationRefused(Exception):  # noqa: N818 -- it names what happened
@@ -134,6 +136,32 @@ async def redrive(
     return await _operate(conn, row, machine.RedriveAsked(), "delivery.redrive", actor, sink, now)
 
 
+async def redrive_all(
+    conn: Connection,
+    rows: Sequence[store.Row],
+    *,
+    actor: str,
+    sink: str,
+    now: datetime,
+    detail: Mapping[str, Any],
+) -> None:
+    """The same for many that the caller holds locked; none is in flight, and each has a destination.
+
+    ``detail`` goes into each one's audit row. Raises machine.NotAllowed before anything is written.
+    """
+    if not rows:
+        return
+    await conn.execute(_INTRODUCE, [row.destination for row in rows], now)
+    rules = Rules(sink, Schedule(), BreakerSettings())
+    asked = [Happening(row, machine.RedriveAsked()) for row in rows]
+    recorded = await record(conn, rules, asked, now=now)
+    acts = {
+        f"delivery/{row.id}": {**_changed(row.state, decision.state), **detail}
+        for row, decision in zip(rows, recorded.decisions, strict=True)
+    }
+    await audit_all(conn, actor, "delivery.redrive", acts)
+
+
 async def cancel(
     conn: Connection, delivery_id: UUID, *, actor: str, sink: str, now: datetime | None = None
 ) -> State:
@@ -201,10 +229,9 @@ async def _operate(
             raise OperationRefused("in_flight", "wait for its answer") from None
         raise OperationRefused("finished", f"its phase is {refusal.phase.value}") from None
     (decision,) = recorded.decisions
-    detail = {
-        "from": row.state.phase.value,
-        "to": decision.state.phase.value,
-        "repeat_number": decision.state.repeat_number,
-    }
-    await audit(conn, actor, action, f"delivery/{row.id}", detail)
+    await audit(conn, actor, action, f"delivery/{row.id}", _changed(row.state, decision.state))
     return decision.state
+
+
+def _changed(before: State, after: State) -> dict[str, Any]:
+    return {"from": before.phase.value, "to": after.phase.value, "repeat_number": after.repeat_number}
