@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.db import Database
 from leadbus.delivery import DeliveryEngine
+from leadbus.delivery.redriving import DeliveriesRedrive
 from leadbus.delivery.router import router as deliveries
+from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
+from leadbus.parked import Depths, Handler, HoldingReader, ParkedDiscard, ParkedRedrive, parked_router
 from leadbus.publisher import Publisher
 from leadbus.service import Service
 from leadbus.settings import documents
+from leadbus.topology import parked
 
 from adf_mailer import api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
@@ -66,6 +71,13 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         prefetch=2 * settings.batch_size,
         reopen=database.ping,
     )
+    holding = HoldingReader(settings.amqp_url, SINK)
+    kinds: list[Kind] = [
+        ParkedRedrive(holding, {QUEUE: Handler(leads.handle, leads.set_aside)}),
+        ParkedDiscard(holding, [QUEUE]),
+        DeliveriesRedrive(database, sink=SINK, wake=wake, clock=clock),
+    ]
+    runner = JobRunner(database, kinds, lease_seconds=settings.job_lease_seconds)
     return Service(
         SINK,
         "adf_mailer",
@@ -76,11 +88,18 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             deliveries(database, sink=SINK, wake=wake, clock=clock, details=api.details(database)),
             api.router(database, leads, clock),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
+            parked_router(database, holding, [QUEUE]),
+            jobs.router(database, kinds, wake=runner.wake),
         ],
-        tasks={"deliveries": engine.run, "outbox": relay.run},
+        tasks={
+            "deliveries": engine.run,
+            "outbox": relay.run,
+            "jobs": runner.run,
+            "held messages": Depths(holding, [parked(QUEUE)]).run,
+        },
         consumers=[consumer],
-        drains=[engine.drain],
-        on_stop=[pool.close],
+        drains=[runner.drain, engine.drain],
+        on_stop=[pool.close, holding.close],
         database=database,
         broker=broker,
         publisher=publisher,

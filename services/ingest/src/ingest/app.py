@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database
+from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
+from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
 from leadbus.publisher import Publisher
 from leadbus.service import Service
 from leadbus.settings import documents
+from leadbus.topology import UNROUTED
 
 from ingest.api import keys, raw
 from ingest.door import Door
@@ -40,14 +44,30 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         clock=clock,
     )
     keyring = Keyring(database, setting_of=setting_of, clock=clock)
+    holding = HoldingReader(settings.amqp_url, "ingest")
+    kinds: list[Kind] = [UnroutedRedrive(holding, publisher), UnroutedDiscard(holding)]
+    runner = JobRunner(database, kinds, lease_seconds=settings.job_lease_seconds)
     return Service(
         "ingest",
         "ingest",
         settings,
         title="Leadbus ingest",
         description=DESCRIPTION,
-        routers=[raw.router(door, settings), keys.router(keyring), documents.router(store)],
-        tasks={"relay": relay.run, "pruning": pruning.run},
+        routers=[
+            raw.router(door, settings),
+            keys.router(keyring),
+            documents.router(store),
+            unrouted_router(database, holding),
+            jobs.router(database, kinds, wake=runner.wake),
+        ],
+        tasks={
+            "relay": relay.run,
+            "pruning": pruning.run,
+            "jobs": runner.run,
+            "held messages": Depths(holding, [UNROUTED]).run,
+        },
+        drains=[runner.drain],
+        on_stop=[holding.close],
         database=database,
         publisher=publisher,
     )

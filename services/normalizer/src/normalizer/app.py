@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.db import Database
+from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
+from leadbus.parked import Depths, Handler, HoldingReader, ParkedDiscard, ParkedRedrive, parked_router
 from leadbus.publisher import Publisher
 from leadbus.service import Service
 from leadbus.settings import documents
+from leadbus.topology import parked
 
 from normalizer import api, directory
 from normalizer.consumers import LedgerConsumer, RawConsumer
@@ -17,6 +21,7 @@ from normalizer.indexing import Indexing
 from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
+from normalizer.replaying import QuarantineReplay
 from normalizer.settings import NormalizerSettings
 
 DESCRIPTION = (
@@ -48,6 +53,18 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         wake_relay=relay.wake,
     )
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
+    ledger = LedgerConsumer(database)
+    handlers = {
+        "normalizer.raw": Handler(raw.handle, raw.poison),
+        "normalizer.ledger": Handler(ledger.handle, ledger.poison),
+    }
+    holding = HoldingReader(settings.amqp_url, "normalizer")
+    kinds: list[Kind] = [
+        ParkedRedrive(holding, handlers),
+        ParkedDiscard(holding, list(handlers)),
+        QuarantineReplay(database, quarantining),
+    ]
+    runner = JobRunner(database, kinds, lease_seconds=settings.job_lease_seconds)
     return Service(
         "normalizer",
         "normalizer",
@@ -57,19 +74,21 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         routers=[
             api.router(database, quarantining, settings.terms, settings.terms_before),
             documents.router(store),
+            parked_router(database, holding, list(handlers)),
+            jobs.router(database, kinds, wake=runner.wake),
         ],
         consumers=[
             BatchConsumer(
                 broker,
                 queue,
-                consumer.handle,
-                poison=consumer.poison,
+                handler.handle,
+                poison=handler.poison,
                 batch_size=settings.batch_size,
                 prefetch=settings.prefetch,
                 hold_seconds=settings.hold_seconds,
                 reopen=database.ping,
             )
-            for queue, consumer in (("normalizer.raw", raw), ("normalizer.ledger", LedgerConsumer(database)))
+            for queue, handler in handlers.items()
         ],
         tasks={
             "relay": relay.run,
@@ -77,7 +96,11 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "release bell": quarantining.listen,
             "counting": Counting(database, clock).run,
             "indexing": Indexing(database, settings.terms).run,
+            "jobs": runner.run,
+            "held messages": Depths(holding, [parked(queue) for queue in handlers]).run,
         },
+        drains=[runner.drain],
+        on_stop=[holding.close],
         database=database,
         broker=broker,
         publisher=publisher,

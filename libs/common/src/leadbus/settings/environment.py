@@ -75,6 +75,12 @@ class ServiceSettings(BaseSettings):
         le=900,
         description="When the platform kills the process after SIGTERM; above DRAIN_SECONDS.",
     )
+    job_lease_seconds: float = Field(
+        60,
+        ge=2,
+        le=600,
+        description="How long the job of a process that was killed waits for another one.",
+    )
 
     _documented: ClassVar[Mapping[str, Any]] = {
         "amqp_url": "amqp://localhost",
