@@ -442,6 +442,7 @@ async def test_c32_redriving_a_skip_of_a_route_writes_the_mail_now(
     await mailer.route()
     await mailer.take(mailer.event("received", golden_lead(test=True)))
     (skipped,) = await mailer.deliveries()
+    await mailer.route(send_test_leads=True)
     path = f"/v1/deliveries/{skipped['id']}/redrive"
     await mailer.http.post(path, headers=mailer.token("operator"))
     await mailer.work()
@@ -536,6 +537,51 @@ async def test_c33_a_host_that_is_down_costs_no_tries(
 
     assert len(smtp.messages()) == 8
     assert len({mail.message_id for mail in smtp.messages()}) == 8
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by-itself", "resumed"])
+async def test_c33b_a_login_that_is_refused_holds_all_leads_until_it_is_accepted_again(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads, by_hand: bool
+) -> None:
+    def health(state: str) -> float:
+        return counted("leadbus_destination_health", sink="adf-mailer", destination=name, state=state)
+
+    name = f"{smtp.host}:{smtp.port}"
+    await mailer.route()
+    smtp.control(mail="535 5.7.8 authentication credentials invalid for leads@leadbus.example")
+    await mailer.take(*(mailer.event("received", golden_lead(lead_id=str(uuid4()))) for _ in range(8)))
+    await mailer.work()
+    for _ in range(3):
+        await mailer.later(3600)
+
+    deliveries = await mailer.deliveries()
+    assert {row["phase"] for row in deliveries} <= {"queued", "waiting"}
+    assert {row["failures"] for row in deliveries} == {0}
+    (suspended,) = await mailer.events()
+    assert (suspended["type"], suspended["destination"]) == ("destination.suspended.v1", name)
+    assert (suspended["reason"], suspended["held"]) == ("auth_refused", 8)
+    assert "leads@" not in json.dumps(suspended)
+    await mailer.later(0)
+    assert (health("suspended"), health("failing")) == (1, 0)
+    shown = await mailer.http.get(f"/v1/destinations/{name}", headers=mailer.token("viewer"))
+    assert (shown.json()["health"], shown.json()["work"]["in_flight"]) == ("suspended", 0)
+
+    smtp.control()
+    if by_hand:
+        await mailer.http.post(f"/v1/destinations/{name}/resume", headers=mailer.token("operator"))
+    else:
+        mailer.clock.advance(900)
+    await mailer.work()
+    assert len(smtp.messages()) >= 7
+    # The one that was refused last has its wait of a retry.
+    await mailer.later(60)
+
+    assert len(smtp.messages()) == len({mail.message_id for mail in smtp.messages()}) == 8
+    events = await mailer.events()
+    (resumed,) = [event for event in events if event["type"] == "destination.resumed.v1"]
+    assert (resumed["since"], resumed["reason"]) == (suspended["since"], "auth_refused")
+    assert [event["type"] for event in events].count("delivery.succeeded.v1") == 8
+    assert health("suspended") == 0
 
 
 async def test_c34_connections_are_reused(mailer: Any, smtp: SmtpServer, golden_lead: Leads) -> None:
