@@ -184,6 +184,20 @@ def test_account_is_what_is_named_else_who_the_broker_saw(
     assert raw_attributes("contactatonce", found).account == (account or DIRECT_ACCOUNT)
 
 
+@pytest.mark.parametrize("mark", ["true", "True", True, "1"])
+def test_a_bare_body_may_be_marked_as_a_test(mark: object) -> None:
+    marked, unmarked = decode(incoming({"test": mark})), decode(incoming({}))
+    assert raw_attributes("contactatonce", marked).test
+    assert not raw_attributes("contactatonce", unmarked).test
+    assert marked.id != unmarked.id
+
+
+@pytest.mark.parametrize("mark", ["perhaps", "", 7])
+def test_a_mark_that_cannot_be_read_is_no_real_lead(mark: object) -> None:
+    with pytest.raises(EnvelopeError, match="test"):
+        raw_attributes("contactatonce", decode(incoming({"test": mark})))
+
+
 def test_a_sender_cannot_call_its_event_bare() -> None:
     assert "bare" not in decode(incoming(_CLOUD_EVENT | {"ce-bare": "true"})).extensions
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from leadbus import metrics
 from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 
 CHAT = json.dumps(CONTACTATONCE["Chat"]).encode()
@@ -83,6 +84,23 @@ async def test_test_messages_are_marked(ingest: Any) -> None:
     assert answer.json()["test"] is True
     (message,) = await ingest.rows("SELECT headers FROM outbox")
     assert json.loads(message["headers"])["cloudEvents_test"] == "true"
+
+
+async def test_test_messages_count_in_no_figure(ingest: Any) -> None:
+    names = ("leadbus_raw_accepted_total", "leadbus_raw_accept_seconds_count", "leadbus_raw_duplicates_total")
+
+    def figures() -> list[float]:
+        samples = [each for metric in metrics.REGISTRY.collect() for each in metric.samples]
+        return [sum(each.value for each in samples if each.name == name) for name in names]
+
+    before = figures()
+    assert (await ingest.bring(query="?test=true")).status_code == 202
+    assert (await ingest.bring(query="?test=true")).json()["duplicate"] is True
+    assert (await ingest.bring(b"{", query="?test=true")).status_code == 400
+    assert figures() == before
+    for outcome in ("accepted", "duplicate", "refused"):
+        labels = {"source": "contactatonce", "outcome": outcome}
+        assert metrics.REGISTRY.get_sample_value("leadbus_raw_test_requests_total", labels)
 
 
 async def test_trace_goes_with_the_message(ingest: Any) -> None:

@@ -29,7 +29,9 @@ DEALER = Dealer(dealer_id="prairie-motors", name="Prairie Motors", country="US",
 LIMITS = Limits(body_bytes=4_194_304)
 OPERATOR = Actor("olga", Role.OPERATOR)
 
-TABLES = "raw, lead, lead_term, lead_revision, quarantine, ledger, inbox, outbox, setting, setting_history, audit"
+TABLES = (
+    "raw, lead, lead_term, lead_revision, quarantine, ledger, inbox, outbox, setting, setting_history, audit"
+)
 
 Payload = Callable[..., dict[str, Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -99,3 +100,19 @@ def test_the_custody_chain(case: str, payload: Any, message: Any, dealer: Any) -
         ("ContactAtOnce! again", "IM-1", 4),
         (OWN_ID_SOURCE, str(lead.lead_id), 5),
     ]
+
+
+@pytest.mark.parametrize("case", ["I8"])
+@pytest.mark.parametrize("marked", [{"attribute": True}, {"payload": True}])
+@pytest.mark.parametrize("with_id", [True, False])
+def test_a_test_is_another_lead(
+    case: str, marked: Any, with_id: bool, payload: Any, message: Any, dealer: Any
+) -> None:
+    def told(**marks: bool) -> Any:
+        draft = read(message(payload(test=marks.get("payload", False))).body, "application/json")
+        draft = draft if with_id else replace(draft, external_id=None)
+        return place(draft, Origin("contactatonce", "a", AT, test=marks.get("attribute", False)), dealer)
+
+    assert told(**marked).test
+    assert not told().test
+    assert told(**marked).lead_id == told(attribute=True, payload=True).lead_id != told().lead_id

@@ -63,6 +63,9 @@ class Desk:
             return Skipped("no_route")
         if job.route and not posted.enabled:
             return Skipped("route_disabled")
+        # Read again, because an operator may have it redriven, and the route's mind may have changed.
+        if job.route and posted.test_refused:
+            return Skipped("test_lead")
         return posted
 
     async def _write(self, conn: Connection, job: Job, lead: Lead, route: Route) -> None:
@@ -85,7 +88,7 @@ class Desk:
             ),
         )
         await mails.insert(conn, [mail], now=now)
-        count(mail)
+        count(mail, test=lead.test)
 
     async def _status(self, conn: Connection, job: Job, lead: Lead, route: Route) -> Status:
         told = await mails.told(conn, [lead.lead_id])

@@ -16,6 +16,11 @@ ACCEPTED = metrics.counter(
 ACCEPTED_BYTES = metrics.counter(
     "leadbus_raw_accepted_bytes_total", "Bytes of the bodies that were stored.", labels={"source": PUSHED}
 )
+TESTS = metrics.counter(
+    "leadbus_raw_test_requests_total",
+    "Requests marked as tests, which no other figure of raw messages counts, by what became of them.",
+    labels={"source": PUSHED, "outcome": ("accepted", "duplicate", "refused", "unavailable")},
+)
 DUPLICATES = metrics.counter(
     "leadbus_raw_duplicates_total",
     "Requests answered with a message taken before, by what gave them away.",

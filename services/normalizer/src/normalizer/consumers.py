@@ -10,7 +10,7 @@ from uuid import UUID
 from leadbus import checkpoint, inbox
 from leadbus.clock import Clock
 from leadbus.contracts.events import EVENTS, DeliveryEvent
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, at_once
 from leadbus.envelope import decode
 from leadbus.inbox import InboxEntry, Seen
 from leadbus.messages import IncomingMessage
@@ -82,23 +82,23 @@ class RawConsumer:
         reporting.report_duplicates(taken.duplicates)
 
     async def _store(self, conn: Connection, reads: Sequence[Read], now: datetime) -> _Taken:
-        seen = await inbox.claim(conn, _CONSUMER, [self._entry(one.raw) for one in reads], now=now)
+        claim = inbox.Claim(_CONSUMER, [self._entry(one.raw) for one in reads], now)
+        look = await at_once(conn, claim.part, *self._normalizing.looking(reads))
+        seen = await claim.answers(conn, look)
         fresh = [one for one, was in zip(reads, seen, strict=True) if was is Seen.NEW]
         reused = {
             one.raw.key: _reused(one) for one, was in zip(reads, seen, strict=True) if was is Seen.REUSED
         }
         duplicates = [one.raw for one, was in zip(reads, seen, strict=True) if was is Seen.DUPLICATE]
         fresh = await self._with_pins(conn, fresh)
-        decision = await self._normalizing.decide(conn, [*fresh, *reused.values()])
+        decision = await self._normalizing.decide(conn, [*fresh, *reused.values()], look)
         checkpoint.passed("normalizer.decided")
-        kept_now = await raws.keep(conn, _kept(decision), now)
-        checkpoint.passed("normalizer.raws_kept")
-        await self._normalizing.write(conn, decision, now)
+        kept_before = await self._normalizing.write(conn, decision, now, keep=_raws(decision))
         checkpoint.passed("normalizer.written")
-        kept_before = [one for one in decision.told if one.raw.key not in kept_now]
-        if kept_before:
-            await self._normalizing.release(conn, kept_before, "replayed", now)
-        known = reused.keys() - kept_now
+        told_again = [one for one in decision.told if one.raw.key in kept_before]
+        if told_again:
+            await self._normalizing.release(conn, told_again, "replayed", now)
+        known = reused.keys() & kept_before
         verdicts = [verdict for verdict in decision.verdicts if verdict.raw.key not in known]
         await self._normalizing.quarantine(conn, verdicts, now)
         if verdicts:
@@ -116,8 +116,8 @@ class RawConsumer:
             return list(reads)
         known = await raws.by_key(conn, keys)
         return [
-            replace(one, raw=replace(one.raw, lead_id=known[one.raw.key].lead_id))
-            if one.raw.key in known
+            replace(one, raw=replace(one.raw, lead_id=pin), lead_id=pin)
+            if one.raw.key in known and (pin := known[one.raw.key].lead_id)
             else one
             for one in reads
         ]
@@ -131,10 +131,11 @@ class LedgerConsumer:
 
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Note the latest of each lead, sink and route. Raises for an event that breaks its contract."""
-        entries = [entry for message in messages if (entry := _ledger_entry(message)) is not None]
-        await in_transaction(self._database, lambda conn: self._note(conn, entries))
-        for entry in entries:
-            reporting.LEDGER.labels(state=entry.state).inc()
+        read = [(entry, test) for entry, test in map(_ledger_entry, messages) if entry is not None]
+        await in_transaction(self._database, lambda conn: self._note(conn, [entry for entry, _ in read]))
+        for entry, test in read:
+            if not test:
+                reporting.LEDGER.labels(state=entry.state).inc()
 
     async def _note(self, conn: Connection, entries: Sequence[LedgerEntry]) -> None:
         await ledger.note(conn, entries)
@@ -145,28 +146,31 @@ class LedgerConsumer:
         raise error
 
 
-def _kept(decision: Decision) -> list[Raw]:
-    pinned = [replace(one.raw, lead_id=None if one.raw.trial else one.lead_id) for one in decision.told]
-    return [*pinned, *(verdict.raw for verdict in decision.verdicts)]
+def _raws(decision: Decision) -> list[Raw]:
+    return [*(one.raw for one in decision.told), *(verdict.raw for verdict in decision.verdicts)]
 
 
 def _reused(one: Read) -> Read:
     return Read(replace(one.raw, rejection=_REUSED), _REUSED)
 
 
-def _ledger_entry(message: IncomingMessage) -> LedgerEntry | None:
-    """None for a delivery of something that is no lead, or of a type that we do not know yet."""
+def _ledger_entry(message: IncomingMessage) -> tuple[LedgerEntry | None, bool]:
+    """None for a delivery of something that is no lead, or of a type that we do not know yet.
+
+    And whether it is the delivery of a test.
+    """
     envelope = decode(message)
     state = _STATES.get(envelope.type)
+    test = envelope.extensions.get("test") == "true"
     if state is None:
-        return None
+        return None, test
     event = EVENTS[envelope.type].model.model_validate_json(envelope.data)
     assert isinstance(event, DeliveryEvent)
     try:
         lead_id = UUID(event.subject_id)
     except ValueError:
-        return None
-    return LedgerEntry(
+        return None, test
+    entry = LedgerEntry(
         lead_id=lead_id,
         sink=event.sink,
         route=event.route,
@@ -179,3 +183,4 @@ def _ledger_entry(message: IncomingMessage) -> LedgerEntry | None:
         planned_at=event.planned_at,
         finished_at=event.finished_at,
     )
+    return entry, test

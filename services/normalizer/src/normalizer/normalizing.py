@@ -11,14 +11,16 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from leadbus import outbox
+import asyncpg
+from leadbus import checkpoint, outbox
 from leadbus.contracts.lead import Dealer
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 from leadbus.log import logger
+from leadbus.messages import OutgoingMessage
 
 from normalizer import events
 from normalizer.domain.draft import Draft
-from normalizer.domain.placing import Origin, place
+from normalizer.domain.placing import Origin, id_told, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, refold
@@ -37,10 +39,18 @@ Change = Literal["received", "updated", "unchanged", "trial"]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A raw message and what its adapter says of it."""
+    """A raw message, what its adapter says of it, and the lead it tells of where that is known by now."""
 
     raw: Raw
     draft: Draft | Rejection
+    lead_id: UUID | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where it says that the lead belongs."""
+        if isinstance(self.draft, Rejection):
+            return None
+        return Place(self.raw.source, self.raw.account, self.draft.location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,7 @@ class Told:
     revision: int
     change: Change
     warnings: int = 0
+    test: bool = False
 
     @property
     def leads(self) -> tuple[UUID, ...]:
@@ -78,7 +89,8 @@ def read_raw(raw: Raw) -> Read:
     if raw.rejection is not None:
         return Read(raw, raw.rejection)
     try:
-        return Read(raw, read(raw.source, raw.data, raw.content_type))
+        draft = read(raw.source, raw.data, raw.content_type)
+        return Read(raw, draft, raw.lead_id or id_told(draft, _origin(raw)))
     except Rejection as rejection:
         return Read(raw, rejection)
     except Exception as error:  # noqa: BLE001 -- whatever a defect raises; the bytes are kept and replayable
@@ -93,12 +105,22 @@ class Normalizing:
         self.limits = limits
         self._terms = terms or Terms()
 
-    async def decide(self, conn: Connection, reads: Sequence[Read], *, again: bool = False) -> Decision:
+    def looking(self, reads: Sequence[Read]) -> Sequence[Part]:
+        """Find the dealers and hold the leads that `reads` tell of, as parts of one statement."""
+        return (
+            directory.finding(one.place for one in reads if one.place),
+            leads.holding(one.lead_id for one in reads if one.lead_id),
+        )
+
+    async def decide(
+        self, conn: Connection, reads: Sequence[Read], look: asyncpg.Record, *, again: bool = False
+    ) -> Decision:
         """Hold the leads that `reads` tell of and decide their revisions.
 
-        With `again` the raw messages are told anew (a replay): their leads are folded from the start.
+        `look` is the row of a statement with `looking(reads)` in it. With `again` the raw messages are told
+        anew (a replay): their leads are folded from the start.
         """
-        dealers = await directory.find(conn, (_place(one.raw, one.draft) for one in reads if _is_draft(one)))
+        dealers = directory.found(look)
         told: list[tuple[Raw, Reading]] = []
         verdicts: list[Verdict] = []
         for one in reads:
@@ -107,8 +129,16 @@ class Normalizing:
                 verdicts.append(reading)
             else:
                 told.append((one.raw, reading))
-        trials = [Told(raw, reading.lead.lead_id, 0, "trial") for raw, reading in told if raw.trial]
-        decision = await self._revise(conn, [pair for pair in told if not pair[0].trial], again=again)
+        trials = [
+            Told(raw, reading.lead.lead_id, 0, "trial", test=reading.lead.test)
+            for raw, reading in told
+            if raw.trial
+        ]
+        held_by_now = {one.lead_id for one in reads}
+        to_revise = [pair for pair in told if not pair[0].trial]
+        wanted = {reading.lead.lead_id for _, reading in to_revise}
+        known = await leads.held(conn, look, wanted) | await leads.lock(conn, wanted - held_by_now)
+        decision = await self._revise(conn, to_revise, known, again=again)
         return Decision(
             told=[*decision.told, *trials],
             verdicts=verdicts,
@@ -117,17 +147,31 @@ class Normalizing:
             last_raw_at=decision.last_raw_at,
         )
 
-    async def write(self, conn: Connection, decision: Decision, now: datetime) -> None:
-        """Write leads, revisions and events. Their raw messages have to be kept already.
+    async def write(
+        self, conn: Connection, decision: Decision, now: datetime, *, keep: Sequence[Raw] = ()
+    ) -> set[UUID]:
+        """Write raw messages to `keep`, leads, revisions and events; returns the keys of those kept before.
 
         Raises LeadAppearedError: roll back and do it all again.
         """
-        await leads.save(conn, decision.known, decision.revisions, decision.last_raw_at, now, self._terms)
-        by_key = {one.raw.key: one.raw for one in decision.told}
-        await outbox.add(
-            conn,
-            [events.lead_event(revision, by_key[revision.raw_key], now) for revision in decision.revisions],
-        )
+        known, revisions, last_raw_at = decision.known, decision.revisions, decision.last_raw_at
+        if known:
+            await leads.update(conn, known, revisions, last_raw_at, now, self._terms)
+        parts: list[Part] = []
+        if keep:
+            pins = {one.raw.key: one.lead_id for one in decision.told if not one.raw.trial}
+            parts.append(raws.keeping(keep, pins, now))
+        if revisions:
+            documents = [revision.lead.model_dump_json(exclude_none=True) for revision in revisions]
+            parts += leads.adding(known, revisions, documents, last_raw_at, now, self._terms)
+            parts.append(outbox.adding(_events(decision, documents, now)))
+        if not parts:
+            return set()
+        row = await at_once(conn, *parts)
+        if revisions:
+            leads.check_added(row, known, revisions)
+            checkpoint.passed("outbox.added")
+        return set(row["kept_before"]) if keep else set()
 
     async def quarantine(self, conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
         """Open entries for what was refused, and say so."""
@@ -151,12 +195,16 @@ class Normalizing:
         )
 
     async def _revise(
-        self, conn: Connection, told: Sequence[tuple[Raw, Reading]], *, again: bool
+        self,
+        conn: Connection,
+        told: Sequence[tuple[Raw, Reading]],
+        known: Mapping[UUID, Known],
+        *,
+        again: bool,
     ) -> Decision:
         grouped: dict[UUID, list[tuple[Raw, Reading]]] = {}
         for raw, reading in sorted(told, key=lambda pair: pair[0].order):
             grouped.setdefault(reading.lead.lead_id, []).append((raw, reading))
-        known = await leads.lock(conn, grouped)
         out_of_order = [
             lead_id
             for lead_id, pairs in grouped.items()
@@ -190,7 +238,7 @@ class Normalizing:
         """Everything kept about these leads, read again; what cannot be read any more says nothing."""
         kept = [receive_again(raw, self.limits) for raw in await raws.of_leads(conn, lead_ids)]
         reads = [read_raw(raw) for raw in kept]
-        dealers = await directory.find(conn, (_place(one.raw, one.draft) for one in reads if _is_draft(one)))
+        dealers = await directory.find(conn, (one.place for one in reads if one.place))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}
         for one in reads:
             reading = _reading(one, dealers)
@@ -199,20 +247,24 @@ class Normalizing:
         return before
 
 
-def _is_draft(one: Read) -> bool:
-    return isinstance(one.draft, Draft)
+def _origin(raw: Raw) -> Origin:
+    return Origin(raw.source, raw.account, raw.received_at, raw.test)
 
 
-def _place(raw: Raw, draft: Draft | Rejection) -> Place:
-    assert isinstance(draft, Draft)
-    return Place(raw.source, raw.account, draft.location)
+def _events(decision: Decision, documents: Sequence[str], now: datetime) -> list[OutgoingMessage]:
+    by_key = {one.raw.key: one.raw for one in decision.told}
+    return [
+        events.lead_event(revision, document, by_key[revision.raw_key], now)
+        for revision, document in zip(decision.revisions, documents, strict=True)
+    ]
 
 
 def _reading(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
     raw, draft = one.raw, one.draft
     if isinstance(draft, Rejection):
         return Verdict(raw, draft.reason, draft.detail, draft.field, draft.kind)
-    dealer = dealers.get(_place(raw, draft))
+    place_ = one.place
+    dealer = dealers.get(place_) if place_ else None
     if dealer is None:
         return Verdict(
             raw,
@@ -222,8 +274,7 @@ def _reading(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
             "string",
             location=draft.location,
         )
-    origin = Origin(raw.source, raw.account, raw.received_at, raw.test)
-    return Reading(raw.key, place(draft, origin, dealer, raw.lead_id))
+    return Reading(raw.key, place(draft, _origin(raw), dealer, one.lead_id))
 
 
 def _outcomes(
@@ -239,5 +290,6 @@ def _outcomes(
         else:
             change = "received" if revision.event_type == RECEIVED else "updated"
             stands_at = revision.lead.revision
-        outcomes.append(Told(raw, reading.lead.lead_id, stands_at, change, len(reading.lead.warnings)))
+        lead = reading.lead
+        outcomes.append(Told(raw, lead.lead_id, stands_at, change, len(lead.warnings), lead.test))
     return outcomes

@@ -10,6 +10,7 @@ from typing import get_args
 from leadbus import metrics
 from leadbus.contracts.vocabulary import SOURCES, QuarantineReason
 from leadbus.log import logger
+from leadbus.metrics.catalogue import CounterMetric
 
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
 from normalizer.normalizing import Told
@@ -17,12 +18,18 @@ from normalizer.store.quarantine import How, Verdict
 
 _SOURCE = (*SOURCES, UNKNOWN_SOURCE)
 _REASON = get_args(QuarantineReason)
+_CHANGES = ("received", "updated", "unchanged", "trial")
 _AGES_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 180, 300, 900, 1800, 3600, 10800, 21600)
 
 NORMALIZED = metrics.counter(
     "leadbus_raw_normalized_total",
     "Raw messages read and placed, by what they did: made a lead, revised one, changed nothing, mere trial.",
-    labels={"source": _SOURCE, "change": ("received", "updated", "unchanged", "trial")},
+    labels={"source": _SOURCE, "change": _CHANGES},
+)
+TESTS = metrics.counter(
+    "leadbus_raw_test_messages_total",
+    "Raw messages of tests, which no other figure of leads counts, by what became of them.",
+    labels={"source": _SOURCE, "outcome": (*_CHANGES, "repeated", "quarantined", "released")},
 )
 DUPLICATES = metrics.counter(
     "leadbus_raw_repeats_total",
@@ -41,7 +48,7 @@ RELEASED = metrics.counter(
 )
 OPEN = metrics.gauge(
     "leadbus_quarantine_open_messages",
-    "Raw messages in quarantine now.",
+    "Raw messages in quarantine now; messages of tests are not counted.",
     labels={"source": _SOURCE, "reason": _REASON},
 )
 UNROUTED = metrics.gauge(
@@ -60,7 +67,7 @@ AGE = metrics.histogram(
 )
 LEDGER = metrics.counter(
     "leadbus_ledger_events_total",
-    "Events of sinks about deliveries, as consumed for the lead ledger.",
+    "Events of sinks about deliveries, as consumed for the lead ledger; test leads are not counted.",
     labels={"state": ("delivered", "failed", "skipped")},
 )
 
@@ -69,16 +76,19 @@ _log = logger("normalizer")
 
 
 def report_told(told: Iterable[Told], now: datetime) -> None:
-    """Raw messages that were read and placed; of test leads no age is measured."""
+    """Raw messages that were read and placed."""
     for one in told:
         raw = one.raw
         age_seconds = max(0.0, (now - raw.received_at).total_seconds())
-        NORMALIZED.labels(source=raw.source, change=one.change).inc()
-        if one.change == "received" and not raw.test:
-            AGE.labels(source=raw.source).observe(age_seconds)
+        if one.test:
+            TESTS.labels(source=raw.source, outcome=one.change).inc()
+        else:
+            NORMALIZED.labels(source=raw.source, change=one.change).inc()
+            if one.change == "received":
+                AGE.labels(source=raw.source).observe(age_seconds)
         _log.info(
             "raw.normalized",
-            **_named(raw),
+            **_named(raw) | {"test": one.test},
             outcome=one.change,
             lead_id=str(one.lead_id),
             revision=one.revision,
@@ -89,7 +99,7 @@ def report_told(told: Iterable[Told], now: datetime) -> None:
 
 def report_quarantined(verdicts: Iterable[Verdict]) -> None:
     for verdict in verdicts:
-        QUARANTINED.labels(source=verdict.raw.source, reason=verdict.reason).inc()
+        _count(verdict.raw, QUARANTINED, "quarantined", reason=verdict.reason)
         _log.warning(
             "raw.quarantined",
             **_named(verdict.raw),
@@ -103,12 +113,12 @@ def report_quarantined(verdicts: Iterable[Verdict]) -> None:
 
 def report_duplicates(raws: Iterable[Raw]) -> None:
     for raw in raws:
-        DUPLICATES.labels(source=raw.source, kind="bare" if raw.bare else "id").inc()
+        _count(raw, DUPLICATES, "repeated", kind="bare" if raw.bare else "id")
         _log.info("raw.duplicate", **_named(raw), outcome="duplicate")
 
 
 def report_released(raw: Raw, how: How) -> None:
-    RELEASED.labels(source=raw.source, how=how).inc()
+    _count(raw, RELEASED, "released", how=how)
     _log.info("raw.released", **_named(raw), outcome="released", how=how)
 
 
@@ -117,6 +127,14 @@ def report_open(counts: dict[tuple[str, str], int]) -> None:
     for source in _SOURCE:
         for reason in _REASON:
             OPEN.labels(source=source, reason=reason).set(counts.get((source, reason), 0))
+
+
+def _count(raw: Raw, counter: CounterMetric, outcome: str, **labels: str) -> None:
+    """Messages of tests count as such and as nothing else."""
+    if raw.test:
+        TESTS.labels(source=raw.source, outcome=outcome).inc()
+    else:
+        counter.labels(source=raw.source, **labels).inc()
 
 
 def _named(raw: Raw) -> dict[str, object]:

@@ -44,7 +44,8 @@ class AdfMailSink:
         mail = posted.mail
         checkpoint.passed("mailer.prepared")
         outcome = await self._pool.send(Envelope(mail.sender, mail.recipient, mail.raw), job.renew)
-        self._count(posted, outcome)
+        if not job.test:
+            self._count(posted, outcome)
         return outcome
 
     async def lookup(self, job: Job) -> Outcome | None:

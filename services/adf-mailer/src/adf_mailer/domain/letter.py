@@ -47,11 +47,12 @@ def write(
     provider = provider_name(lead, spec.provider_name)
     form = Form(spec.address, status, spec.provider_name, spec.time_zone, spec.missing_name)
     document = render(lead, form)
+    line = subject.fill(spec.subject, subject.values(lead, provider))
     letter = Letter(
         from_address=sender,
         from_display=spec.from_display or provider,
         to_address=spec.address,
-        subject=subject.fill(spec.subject, subject.values(lead, provider)),
+        subject=subject.marked(line) if lead.test else line,
         date=date,
         message_id=message_id(key, sender, repeat),
         lead_id=lead.lead_id,

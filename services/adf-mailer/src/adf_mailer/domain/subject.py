@@ -12,6 +12,7 @@ from adf_mailer.domain import text
 DEFAULT = "{dealer_name}: {provider} {service} lead {lead_ref}"
 PLACEHOLDERS = ("dealer_name", "provider", "service", "lead_id", "lead_ref", "vehicle", "channel")
 MAX_CHARACTERS = 150
+TEST_MARK = "[TEST] "
 
 
 def check_template(template: str) -> str:
@@ -38,6 +39,11 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     """One line of at most `MAX_CHARACTERS`; not yet safe for a header, that is the mail form's part."""
     filled = text.line(template.format_map(values))
     return filled[:MAX_CHARACTERS].rstrip() or "Lead"
+
+
+def marked(subject: str) -> str:
+    """The subject of a test's mail: whoever sees it in a mailbox must not call anybody."""
+    return f"{TEST_MARK}{subject}"[:MAX_CHARACTERS].rstrip()
 
 
 def values(lead: Lead, provider: str) -> dict[str, str]:

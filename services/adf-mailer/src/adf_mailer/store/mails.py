@@ -40,6 +40,8 @@ class Posted:
     received_at: datetime | None
     timed: bool
     """Counts into how long leads take: the first mail about it, and no test."""
+    test_refused: bool
+    """The lead is a test, and the route takes none."""
     mail: StoredMail | None
 
 
@@ -74,6 +76,8 @@ _POSTED = """
 SELECT lead.erased, lead.contactable, lead.received_at,
        setting.spec ->> 'address' AS address, (setting.spec ->> 'enabled')::boolean AS enabled,
        mail.status = 'new' AND NOT (lead.data ->> 'test')::boolean AS timed,
+       (lead.data ->> 'test')::boolean
+           AND NOT coalesce((setting.spec ->> 'send_test_leads')::boolean, false) AS test_refused,
        mail.sender, mail.recipient, mail.message_id, mail.raw
 FROM lead LEFT JOIN mail ON mail.delivery_id = $2 AND mail.repeat_number = $3
     LEFT JOIN setting ON setting.kind = 'AdfRoute' AND setting.name = $4
@@ -129,6 +133,7 @@ async def posted(
         enabled=row["enabled"],
         received_at=row["received_at"],
         timed=bool(row["timed"]),
+        test_refused=bool(row["test_refused"]),
         mail=mail,
     )
 

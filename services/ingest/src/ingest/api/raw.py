@@ -121,7 +121,8 @@ class _Request:
         if validate:
             return await self._rehearse(offer, admitted, media)
         judgement = await self._door.take(offer, admitted.setting)
-        metrics.ACCEPT_SECONDS.labels(source=source).observe(time.perf_counter() - started)
+        if not test:
+            metrics.ACCEPT_SECONDS.labels(source=source).observe(time.perf_counter() - started)
         return self._taken(judgement)
 
     def _media_type(self) -> MediaType:
@@ -156,11 +157,9 @@ class _Request:
         self._line["raw_id"] = str(receipt.raw_id)
         if judgement.verdict is Verdict.NEW:
             self._line.outcome = "accepted"
-            metrics.ACCEPTED.labels(source=receipt.source).inc()
-            metrics.ACCEPTED_BYTES.labels(source=receipt.source).inc(receipt.size_bytes)
         else:
             self._line.outcome = "duplicate"
-            metrics.DUPLICATES.labels(source=receipt.source, by=judgement.verdict).inc()
+        _count_taken(judgement, receipt)
         answer = RawAccepted.of(judgement)
         return JSONResponse(answer.model_dump(mode="json"), 202, {"Location": answer.links.self})
 
@@ -180,16 +179,33 @@ def _watched(source: str) -> Iterator[Wide]:
             yield line
         except Refusal as refusal:
             line.outcome, line["reason"] = "refused", refusal.reason.value
-            metrics.REFUSED.labels(source=known, reason=refusal.reason).inc()
+            if line.get("test"):
+                metrics.TESTS.labels(source=known, outcome="refused").inc()
+            else:
+                metrics.REFUSED.labels(source=known, reason=refusal.reason).inc()
             problem = problem_of(refusal)
         except Exception as error:
             if is_out_of_reach(error):
                 line.outcome = "unavailable"
-                metrics.UNAVAILABLE.labels(source=known).inc()
+                if line.get("test"):
+                    metrics.TESTS.labels(source=known, outcome="unavailable").inc()
+                else:
+                    metrics.UNAVAILABLE.labels(source=known).inc()
             raise
         else:
             return
     raise problem
+
+
+def _count_taken(judgement: Judgement, receipt: Receipt) -> None:
+    new = judgement.verdict is Verdict.NEW
+    if receipt.test:
+        metrics.TESTS.labels(source=receipt.source, outcome="accepted" if new else "duplicate").inc()
+    elif new:
+        metrics.ACCEPTED.labels(source=receipt.source).inc()
+        metrics.ACCEPTED_BYTES.labels(source=receipt.source).inc(receipt.size_bytes)
+    else:
+        metrics.DUPLICATES.labels(source=receipt.source, by=judgement.verdict).inc()
 
 
 def _payload(offer: Offer, media: MediaType) -> PayloadCheck | None:

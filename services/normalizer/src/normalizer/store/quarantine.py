@@ -74,9 +74,10 @@ SELECT q.raw_key FROM quarantine AS q
                   AND coalesce(l.spec ->> 'account', q.account) = q.account)
  ORDER BY q.quarantined_at, q.raw_key LIMIT $1 FOR UPDATE OF q SKIP LOCKED
 """
-_OPEN = (
-    "SELECT source, reason, count(*) AS entries FROM quarantine WHERE state = 'open' GROUP BY source, reason"
-)
+_OPEN = """
+SELECT q.source, q.reason, count(*) AS entries FROM quarantine AS q JOIN raw USING (raw_key)
+ WHERE q.state = 'open' AND NOT raw.test GROUP BY q.source, q.reason
+"""
 
 
 async def put(conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> dict[UUID, int]:
@@ -127,7 +128,7 @@ async def mapped(conn: Connection, limit: int) -> list[UUID]:
 
 
 async def open_counts(conn: Connection) -> dict[tuple[str, str], int]:
-    """Open entries by (source, reason)."""
+    """Open entries by (source, reason), those of tests left out."""
     return {(row["source"], row["reason"]): row["entries"] for row in await conn.fetch(_OPEN)}
 
 
