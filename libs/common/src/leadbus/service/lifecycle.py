@@ -29,6 +29,8 @@ from leadbus.db import Database, Schema, is_unavailable, schema_state
 from leadbus.health import Check, Health, TaskFunction
 from leadbus.log import logger
 from leadbus.publisher import Publisher
+from leadbus.service.diagnosis import Diagnosing
+from leadbus.service.diagnosis import router as diagnosis_router
 from leadbus.service.failure import EXIT_SCHEMA, StartError
 from leadbus.service.server import HttpServer, listen
 from leadbus.settings.environment import ServiceSettings, SettingsError
@@ -88,11 +90,21 @@ class Service:
         self.settings = settings
         self.version = _version(name)
         self.health = Health(name, unavailable=is_unavailable)
+        diagnosing = Diagnosing(
+            name,
+            package,
+            self.version,
+            self.health,
+            database=database,
+            amqp_url=settings.amqp_url,
+            publisher=publisher,
+            consumers=consumers,
+        )
         self.app = create_app(
             name,
             title or name,
             self.version,
-            routers,
+            [*routers, diagnosis_router(diagnosing)],
             verifier=TokenVerifier.from_settings(settings),
             health=self.health,
             body_limit_bytes=settings.http_body_limit_bytes,
