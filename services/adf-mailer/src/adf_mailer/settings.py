@@ -60,6 +60,11 @@ class AdfMailerSettings(ServiceSettings):
         min_length=1,
         description="Waits before a smart host that is away is tried again, as a JSON list.",
     )
+    suspended_probe_steps_seconds: tuple[float, ...] = Field(
+        (60, 300, 900),
+        min_length=1,
+        description="The same where it refuses us (login, certificate): slower, or it locks the account.",
+    )
     batch_size: int = Field(100, ge=1, le=500, description="Events taken into one transaction.")
     drain_seconds: float = Field(60, gt=0, le=900, description="Time given to work in hand on SIGTERM.")
     grace_seconds: float = Field(
@@ -105,7 +110,10 @@ class AdfMailerSettings(ServiceSettings):
 
     @property
     def breaker(self) -> BreakerSettings:
-        return BreakerSettings(probe_steps_seconds=self.probe_steps_seconds)
+        return BreakerSettings(
+            probe_steps_seconds=self.probe_steps_seconds,
+            suspended_probe_steps_seconds=self.suspended_probe_steps_seconds,
+        )
 
     @property
     def smart_host(self) -> SmartHost:
