@@ -35,7 +35,6 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "relay.committed": "the outbox holds only what is not confirmed",
         "normalizer.read": "the batch is read by its adapters; no transaction is open",
         "normalizer.decided": "the leads are held and decided about; nothing of them is written",
-        "normalizer.raws_kept": "the raw messages are written; leads are not",
         "normalizer.written": "leads, revisions and events are written; nothing is committed",
         "normalizer.quarantined": "quarantine entries are written as well; nothing is committed",
         "normalizer.ledger_noted": "what became of deliveries is written; nothing is committed",

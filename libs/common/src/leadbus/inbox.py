@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+import asyncpg
 from sqlalchemy import Column, DateTime, Index, MetaData, Text
 from sqlmodel import Field, SQLModel
 
 from leadbus import checkpoint
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 
 metadata = MetaData()
 
@@ -90,16 +91,21 @@ class InboxEntry:
 
 # Sorted, so that two consumers with overlapping batches wait for each other in the same order.
 _CLAIM = """
-INSERT INTO inbox AS known (consumer, source, account, id, digest, seen_at, forget_at)
-SELECT $1, source, account, id, digest, $2::timestamptz,
-    $2::timestamptz + make_interval(secs => window_seconds)
-FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
-    AS entry (source, account, id, digest, window_seconds)
-ORDER BY source COLLATE "C", account COLLATE "C", id COLLATE "C"
-ON CONFLICT (consumer, source, account, id) DO UPDATE
-    SET digest = excluded.digest, seen_at = excluded.seen_at, forget_at = excluded.forget_at
-    WHERE known.forget_at <= excluded.seen_at
-RETURNING source, account, id
+claimed AS (
+    INSERT INTO inbox AS known (consumer, source, account, id, digest, seen_at, forget_at)
+    SELECT $1, source, account, id, digest, $2::timestamptz,
+        $2::timestamptz + make_interval(secs => window_seconds)
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
+        AS entry (source, account, id, digest, window_seconds)
+    ORDER BY source COLLATE "C", account COLLATE "C", id COLLATE "C"
+    ON CONFLICT (consumer, source, account, id) DO UPDATE
+        SET digest = excluded.digest, seen_at = excluded.seen_at, forget_at = excluded.forget_at
+        WHERE known.forget_at <= excluded.seen_at
+    RETURNING source, account, id
+)
+"""
+_CLAIMED = """
+(SELECT ROW(array_agg(source), array_agg(account), array_agg(id)) FROM claimed) AS claimed
 """
 
 _KNOWN_DIGESTS = """
@@ -121,24 +127,48 @@ async def claim(
     """
     if not entries:
         return []
-    moment = now or datetime.now(UTC)
-    first: dict[Identity, InboxEntry] = {}
-    for entry in entries:
-        first.setdefault(entry.identity, entry)
-    fresh = await _insert(conn, consumer, list(first.values()), moment)
-    checkpoint.passed("inbox.claimed")
-    digests = {identity: first[identity].digest for identity in fresh}
-    if len(fresh) < len(first):
-        digests |= await _known_digests(conn, consumer, [i for i in first if i not in fresh])
-    answers = []
-    for entry in entries:
+    claiming = Claim(consumer, entries, now or datetime.now(UTC))
+    return await claiming.answers(conn, await at_once(conn, claiming.part))
+
+
+class Claim:
+    """``claim`` as a part of a larger statement: have ``part`` executed, then ask for the ``answers``."""
+
+    def __init__(self, consumer: str, entries: Sequence[InboxEntry], now: datetime) -> None:
+        self._consumer = consumer
+        self._entries = entries
+        self._first: dict[Identity, InboxEntry] = {}
+        for entry in entries:
+            self._first.setdefault(entry.identity, entry)
+        self.part = Part(_CLAIM, self._arguments(now), _CLAIMED)
+
+    async def answers(self, conn: Connection, row: asyncpg.Record) -> list[Seen]:
+        """What ``claim`` returns, from the row of the statement."""
+        checkpoint.passed("inbox.claimed")
+        fresh: set[Identity] = set(zip(*(names or () for names in row["claimed"]), strict=True))
+        digests = {identity: self._first[identity].digest for identity in fresh}
+        if len(fresh) < len(self._first):
+            known = [identity for identity in self._first if identity not in fresh]
+            digests |= await _known_digests(conn, self._consumer, known)
+        return [self._answer(entry, fresh, digests) for entry in self._entries]
+
+    def _arguments(self, now: datetime) -> tuple[Any, ...]:
+        entries = self._first.values()
+        return (
+            self._consumer,
+            now,
+            [entry.source for entry in entries],
+            [entry.account for entry in entries],
+            [entry.id for entry in entries],
+            [entry.digest for entry in entries],
+            [entry.window_seconds for entry in entries],
+        )
+
+    def _answer(self, entry: InboxEntry, fresh: set[Identity], digests: Mapping[Identity, str]) -> Seen:
         if entry.identity in fresh:
             fresh.discard(entry.identity)
-            answers.append(Seen.NEW)
-        else:
-            same = digests[entry.identity] == entry.digest
-            answers.append(Seen.DUPLICATE if same else Seen.REUSED)
-    return answers
+            return Seen.NEW
+        return Seen.DUPLICATE if digests[entry.identity] == entry.digest else Seen.REUSED
 
 
 async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> int:
@@ -152,22 +182,6 @@ async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> i
         limit,
     )
     return int(status.rpartition(" ")[2])
-
-
-async def _insert(
-    conn: Connection, consumer: str, entries: Sequence[InboxEntry], now: datetime
-) -> set[Identity]:
-    rows = await conn.fetch(
-        _CLAIM,
-        consumer,
-        now,
-        [entry.source for entry in entries],
-        [entry.account for entry in entries],
-        [entry.id for entry in entries],
-        [entry.digest for entry in entries],
-        [entry.window_seconds for entry in entries],
-    )
-    return {(row["source"], row["account"], row["id"]) for row in rows}
 
 
 async def _known_digests(

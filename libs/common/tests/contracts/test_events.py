@@ -8,7 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 from leadbus.contracts import EVENTS, SOURCES, EventContract, raw_routing_key, source_of
-from leadbus.contracts.examples import CONTACTATONCE
+from leadbus.contracts.events import LeadReceived
+from leadbus.contracts.examples import CONTACTATONCE, EVENT_EXAMPLES
+from leadbus.contracts.lead_events import lead_event_json
 from leadbus.contracts.publishing.schemas import json_schema, models, schema_id
 
 _BY_TYPE = pytest.mark.parametrize("contract", EVENTS.values(), ids=EVENTS.keys())
@@ -113,3 +115,10 @@ def test_other_keys_prove_nothing(key: str) -> None:
 def test_no_key_for_a_source_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="no such source"):
         raw_routing_key("nobody")
+
+
+@pytest.mark.parametrize("changed", [(), ("customer", "vehicles")])
+def test_a_lead_that_is_written_already_is_not_written_again(changed: tuple[str, ...]) -> None:
+    event = LeadReceived.model_validate(EVENT_EXAMPLES["lead.received.v1"] | {"changed": changed})
+    written = event.lead.model_dump_json(exclude_none=True)
+    assert lead_event_json(written, changed) == event.to_json()

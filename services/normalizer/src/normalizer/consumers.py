@@ -18,7 +18,7 @@ from leadbus.messages import IncomingMessage
 from normalizer import reporting
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
-from normalizer.normalizing import Decision, Normalizing, Read, read_raw
+from normalizer.normalizing import Decision, Look, Normalizing, Read, read_raw
 from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
 from normalizer.store.ledger import LedgerEntry, LedgerState
@@ -83,15 +83,14 @@ class RawConsumer:
 
     async def _store(self, conn: Connection, reads: Sequence[Read], now: datetime) -> _Taken:
         claim = inbox.Claim(_CONSUMER, [self._entry(one.raw) for one in reads], now)
-        look = await at_once(conn, claim.part, *self._normalizing.looking(reads))
-        seen = await claim.answers(conn, look)
-        fresh = [one for one, was in zip(reads, seen, strict=True) if was is Seen.NEW]
-        reused = {
-            one.raw.key: _reused(one) for one, was in zip(reads, seen, strict=True) if was is Seen.REUSED
-        }
-        duplicates = [one.raw for one, was in zip(reads, seen, strict=True) if was is Seen.DUPLICATE]
+        look = Look.for_(reads)
+        seen = await at_once(conn, claim.part, *look.parts)
+        judged = list(zip(reads, await claim.answers(conn, seen), strict=True))
+        fresh = [one for one, was in judged if was is Seen.NEW]
+        reused = {one.raw.key: _reused(one) for one, was in judged if was is Seen.REUSED}
+        duplicates = [one.raw for one, was in judged if was is Seen.DUPLICATE]
         fresh = await self._with_pins(conn, fresh)
-        decision = await self._normalizing.decide(conn, [*fresh, *reused.values()], look)
+        decision = await self._normalizing.decide(conn, [*fresh, *reused.values()], look, seen)
         checkpoint.passed("normalizer.decided")
         kept_before = await self._normalizing.write(conn, decision, now, keep=_raws(decision))
         checkpoint.passed("normalizer.written")

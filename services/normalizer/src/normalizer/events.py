@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from leadbus.contracts.events import EVENTS, LeadReceived, LeadUpdated, RawQuarantined, RawReleased
+from leadbus.contracts.events import EVENTS, RawQuarantined, RawReleased
+from leadbus.contracts.lead_events import lead_event_json
 from leadbus.contracts.raw import RawIdentity
-from leadbus.contracts.wire import WireModel
 from leadbus.envelope import Envelope
 from leadbus.messages import OutgoingMessage, event_message
 
 from normalizer.domain.identity import event_id, raw_event_id
 from normalizer.domain.raw import Raw
-from normalizer.domain.revisions import RECEIVED, Revision
+from normalizer.domain.revisions import Revision
 from normalizer.store.quarantine import Entry, How, Verdict
 
 SOURCE = "leadbus/normalizer"
@@ -22,14 +22,16 @@ QUARANTINED = "raw.quarantined.v1"
 RELEASED = "raw.released.v1"
 
 
-def lead_event(revision: Revision, raw: Raw, now: datetime) -> OutgoingMessage:
-    """`lead.received` at revision 1, `lead.updated` later; its id follows from lead and revision."""
-    model = LeadReceived if revision.event_type == RECEIVED else LeadUpdated
+def lead_event(revision: Revision, document: str, raw: Raw, now: datetime) -> OutgoingMessage:
+    """`lead.received` at revision 1, `lead.updated` later; its id follows from lead and revision.
+
+    `document` is the lead as JSON, which is written once for the revision and for its event.
+    """
     lead = revision.lead
     return _message(
         event_id(lead.lead_id, lead.revision, revision.event_type),
         revision.event_type,
-        model(lead=lead, changed=revision.changed),
+        lead_event_json(document, revision.changed),
         raw,
         now,
         subject=str(lead.lead_id),
@@ -48,7 +50,8 @@ def quarantined(verdict: Verdict, occasion: int, now: datetime) -> OutgoingMessa
         quarantine_id=raw.key,
         quarantined_at=now,
     )
-    return _message(raw_event_id(raw.key, QUARANTINED, occasion), QUARANTINED, data, raw, now)
+    id_ = raw_event_id(raw.key, QUARANTINED, occasion)
+    return _message(id_, QUARANTINED, data.to_json(), raw, now)
 
 
 def released(raw: Raw, entry: Entry, how: How, lead_ids: Sequence[UUID], now: datetime) -> OutgoingMessage:
@@ -61,7 +64,7 @@ def released(raw: Raw, entry: Entry, how: How, lead_ids: Sequence[UUID], now: da
         quarantine_id=raw.key,
         released_at=now,
     )
-    return _message(raw_event_id(raw.key, RELEASED, entry.times), RELEASED, data, raw, now)
+    return _message(raw_event_id(raw.key, RELEASED, entry.times), RELEASED, data.to_json(), raw, now)
 
 
 def _identity(raw: Raw) -> RawIdentity:
@@ -71,7 +74,7 @@ def _identity(raw: Raw) -> RawIdentity:
 def _message(
     id_: UUID,
     type_: str,
-    data: WireModel,
+    data: bytes,
     raw: Raw,
     now: datetime,
     *,
@@ -90,6 +93,6 @@ def _message(
             subject=subject or str(raw.key),
             datacontenttype="application/json",
             extensions=extensions,
-            data=data.to_json(),
+            data=data,
         )
     )

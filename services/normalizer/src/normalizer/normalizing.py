@@ -54,6 +54,27 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """The dealers to find and the leads to hold before it is decided about some reads, at one look."""
+
+    places: frozenset[Place]
+    lead_ids: frozenset[UUID]
+
+    @classmethod
+    def for_(cls, reads: Sequence[Read]) -> Look:
+        places = (one.place for one in reads)
+        return cls(
+            frozenset(place for place in places if place),
+            frozenset(one.lead_id for one in reads if one.lead_id),
+        )
+
+    @property
+    def parts(self) -> tuple[Part, Part]:
+        """Of the statement that looks."""
+        return directory.finding(self.places), leads.holding(self.lead_ids)
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a raw message did to a lead; `revision` is where the lead stands after it."""
 
@@ -105,22 +126,21 @@ class Normalizing:
         self.limits = limits
         self._terms = terms or Terms()
 
-    def looking(self, reads: Sequence[Read]) -> Sequence[Part]:
-        """Find the dealers and hold the leads that `reads` tell of, as parts of one statement."""
-        return (
-            directory.finding(one.place for one in reads if one.place),
-            leads.holding(one.lead_id for one in reads if one.lead_id),
-        )
-
     async def decide(
-        self, conn: Connection, reads: Sequence[Read], look: asyncpg.Record, *, again: bool = False
+        self,
+        conn: Connection,
+        reads: Sequence[Read],
+        look: Look,
+        seen: asyncpg.Record,
+        *,
+        again: bool = False,
     ) -> Decision:
         """Hold the leads that `reads` tell of and decide their revisions.
 
-        `look` is the row of a statement with `looking(reads)` in it. With `again` the raw messages are told
-        anew (a replay): their leads are folded from the start.
+        `seen` is the row of the statement with `look` in it. With `again` the raw messages are told anew (a
+        replay): their leads are folded from the start.
         """
-        dealers = directory.found(look)
+        dealers = directory.found(seen)
         told: list[tuple[Raw, Reading]] = []
         verdicts: list[Verdict] = []
         for one in reads:
@@ -134,10 +154,9 @@ class Normalizing:
             for raw, reading in told
             if raw.trial
         ]
-        held_by_now = {one.lead_id for one in reads}
         to_revise = [pair for pair in told if not pair[0].trial]
         wanted = {reading.lead.lead_id for _, reading in to_revise}
-        known = await leads.held(conn, look, wanted) | await leads.lock(conn, wanted - held_by_now)
+        known = await leads.held(conn, seen, wanted) | await leads.lock(conn, wanted - look.lead_ids)
         decision = await self._revise(conn, to_revise, known, again=again)
         return Decision(
             told=[*decision.told, *trials],

@@ -10,12 +10,12 @@ from uuid import UUID
 from leadbus import checkpoint, outbox, web
 from leadbus.clock import Clock
 from leadbus.contracts.vocabulary import QuarantineReason
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, at_once
 from leadbus.web import Actor
 
 from normalizer import events, reporting
 from normalizer.domain.raw import Raw
-from normalizer.normalizing import Change, Decision, Normalizing, Told, read_raw
+from normalizer.normalizing import Change, Decision, Look, Normalizing, Told, read_raw
 from normalizer.receiving import receive_again
 from normalizer.store import quarantine, raws
 from normalizer.store.quarantine import Entry, Verdict
@@ -178,7 +178,9 @@ class Quarantining:
 
     async def _process(self, conn: Connection, kept: Sequence[Raw], *, again: bool) -> Decision:
         reads = [read_raw(receive_again(raw, self._normalizing.limits)) for raw in kept]
-        decision = await self._normalizing.decide(conn, reads, again=again)
+        look = Look.for_(reads)
+        seen = await at_once(conn, *look.parts)
+        decision = await self._normalizing.decide(conn, reads, look, seen, again=again)
         await raws.pin(
             conn,
             {

@@ -11,6 +11,7 @@ Rules that hold for whoever borrows a connection:
 
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
 from leadbus.db.migrations import Schema, build_indexes, migrate, run_env, schema_state
+from leadbus.db.parts import Part, at_once
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "Connection",
     "Database",
     "DatabaseUnavailable",
+    "Part",
     "Schema",
+    "at_once",
     "build_indexes",
     "is_out_of_reach",
     "is_unavailable",

@@ -5,7 +5,7 @@ publishes them, confirmed, leads before bulk. At least once: receivers dedupe by
 """
 
 from leadbus.outbox.relay import OnConfirmed, OutboxRelay
-from leadbus.outbox.rows import Lane, add, stats
+from leadbus.outbox.rows import Lane, add, adding, stats
 from leadbus.outbox.table import DDL_V1, Outbox, metadata
 
-__all__ = ["DDL_V1", "Lane", "OnConfirmed", "Outbox", "OutboxRelay", "add", "metadata", "stats"]
+__all__ = ["DDL_V1", "Lane", "OnConfirmed", "Outbox", "OutboxRelay", "add", "adding", "metadata", "stats"]

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from leadbus import checkpoint
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
 
@@ -34,11 +34,14 @@ class Pending:
 
 
 _INSERT = """
-INSERT INTO outbox (lane, exchange, routing_key, headers, properties, body, mandatory, subject)
-SELECT $1, exchange, routing_key, headers::json, properties::json, body, mandatory, subject
-FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::boolean[], $8::text[])
-    WITH ORDINALITY AS m (exchange, routing_key, headers, properties, body, mandatory, subject, n)
-ORDER BY n
+to_publish AS (
+    INSERT INTO outbox (lane, exchange, routing_key, headers, properties, body, mandatory, subject)
+    SELECT $1, exchange, routing_key, headers::json, properties::json, body, mandatory, subject
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::boolean[], $8::text[])
+        WITH ORDINALITY AS m (exchange, routing_key, headers, properties, body, mandatory, subject, n)
+    ORDER BY n
+    RETURNING id
+)
 """
 
 # The row lock is the lease: a relay that dies gives its rows back by dying. Rows beyond `$4` bytes are
@@ -84,12 +87,21 @@ async def add(
     ``subjects`` (one per message) come back through the relay's ``on_confirmed``. Raises TypeError for header
     values that JSON cannot hold. Afterwards wake the relay; it finds the rows by itself within a second.
     """
+    if messages:
+        await at_once(conn, adding(messages, lane=lane, subjects=subjects))
+        checkpoint.passed("outbox.added")
+
+
+def adding(
+    messages: Sequence[OutgoingMessage],
+    *,
+    lane: Lane = Lane.LEADS,
+    subjects: Sequence[str] | None = None,
+) -> Part:
+    """``add`` as a part of a larger statement."""
     if subjects is not None and len(subjects) != len(messages):
         raise ValueError("one subject per message")
-    if not messages:
-        return
-    await conn.execute(
-        _INSERT,
+    arguments = (
         int(lane),
         [message.exchange for message in messages],
         [message.routing_key for message in messages],
@@ -99,7 +111,7 @@ async def add(
         [message.mandatory for message in messages],
         list(subjects) if subjects is not None else [None] * len(messages),
     )
-    checkpoint.passed("outbox.added")
+    return Part(_INSERT, arguments, "(SELECT count(*) FROM to_publish) AS messages_to_publish")
 
 
 async def stats(conn: Connection) -> tuple[int, float]:

@@ -30,7 +30,7 @@ def place(draft: Draft, origin: Origin, dealer: Dealer, pinned: UUID | None = No
     out of the same bytes, and it is still the same lead.
     """
     phones, phone_warnings = _phones(draft.phones, dealer.country)
-    lead_id = pinned or _identity(draft, origin, phones)
+    lead_id = pinned or id_told(draft, origin) or _id_by_circumstances(draft, origin, phones)
     return Lead(
         lead_id=lead_id,
         revision=1,
@@ -82,11 +82,16 @@ def _phones(written: tuple[Phone, ...], country: str | None) -> tuple[tuple[Phon
     return tuple(phones), warnings
 
 
-def _identity(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:
+def id_told(draft: Draft, origin: Origin) -> UUID | None:
+    """The lead's id where its source gave it one; without, the dealer has to be known for it."""
+    if draft.external_id is None:
+        return None
+    issuer = draft.issuer or origin.source
     test = draft.test or origin.test
-    if draft.external_id is not None:
-        issuer = draft.issuer or origin.source
-        return identity.lead_id(origin.source, origin.account, issuer, draft.external_id, test=test)
+    return identity.lead_id(origin.source, origin.account, issuer, draft.external_id, test=test)
+
+
+def _id_by_circumstances(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:
     told = identity.Circumstances(
         occurred_at=draft.occurred_at,
         email=next((email.address for email in draft.emails if email.address), None),
@@ -94,6 +99,7 @@ def _identity(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:
         item=_item(draft),
         channel=draft.channel,
     )
+    test = draft.test or origin.test
     return identity.lead_id_by_circumstances(origin.source, origin.account, told, test=test)
 
 

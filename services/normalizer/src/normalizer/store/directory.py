@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
+import asyncpg
 from leadbus.contracts.lead import Dealer
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 
 from normalizer.domain.phones import read_phone
 
@@ -24,35 +25,53 @@ class Place:
 
 # A location of this very account goes before one of any account.
 _FIND = """
-SELECT place.source, place.account, place.location, dealer.name, dealer.spec::text AS spec
-  FROM unnest($1::text[], $2::text[], $3::text[]) AS place (source, account, location)
- CROSS JOIN LATERAL (
-       SELECT spec ->> 'dealer' AS dealer FROM setting
-        WHERE kind = 'Location'
-          AND spec ->> 'source' = place.source AND spec ->> 'external_id' = place.location
-          AND coalesce(spec ->> 'account', place.account) = place.account
-        ORDER BY spec ->> 'account' NULLS LAST LIMIT 1) AS location
-  JOIN setting AS dealer ON dealer.kind = 'Dealer' AND dealer.name = location.dealer
+dealers AS (
+    SELECT place.source, place.account, place.location, dealer.name, dealer.spec::text AS spec
+      FROM unnest($1::text[], $2::text[], $3::text[]) AS place (source, account, location)
+     CROSS JOIN LATERAL (
+           SELECT spec ->> 'dealer' AS dealer FROM setting
+            WHERE kind = 'Location'
+              AND spec ->> 'source' = place.source AND spec ->> 'external_id' = place.location
+              AND coalesce(spec ->> 'account', place.account) = place.account
+            ORDER BY spec ->> 'account' NULLS LAST LIMIT 1) AS location
+      JOIN setting AS dealer ON dealer.kind = 'Dealer' AND dealer.name = location.dealer
+)
 """
+_FOUND = """
+(SELECT ROW(array_agg(source), array_agg(account), array_agg(location), array_agg(name), array_agg(spec))
+   FROM dealers) AS dealers
+"""
+_DEALERS_KEPT = 4096
 
 
 async def find(conn: Connection, places: Iterable[Place]) -> dict[Place, Dealer]:
     """The dealers of those places that are mapped, as the directory knows them now."""
+    return found(await at_once(conn, finding(places)))
+
+
+def finding(places: Iterable[Place]) -> Part:
+    """`find` as a part of a larger statement; `found` reads its answer."""
     wanted = list(set(places))
-    if not wanted:
-        return {}
-    rows = await conn.fetch(
-        _FIND,
+    arguments = (
         [place.source for place in wanted],
         [place.account for place in wanted],
         [place.location for place in wanted],
     )
+    return Part(_FIND, arguments, _FOUND)
+
+
+def found(row: asyncpg.Record) -> dict[Place, Dealer]:
+    """What `find` returns, from the row of a statement with `finding` in it."""
+    columns = (column or () for column in row["dealers"])
     return {
-        Place(row["source"], row["account"], row["location"]): _dealer(row["name"], json.loads(row["spec"]))
-        for row in rows
+        Place(source, account, location): _dealer(name, spec)
+        for source, account, location, name, spec in zip(*columns, strict=True)
     }
 
 
-def _dealer(name: str, spec: dict[str, Any]) -> Dealer:
+@lru_cache(_DEALERS_KEPT)
+def _dealer(name: str, written: str) -> Dealer:
+    """Read once for as long as it stays as written."""
+    spec = json.loads(written)
     phone = read_phone(spec["phone"], spec.get("country")).e164 if spec.get("phone") else None
     return Dealer.model_validate({**spec, "dealer_id": name, "phone": phone})

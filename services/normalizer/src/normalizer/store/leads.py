@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from leadbus.contracts.lead import Lead
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 
 from normalizer.domain.revisions import Revision
 from normalizer.domain.terms import Terms
@@ -28,8 +29,14 @@ class Known:
 
 
 # In id order, so that two batches that share leads wait for each other instead of embracing.
-_LOCK = """
-SELECT lead_id, revision, last_raw_at FROM lead WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE
+_HOLD = """
+held AS MATERIALIZED (
+    SELECT lead_id, revision, last_raw_at FROM lead
+     WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE
+)
+"""
+_HELD = """
+(SELECT ROW(array_agg(lead_id), array_agg(revision), array_agg(last_raw_at)) FROM held) AS held
 """
 # A statement of its own, after the lock: one statement would see the documents of before the wait.
 _DOCUMENTS = """
@@ -38,7 +45,7 @@ SELECT lead_id, document::text
 """
 # A lead and what it is found by are written together; `terms` holds no blanks.
 _INSERT = """
-WITH made AS (
+made AS (
     INSERT INTO lead (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at,
                       updated_at, terms, terms_by)
     SELECT lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, $1,
@@ -49,11 +56,10 @@ WITH made AS (
      ORDER BY lead_id
     ON CONFLICT (lead_id) DO NOTHING
     RETURNING lead_id, received_at, terms
-), listed AS (
+), found_by AS (
     INSERT INTO lead_term (term, received_at, lead_id)
     SELECT term, received_at, lead_id FROM made CROSS JOIN unnest(terms) AS term
 )
-SELECT lead_id FROM made
 """
 _UPDATE = f"""
 WITH m AS (
@@ -67,28 +73,63 @@ UPDATE lead SET revision = m.revision, dealer_id = m.dealer_id, test = m.test,
                 updated_at = $1, terms = m.terms, terms_by = $2
   FROM m WHERE lead.lead_id = m.lead_id
 """  # noqa: S608 -- constants only
+# `changed` holds names of fields. A conflict is another transaction's lead: see `added`.
 _REVISIONS = """
-INSERT INTO lead_revision (lead_id, revision, raw_key, event_type, changed, at, document)
-SELECT lead_id, revision, raw_key, event_type,
-       ARRAY(SELECT jsonb_array_elements_text(changed::jsonb)), $1, document::jsonb
-  FROM unnest($2::uuid[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::text[])
-       AS m (lead_id, revision, raw_key, event_type, changed, document)
+revised AS (
+    INSERT INTO lead_revision (lead_id, revision, raw_key, event_type, changed, at, document)
+    SELECT lead_id, revision, raw_key, event_type, string_to_array(changed, ' '), $1, document::jsonb
+      FROM unnest($2::uuid[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::text[])
+           AS m (lead_id, revision, raw_key, event_type, changed, document)
+    ON CONFLICT (lead_id, revision) DO NOTHING
+    RETURNING lead_id
+)
 """
 
 
 async def lock(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Those of the leads that exist, as they are, held until the transaction ends."""
-    rows = await conn.fetch(_LOCK, sorted(set(lead_ids)))
-    if not rows:
+    wanted = set(lead_ids)
+    return await held(conn, await at_once(conn, holding(wanted)), wanted) if wanted else {}
+
+
+def holding(lead_ids: Iterable[UUID]) -> Part:
+    """`lock` as a part of a larger statement; `held` reads its answer."""
+    return Part(_HOLD, (sorted(set(lead_ids)),), _HELD)
+
+
+async def held(conn: Connection, row: asyncpg.Record, wanted: Collection[UUID]) -> dict[UUID, Known]:
+    """What `lock` returns of `wanted`, from the row of a statement with `holding` in it."""
+    columns = (column or () for column in row["held"])
+    found = [one for one in zip(*columns, strict=True) if one[0] in wanted]
+    if not found:
         return {}
-    documents = await conn.fetch(
-        _DOCUMENTS, [row["lead_id"] for row in rows], [row["revision"] for row in rows]
-    )
-    leads = {row["lead_id"]: Lead.model_validate_json(row["document"]) for row in documents}
-    return {row["lead_id"]: Known(leads[row["lead_id"]], row["last_raw_at"]) for row in rows}
+    documents = await conn.fetch(_DOCUMENTS, [one[0] for one in found], [one[1] for one in found])
+    leads = {document["lead_id"]: Lead.model_validate_json(document["document"]) for document in documents}
+    return {lead_id: Known(leads[lead_id], last_raw_at) for lead_id, _, last_raw_at in found}
 
 
-async def save(
+def adding(
+    known: Mapping[UUID, Known],
+    revisions: Sequence[Revision],
+    documents: Sequence[str],
+    last_raw_at: Mapping[UUID, datetime],
+    now: datetime,
+    terms: Terms,
+) -> Sequence[Part]:
+    """Write the leads that `known` does not hold and all revisions; `documents` are their leads as JSON."""
+    last = {revision.lead.lead_id: revision.lead for revision in revisions}
+    new = [lead for key, lead in last.items() if key not in known]
+    return _inserting(new, last_raw_at, now, terms), _revising(revisions, documents, now)
+
+
+def check_added(row: asyncpg.Record, known: Mapping[UUID, Known], revisions: Sequence[Revision]) -> None:
+    """Raises LeadAppearedError when a lead that `known` does not hold exists by now."""
+    new = {revision.lead.lead_id for revision in revisions} - known.keys()
+    if (row["leads_made"], row["revisions_made"]) != (len(new), len(revisions)):
+        raise LeadAppearedError
+
+
+async def update(
     conn: Connection,
     known: Mapping[UUID, Known],
     revisions: Sequence[Revision],
@@ -96,34 +137,23 @@ async def save(
     now: datetime,
     terms: Terms,
 ) -> None:
-    """Write the revisions (of one lead in order), where their leads stand now and what they are found by.
+    """Write where the leads of `known` (what `lock` returned) stand now and what they are found by.
 
-    `known` is what `lock` returned, `last_raw_at` the newest raw message of every lead that was told
-    anything. Raises LeadAppearedError when a lead that `known` does not hold exists by now.
+    `last_raw_at` is the newest raw message of every lead that was told anything.
     """
-    last = {revision.lead.lead_id: revision.lead for revision in revisions}
     newer = {
-        key: held.lead
-        for key, held in known.items()
-        if last_raw_at.get(key, held.last_raw_at) > held.last_raw_at
+        key: one.lead for key, one in known.items() if last_raw_at.get(key, one.last_raw_at) > one.last_raw_at
     }
-    await _insert(conn, [lead for key, lead in last.items() if key not in known], last_raw_at, now, terms)
-    revised = {key: lead for key, lead in last.items() if key in known}
+    revised = {
+        revision.lead.lead_id: revision.lead for revision in revisions if revision.lead.lead_id in known
+    }
     await _update(conn, list((newer | revised).values()), last_raw_at, now, terms)
-    await _add_revisions(conn, revisions, now)
 
 
-async def _insert(
-    conn: Connection,
-    leads: Sequence[Lead],
-    last_raw_at: Mapping[UUID, datetime],
-    now: datetime,
-    terms: Terms,
-) -> None:
-    if not leads:
-        return
-    rows = await conn.fetch(
-        _INSERT,
+def _inserting(
+    leads: Sequence[Lead], last_raw_at: Mapping[UUID, datetime], now: datetime, terms: Terms
+) -> Part:
+    arguments = (
         now,
         terms.mark,
         [lead.lead_id for lead in leads],
@@ -136,8 +166,20 @@ async def _insert(
         [last_raw_at[lead.lead_id] for lead in leads],
         [" ".join(terms.of(lead)) for lead in leads],
     )
-    if len(rows) < len(leads):
-        raise LeadAppearedError
+    return Part(_INSERT, arguments, "(SELECT count(*) FROM made) AS leads_made")
+
+
+def _revising(revisions: Sequence[Revision], documents: Sequence[str], now: datetime) -> Part:
+    arguments = (
+        now,
+        [revision.lead.lead_id for revision in revisions],
+        [revision.lead.revision for revision in revisions],
+        [revision.raw_key for revision in revisions],
+        [revision.event_type for revision in revisions],
+        [" ".join(revision.changed) for revision in revisions],
+        documents,
+    )
+    return Part(_REVISIONS, arguments, "(SELECT count(*) FROM revised) AS revisions_made")
 
 
 async def _update(
@@ -161,22 +203,3 @@ async def _update(
         [last_raw_at[lead.lead_id] for lead in leads],
         [" ".join(terms.of(lead)) for lead in leads],
     )
-
-
-async def _add_revisions(conn: Connection, revisions: Sequence[Revision], now: datetime) -> None:
-    if not revisions:
-        return
-    await conn.execute(
-        _REVISIONS,
-        now,
-        [revision.lead.lead_id for revision in revisions],
-        [revision.lead.revision for revision in revisions],
-        [revision.raw_key for revision in revisions],
-        [revision.event_type for revision in revisions],
-        [_json_list(revision.changed) for revision in revisions],
-        [revision.lead.model_dump_json(exclude_none=True) for revision in revisions],
-    )
-
-
-def _json_list(names: tuple[str, ...]) -> str:
-    return "[" + ",".join(f'"{name}"' for name in names) + "]"

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from leadbus.db import Connection
+from leadbus.db import Connection, Part
 
 from normalizer.domain.raw import Raw
 
@@ -17,17 +17,19 @@ _COLUMNS = (
 )
 # A raw message is kept once; whichever lead it made first stays its lead.
 _KEEP = """
-INSERT INTO raw (raw_key, source, account, wire_id, digest, body, size_bytes, content_type, attributes,
-                 received_at, stored_at, test, trial, bare, lead_id)
-SELECT raw_key, source, account, wire_id, digest, body, octet_length(body), content_type,
-       attributes::jsonb, received_at, $1, test, trial, bare, lead_id
-  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[],
-              $9::text[], $10::timestamptz[], $11::boolean[], $12::boolean[], $13::boolean[], $14::uuid[])
-       AS m (raw_key, source, account, wire_id, digest, body, content_type, attributes, received_at,
-             test, trial, bare, lead_id)
- ORDER BY raw_key
-ON CONFLICT (raw_key) DO UPDATE SET lead_id = coalesce(raw.lead_id, excluded.lead_id)
-RETURNING raw_key, xmax = 0 AS inserted
+kept AS (
+    INSERT INTO raw (raw_key, source, account, wire_id, digest, body, size_bytes, content_type, attributes,
+                     received_at, stored_at, test, trial, bare, lead_id)
+    SELECT raw_key, source, account, wire_id, digest, body, octet_length(body), content_type,
+           attributes::jsonb, received_at, $1, test, trial, bare, lead_id
+      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[],
+                  $9::text[], $10::timestamptz[], $11::boolean[], $12::boolean[], $13::boolean[], $14::uuid[])
+           AS m (raw_key, source, account, wire_id, digest, body, content_type, attributes, received_at,
+                 test, trial, bare, lead_id)
+     ORDER BY raw_key
+    ON CONFLICT (raw_key) DO UPDATE SET lead_id = coalesce(raw.lead_id, excluded.lead_id)
+    RETURNING raw_key, xmax = 0 AS inserted
+)
 """
 _PIN = """
 UPDATE raw SET lead_id = m.lead_id
@@ -43,12 +45,12 @@ SELECT {_COLUMNS} FROM raw
 """  # noqa: S608 -- constants only
 
 
-async def keep(conn: Connection, raws: Sequence[Raw], now: datetime) -> set[UUID]:
-    """Store each with the lead it is pinned to, if any; returns the keys that were not there before."""
-    if not raws:
-        return set()
-    rows = await conn.fetch(
-        _KEEP,
+def keeping(raws: Sequence[Raw], pins: Mapping[UUID, UUID], now: datetime) -> Part:
+    """Store each with the lead it is pinned to, if any ({raw key: lead id}).
+
+    `kept_before` tells the keys of those that were there already.
+    """
+    arguments = (
         now,
         [raw.key for raw in raws],
         [raw.source for raw in raws],
@@ -62,9 +64,9 @@ async def keep(conn: Connection, raws: Sequence[Raw], now: datetime) -> set[UUID
         [raw.test for raw in raws],
         [raw.trial for raw in raws],
         [raw.bare for raw in raws],
-        [raw.lead_id for raw in raws],
+        [pins.get(raw.key) or raw.lead_id for raw in raws],
     )
-    return {row["raw_key"] for row in rows if row["inserted"]}
+    return Part(_KEEP, arguments, "ARRAY(SELECT raw_key FROM kept WHERE NOT inserted) AS kept_before")
 
 
 async def pin(conn: Connection, leads: Mapping[UUID, UUID]) -> None:
