@@ -1,42 +1,135 @@
-"""A whole system on a RabbitMQ and a Postgres of the test's own, so that both may be killed."""
+"""A whole system on a RabbitMQ and a Postgres of its own, so that both may be broken.
+
+Building one takes longer than most faults, so the tests of a file share it: each with a stream and accounts
+of its own. A test that failed leaves nobody its system.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from leadbus_devstack import private_servers
 from leadbus_devstack import stack as stacks
-from leadbus_devstack.postgres import NativePostgres
-from leadbus_devstack.rabbitmq import NativeRabbitMQ
+from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.links import Links
+from leadbus_devstack.pytest_plugin import private
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.stack import Stack
 
+from tests.guarantees.fates import REFUSAL, REFUSED_ADDRESS
 from tests.guarantees.set_up import set_up
 from tests.guarantees.system import System
 
 # Deliveries that a kill left in doubt wait for their lease, so the times of a try are kept short.
 SETTINGS = {
     "adf-mailer": {
-        "SMTP_STEP_TIMEOUT_SECONDS": "3",
-        "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "4",
-        "SMTP_ANSWER_TIMEOUT_SECONDS": "4",
+        "SMTP_STEP_TIMEOUT_SECONDS": "2",
+        "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "3",
+        "SMTP_ANSWER_TIMEOUT_SECONDS": "3",
         "RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]",
+        "RETRY_THEN_EVERY_SECONDS": "5",
+        "PROBE_STEPS_SECONDS": "[1, 2, 3]",
     }
 }
+SMALL_DISK_SETTINGS = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
+
+_failed = pytest.StashKey[bool]()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a file wants its system. `disk_megabytes`: size of Postgres' own file system, if any."""
+
+    replicas: int = 1
+    links: bool = False
+    disk_megabytes: int = 0
+    amqp_query: str = ""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def options() -> Options:
+    """Overridden by files that want another system."""
+    return Options()
+
+
+@contextlib.contextmanager
+def running_system(options: Options, place: Path) -> Iterator[System]:
+    """Servers, services ready, a source, dealers and routes. Skips, with the reason, where there is none."""
+    with contextlib.ExitStack() as parts:
+        disk = None
+        if options.disk_megabytes:
+            try:
+                disk = parts.enter_context(private_servers.small_disk(options.disk_megabytes))
+            except DevstackError as error:
+                pytest.skip(f"no disk that can be filled: {error}")
+        rabbitmq = parts.enter_context(private(private_servers.private_rabbitmq()))
+        postgres = parts.enter_context(
+            private(private_servers.private_postgres(disk=disk, settings=SMALL_DISK_SETTINGS if disk else {}))
+        )
+        servers = Servers(rabbitmq.url, rabbitmq.management_url, postgres.url, "private, to be broken")
+        stacks.migrate(servers.postgres_url)
+        stack = Stack(
+            servers,
+            place / "logs",
+            place / "mail",
+            settings=options.settings,
+            replicas=options.replicas,
+            links=Links() if options.links else None,
+            amqp_query=options.amqp_query,
+        )
+        parts.enter_context(stacks.running(stack))
+        set_up(stack)
+        stack.smtp.control(rcpt={REFUSED_ADDRESS: REFUSAL})
+        yield System(stack, rabbitmq, postgres, run=secrets.token_hex(4), disk=disk)
+
+
+class Shared:
+    """One system for test after test, until one of them fails on it."""
+
+    def __init__(self, options: Options, places: pytest.TempPathFactory) -> None:
+        self._options = options
+        self._places = places
+        self._open = contextlib.ExitStack()
+        self._system: System | None = None
+
+    def system(self) -> System:
+        if self._system is None:
+            place = self._places.mktemp("system")
+            self._system = self._open.enter_context(running_system(self._options, place))
+        return self._system
+
+    def close(self) -> None:
+        self._system = None
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def shared(options: Options, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """What the tests of a file share."""
+    made = Shared(options, tmp_path_factory)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def system(
-    private_rabbitmq: NativeRabbitMQ, private_postgres: NativePostgres, tmp_path: Path
-) -> Iterator[System]:
-    """Three services, ready, with a source, two dealers and their routes."""
-    servers = Servers(
-        private_rabbitmq.url, private_rabbitmq.management_url, private_postgres.url, "private, to be killed"
-    )
-    stacks.migrate(servers.postgres_url)
-    stack = Stack(servers, tmp_path / "logs", tmp_path / "mail", settings=SETTINGS)
-    with stacks.running(stack):
-        set_up(stack)
-        yield System(stack, private_rabbitmq, private_postgres, run=secrets.token_hex(4))
+def system(shared: Shared, request: pytest.FixtureRequest) -> Iterator[System]:
+    """A system on which nothing has failed so far."""
+    yield shared.system()
+    if request.node.stash.get(_failed, False):
+        shared.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.excinfo is not None:
+        item.stash[_failed] = True
+    return report

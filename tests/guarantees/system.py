@@ -1,4 +1,4 @@
-"""The system under attack: what may be killed in it, and what it says of itself afterwards."""
+"""The system under attack: what may be done to it, and what it says of itself afterwards."""
 
 from __future__ import annotations
 
@@ -6,39 +6,83 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
+from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.fault_proxy import Mode
+from leadbus_devstack.links import Links, Server
 from leadbus_devstack.postgres import NativePostgres
 from leadbus_devstack.rabbitmq import NativeRabbitMQ
-from leadbus_devstack.services import ServiceProcess
+from leadbus_devstack.services import SERVICES, ServiceProcess
+from leadbus_devstack.small_disk import SmallDisk
 from leadbus_devstack.stack import Stack
 
-DEALERS = ("1001", "1002")
+from tests.guarantees.fates import DELIVERED_DEALERS, REFUSAL, REFUSED_ADDRESS
+
+DEALERS = DELIVERED_DEALERS
 _POLL_SECONDS = 0.25
+
+
+class Breakable(Protocol):
+    """A process that can be killed and frozen."""
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`run` tells this run's leads from every other's."""
+    """`run` tells this run's leads from every other's. `disk`: Postgres' own, where that is a small one."""
 
     stack: Stack
     rabbitmq: NativeRabbitMQ
     postgres: NativePostgres
     run: str
+    disk: SmallDisk | None = None
 
-    async def kill(self, victim: str) -> None:
-        """kill -9, then start again and wait until it answers. `victim`: a service or a server."""
-        targets: dict[str, NativeRabbitMQ | NativePostgres | ServiceProcess] = {
-            **self.stack.services,
+    @property
+    def links(self) -> Links:
+        assert self.stack.links is not None, "this system has no fault proxies"
+        return self.stack.links
+
+    def process(self, victim: str) -> Breakable:
+        """`victim`: a process of a service (`ingest`, `ingest-2`) or a server."""
+        servers: dict[str, Breakable] = {
             "rabbitmq": self.rabbitmq,
             "postgres": self.postgres,
+            "smtp": self.stack.smtp.process,
         }
-        target = targets[victim]
+        return servers.get(victim) or self.stack.services[victim]
+
+    async def kill(self, victim: str) -> None:
+        """kill -9, then start again and wait until it answers."""
+        target = self.process(victim)
         await asyncio.to_thread(target.kill)
         await asyncio.to_thread(target.start)
         if isinstance(target, ServiceProcess):
             await asyncio.to_thread(target.wait_ready)
+        elif victim == "smtp":
+            await asyncio.to_thread(self.stack.smtp.wait_ready)
+            await self.smtp()
+
+    async def freeze(self, victim: str) -> None:
+        """SIGSTOP; returns when every thread has stopped."""
+        await asyncio.to_thread(self.process(victim).freeze)
+
+    async def thaw(self, victim: str) -> None:
+        await asyncio.to_thread(self.process(victim).thaw)
+
+    async def network(self, mode: Mode, server: Server, process: str | None = None) -> None:
+        """The network between `server` and the services behaves so from now on."""
+        await asyncio.to_thread(lambda: self.links.set(mode, server=server, process=process))
+
+    async def smtp(self, **faults: Any) -> None:
+        """The mail server misbehaves so from now on, and refuses the one address that it always refuses."""
+        addresses = {**faults.pop("rcpt", {}), REFUSED_ADDRESS: REFUSAL}
+        await asyncio.to_thread(lambda: self.stack.smtp.control(rcpt=addresses, **faults))
 
     def every(self, service: str, path: str, **filters: str) -> list[dict[str, Any]]:
         """All items of a list, page by page."""
@@ -72,6 +116,17 @@ class System:
             "-q", "--no-table-headers", "list_queues", "-p", self.stack.vhost.name, "name", "messages"
         )
         return {name: int(count) for name, count in (row.split() for row in rows.splitlines() if row.strip())}
+
+    def leftovers(self) -> object:
+        """True when every queue is empty, else their depths; a node that starts again is asked again."""
+        try:
+            return {queue: depth for queue, depth in self.queue_depths().items() if depth} or True
+        except DevstackError as error:
+            return str(error)
+
+    def database_urls(self) -> dict[str, str]:
+        """By service, past every proxy."""
+        return {service.folder: self.stack.database_url(service) for service in SERVICES}
 
 
 async def eventually(what: str, holds: Callable[[], object], *, within_seconds: float) -> None:
