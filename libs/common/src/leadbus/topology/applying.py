@@ -11,6 +11,7 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
+from leadbus.topology.comparing import not_in_effect, other_kinds, surplus_bindings
 from leadbus.topology.credentials import CredentialsError
 from leadbus.topology.declaration import TOPOLOGY, Policy, Topology
 from leadbus.topology.granting import Granting, Users, UsersError, differences, surplus
@@ -55,7 +56,9 @@ async def apply(
     vhost = vhost_of(amqp_url)
     try:
         async with Management(management_url, vhost) as management:
-            _refuse_other_kinds(topology, await management.exchanges(), await management.queues(), vhost)
+            exchanges, queues = await management.exchanges(), await management.queues()
+            if trouble := other_kinds(topology, exchanges, queues, vhost):
+                raise TopologyError("; ".join(trouble))
             granting = await Granting.planned(management, users) if users else None
             if granting:
                 await granting.withhold(management)
@@ -116,30 +119,6 @@ def _policy_body(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _refuse_other_kinds(
-    topology: Topology, exchanges: dict[str, dict[str, Any]], queues: dict[str, dict[str, Any]], vhost: str
-) -> None:
-    """What exists as another kind cannot be changed, only deleted, and that is not ours to do."""
-    trouble = [
-        f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']},"
-        f" {exchange.kind} is declared: delete it in virtual host {vhost!r} when nobody publishes to it,"
-        " and apply again"
-        for exchange in topology.exchanges
-        if exchange.name in exchanges and exchanges[exchange.name]["type"] != exchange.kind
-    ]
-    for queue in topology.queues:
-        found = queues.get(queue.name)
-        if found and found["arguments"] != queue.arguments:
-            trouble.append(
-                f"queue {queue.name} exists with type {found.get('type', 'unknown')} and arguments"
-                f" {found['arguments']}, {queue.arguments} are declared: stop its consumers, move its"
-                f" {found.get('messages', 0)} messages elsewhere (shovel), delete it"
-                f" (rabbitmqctl -p '{vhost}' delete_queue {queue.name}), and apply again"
-            )
-    if trouble:
-        raise TopologyError("; ".join(trouble))
-
-
 async def _declare(amqp_url: str, topology: Topology) -> None:
     async with aiormq.connect(amqp_url) as connection:
         channel: AbstractChannel = await connection.channel()
@@ -157,54 +136,9 @@ async def _wait_until_effective(management: Management, topology: Topology) -> N
     overridden = await management.has_operator_policies()
     while True:
         exchanges, queues = await management.exchanges(), await management.queues()
-        differences = [
-            difference
-            for policy in topology.policies
-            if (difference := _difference(policy, exchanges, queues, overridden=overridden))
-        ]
-        if not differences:
+        left = not_in_effect(topology, exchanges, queues, overridden=overridden)
+        if not left:
             return
         if loop.time() > deadline:
-            raise TopologyError("; ".join(differences))
+            raise TopologyError("; ".join(left))
         await asyncio.sleep(_POLL_SECONDS)
-
-
-def _difference(
-    policy: Policy,
-    exchanges: dict[str, dict[str, Any]],
-    queues: dict[str, dict[str, Any]],
-    *,
-    overridden: bool,
-) -> str | None:
-    found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
-    if found is None:
-        return f"{policy.target} is not there"
-    if found.get("policy") != policy.name:
-        return (
-            f"policy {found.get('policy')!r} is in effect on {policy.target} instead of {policy.name!r}:"
-            " clear it, or give it a negative priority"
-        )
-    if policy.apply_to == "exchanges":
-        return None
-    effective = found.get("effective_policy_definition")
-    if effective is None and not overridden:
-        return None  # the policy is in effect, and without operator policies it is all that is
-    if effective != dict(policy.definition):
-        return (
-            f"on {policy.target} {effective} is in effect, {dict(policy.definition)} is declared:"
-            f" see operator policy {found.get('operator_policy')!r}"
-        )
-    return None
-
-
-def surplus_bindings(topology: Topology, found: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Bindings of our queues that are not declared."""
-    declared = {(binding.exchange, binding.queue, binding.routing_key) for binding in topology.bindings}
-    ours = {queue.name for queue in topology.queues}
-    return tuple(
-        f"{binding['source']} -> {binding['destination']} key {binding['routing_key']!r}"
-        for binding in found
-        if binding["source"]  # every queue is bound to the default exchange, whose name is empty
-        and binding["destination"] in ours
-        and (binding["source"], binding["destination"], binding["routing_key"]) not in declared
-    )
