@@ -12,12 +12,15 @@ from leadbus_cli.commands import (
     apply,
     deliveries,
     destinations,
+    jobs,
     leads,
+    parked,
     publisher,
     quarantine,
     source_keys,
     token,
     topology,
+    unrouted,
 )
 from leadbus_cli.errors import CliError
 from leadbus_cli.output import complain
@@ -36,6 +39,9 @@ app.add_typer(leads.app, name="lead")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(parked.app, name="parked")
+app.add_typer(unrouted.app, name="unrouted")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(source_keys.app, name="source")
 app.add_typer(token.app, name="token")
 

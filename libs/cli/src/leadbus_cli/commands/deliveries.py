@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from leadbus_cli import acts
+from leadbus_cli.acts import BatchSize, Rate, Yes
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands.destinations import Sink
+from leadbus_cli.commands.holding import plan_of
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
@@ -77,15 +80,66 @@ def show(
 
 
 @app.command("redrive")
-def redrive(delivery_ids: DeliveryIds, sink: Sink = None, as_json: Json = False) -> None:
-    """Try now what was never accepted; repeat what was, and say in it that it is a repeat."""
-    _operate(delivery_ids, sink, "redrive", as_json=as_json)
+def redrive(
+    delivery_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of deliveries; else a filter.")
+    ] = None,
+    phase: Annotated[
+        str | None, typer.Option("--phase", help="Without it: those that failed or wait.")
+    ] = None,
+    outcome: Annotated[str | None, typer.Option("--outcome")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Code of why, such as refused.")] = None,
+    route: Annotated[str | None, typer.Option("--route")] = None,
+    dealer: Annotated[str | None, typer.Option("--dealer")] = None,
+    destination: Annotated[str | None, typer.Option("--destination")] = None,
+    planned_after: Annotated[str | None, typer.Option("--planned-after", help="With offset.")] = None,
+    planned_before: Annotated[str | None, typer.Option("--planned-before", help="With offset.")] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="With --phase delivered: send them again.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="When nothing else narrows it.")] = False,
+    batch_size: BatchSize = 50,
+    rate: Rate = 50.0,
+    yes: Yes = False,
+    sink: Sink = None,
+    as_json: Json = False,
+) -> None:
+    """Try now what was never accepted; repeat what was, and say in it that it is a repeat.
+
+    Single ones by id, at once. By a filter as a job: planned, agreed to, run at a rate.
+    """
+    filter_ = acts.given(
+        phase=phase,
+        outcome=outcome,
+        reason=reason,
+        route=route,
+        dealer=dealer,
+        destination=destination,
+        planned_after=planned_after,
+        planned_before=planned_before,
+        repeat=repeat,
+        all=every,
+    )
+    if bool(delivery_ids) == bool(filter_):
+        raise CliError("which deliveries? Give ids or a filter, such as --phase failed")
+    if delivery_ids:
+        _operate(delivery_ids, sink, "redrive", as_json=as_json)
+        return
+    body = plan_of("deliveries.redrive", filter_, batch_size, rate, None)
+    acts.plan_and_run(_only_sink(sink), body, yes=yes, as_json=as_json)
 
 
 @app.command("cancel")
 def cancel(delivery_ids: DeliveryIds, sink: Sink = None, as_json: Json = False) -> None:
     """Do not try it any more. Refused while it is being sent."""
     _operate(delivery_ids, sink, "cancel", as_json=as_json)
+
+
+def _only_sink(named: str | None) -> ServiceApi:
+    sinks = Deployment.find().sinks(named)
+    if len(sinks) > 1:
+        raise CliError("several services deliver: say which with --sink")
+    return sinks[0]
 
 
 def _operate(delivery_ids: list[str], sink: str | None, act: str, *, as_json: bool) -> None:

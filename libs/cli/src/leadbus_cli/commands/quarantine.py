@@ -7,7 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from leadbus_cli import acts
+from leadbus_cli.acts import BatchSize, Rate, Yes
 from leadbus_cli.api import ServiceApi
+from leadbus_cli.commands.holding import plan_of
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
@@ -77,10 +80,42 @@ def show(
 
 @app.command("replay")
 def replay(
-    entry_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of entries.")],
+    entry_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of entries; else a filter.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Such as payload_invalid.")] = None,
+    source: Annotated[str | None, typer.Option("--source")] = None,
+    account: Annotated[str | None, typer.Option("--account")] = None,
+    location: Annotated[str | None, typer.Option("--location", help="Reference that was not mapped.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Quarantined then or later, with offset.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Quarantined before, with offset.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="When nothing else narrows it.")] = False,
+    batch_size: BatchSize = 50,
+    rate: Rate = 50.0,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Process messages again, after a fix. What still cannot be read stays, with today's reason."""
+    """Process messages again, after a fix. What still cannot be read stays, with today's reason.
+
+    Single ones by id, at once. By a filter as a job: planned, agreed to, run at a rate.
+    """
+    filter_ = acts.given(
+        reason=reason,
+        source=source,
+        account=account,
+        location=location,
+        since=since,
+        until=until,
+        all=every,
+    )
+    if bool(entry_ids) == bool(filter_):
+        raise CliError("which entries? Give ids or a filter, such as --reason payload_invalid")
+    if not entry_ids:
+        body = plan_of("quarantine.replay", filter_, batch_size, rate, None)
+        acts.plan_and_run(_normalizer(), body, yes=yes, as_json=as_json)
+        return
     normalizer = _normalizer()
     for entry_id in entry_ids:
         _entry(normalizer, entry_id)
