@@ -80,8 +80,13 @@ class Deployment:
         """The services that deliver: all, or the one that was named. Raises CliError when there is none."""
         if named is not None:
             return [self.service(named)]
-        found = [self.service(name) for name in self.services if name not in _NO_SINKS]
+        found = [self.service(name) for name in self.services if is_sink(name)]
         return found or [self.service("adf-mailer")]
+
+
+def is_sink(service: str) -> bool:
+    """Whether it delivers to the outside."""
+    return service not in _NO_SINKS
 
 
 def variable_of(service: str) -> str:

@@ -12,6 +12,7 @@ from leadbus_cli.commands import (
     apply,
     deliveries,
     destinations,
+    doctor,
     jobs,
     leads,
     parked,
@@ -44,6 +45,7 @@ app.add_typer(unrouted.app, name="unrouted")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(source_keys.app, name="source")
 app.add_typer(token.app, name="token")
+app.command("doctor")(doctor.doctor)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
