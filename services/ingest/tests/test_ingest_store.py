@@ -8,11 +8,11 @@ from uuid import UUID
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from ingest.pruning import BATCH, Pruning
 from ingest.store import raws
 from ingest.store.tables import METADATA
 from leadbus import jobs, outbox
 from leadbus.db import Schema, schema_state
+from leadbus.retention import Pace, Retention, Rule
 from leadbus.settings import documents
 from leadbus.web.audit import metadata as audit
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -43,8 +43,9 @@ def _differences(connection: Any) -> list[Any]:
     return list(compare_metadata(context, ours))
 
 
-def pruning(ingest: Any) -> Pruning:
-    return Pruning(ingest.database, retention_days=14, interval_seconds=1, clock=ingest.clock)
+def retention(ingest: Any, days: float = 14) -> Retention:
+    rule = Rule("raw", days, raws.forget, raws.oldest)
+    return Retention(ingest.database, [rule], clock=ingest.clock, pace=Pace(pause_seconds=0, batch_size=100))
 
 
 async def test_published_messages_go_after_their_retention(ingest: Any) -> None:
@@ -53,9 +54,10 @@ async def test_published_messages_go_after_their_retention(ingest: Any) -> None:
     async with ingest.database.transaction() as conn:
         await raws.mark_published(conn, [UUID(gone)], ingest.clock.now())
     ingest.clock.advance(timedelta(days=14).total_seconds())
-    assert await pruning(ingest).prune() == 0
+    assert await retention(ingest).prune() == {}
     ingest.clock.advance(1)
-    assert await pruning(ingest).prune() == 1
+    assert await retention(ingest, days=0).prune() == {}
+    assert await retention(ingest).prune() == {"raw": 1}
     assert [str(row["raw_id"]) for row in await ingest.rows("SELECT raw_id FROM raw")] == [kept]
     assert [row["key"] for row in await ingest.rows("SELECT key FROM idempotency_key")] == ["k-1"]
     answer = await ingest.http.get(f"/v1/raw/{gone}", headers=ingest.token("viewer"))
@@ -63,15 +65,15 @@ async def test_published_messages_go_after_their_retention(ingest: Any) -> None:
     assert (await ingest.bring(b"2", headers={"Idempotency-Key": "k-2"})).json()["duplicate"] is False
 
 
-async def test_pruning_goes_on_until_nothing_is_due(ingest: Any) -> None:
+async def test_retention_goes_on_until_nothing_is_due(ingest: Any) -> None:
     await ingest.rows(
         "INSERT INTO raw SELECT gen_random_uuid(), 'adf', 'a', 'k', 'text/xml', '', '', 0, false, $1, $1"
         " FROM generate_series(1, $2)",
         ingest.clock.now(),
-        2 * BATCH + 1,
+        201,
     )
     ingest.clock.advance(timedelta(days=15).total_seconds())
-    assert await pruning(ingest).prune() == 2 * BATCH + 1
+    assert await retention(ingest).prune() == {"raw": 201}
     assert await ingest.count("raw") == 0
 
 

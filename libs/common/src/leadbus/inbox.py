@@ -116,6 +116,12 @@ WHERE consumer = $1
 """
 
 
+_PRUNE = """
+DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM inbox WHERE seen_at < $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+
+
 async def claim(
     conn: Connection, consumer: str, entries: Sequence[InboxEntry], *, now: datetime | None = None
 ) -> list[Seen]:
@@ -173,14 +179,7 @@ class Claim:
 
 async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> int:
     """Forget up to ``limit`` messages seen before that time; returns how many."""
-    status = await conn.execute(
-        """
-        DELETE FROM inbox WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM inbox WHERE seen_at < $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-        """,
-        before,
-        limit,
-    )
+    status = await conn.execute(_PRUNE, before, limit)
     return int(status.rpartition(" ")[2])
 
 

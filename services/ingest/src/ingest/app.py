@@ -11,6 +11,7 @@ from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
 from leadbus.publisher import Publisher
+from leadbus.retention import Retention, Rule, audit_rule
 from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import UNROUTED
@@ -18,9 +19,9 @@ from leadbus.topology import UNROUTED
 from ingest.api import keys, raw
 from ingest.door import Door
 from ingest.keyring import Keyring
-from ingest.pruning import Pruning
 from ingest.settings import IngestSettings
 from ingest.sources.setting import SOURCE, Source
+from ingest.store import raws
 
 DESCRIPTION = "Takes raw messages from the outside, keeps them until they are published, and a little longer."
 
@@ -37,11 +38,14 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
 
     door = Door(database, setting_of=setting_of, clock=clock, wake=lambda: relay.wake())
     relay = OutboxRelay(database, publisher, on_confirmed=door.published, clock=clock)
-    pruning = Pruning(
+    retention = Retention(
         database,
-        retention_days=settings.raw_retention_days,
-        interval_seconds=settings.prune_interval_seconds,
+        [
+            Rule("raw", settings.retention_raw_days, raws.forget, raws.oldest),
+            audit_rule(settings.retention_audit_days),
+        ],
         clock=clock,
+        pace=settings.retention_pace,
     )
     keyring = Keyring(database, setting_of=setting_of, clock=clock)
     holding = HoldingReader(settings.amqp_url, "ingest")
@@ -62,7 +66,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         ],
         tasks={
             "relay": relay.run,
-            "pruning": pruning.run,
+            "retention": retention.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [UNROUTED]).run,
         },

@@ -42,4 +42,3 @@ ACCEPT_SECONDS = metrics.histogram(
     labels={"source": PUSHED},
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-PRUNED = metrics.counter("leadbus_raw_pruned_total", "Published raw messages deleted after their retention.")

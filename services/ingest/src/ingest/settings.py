@@ -1,13 +1,18 @@
 """Environment variables of ingest, beside those every service has."""
 
-from leadbus.settings.environment import ServiceSettings
+from typing import Annotated
+
+from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from ingest.sources.setting import KIB, MAX_BODY_BYTES, MIB
 
+_LONGEST_WINDOW_DAYS = 1
+"""Within a source's duplicate window a body is known again only while its message is kept."""
 
-class IngestSettings(ServiceSettings):
+
+class IngestSettings(RetentionSettings):
     model_config = SettingsConfigDict(env_prefix="INGEST_")
 
     http_body_limit_bytes: int = Field(
@@ -25,12 +30,8 @@ class IngestSettings(ServiceSettings):
     raw_body_timeout_seconds: float = Field(
         30, gt=0, le=300, description="Time a sender has to send a whole body; beyond it 408."
     )
-    raw_retention_days: float = Field(
+    retention_raw_days: Annotated[Days, at_least(_LONGEST_WINDOW_DAYS)] = Field(
         14,
-        ge=1,
-        le=3650,
-        description="How long published raw messages are kept. Unpublished ones always are.",
-    )
-    prune_interval_seconds: float = Field(
-        300, gt=0, le=86_400, description="How often messages beyond their retention are looked for."
+        description="How long published raw messages and their Idempotency-Keys are kept, 0 for ever. "
+        "Unpublished ones always are.",
     )

@@ -1,4 +1,4 @@
-"""Raw messages: take, look up, mark as published, prune."""
+"""Raw messages: take, look up, mark as published, forget."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from leadbus.db import Connection
+from leadbus.retention import Removed, removed
 
 from ingest.domain.raw import Offer, Receipt
 
@@ -31,10 +32,11 @@ _REMEMBER_KEY = "INSERT INTO idempotency_key (source, account, key, raw_id) VALU
 _MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
 # Rows that failed are few, and only they are indexed by subject.
 _FAILURES = "SELECT attempts, last_error FROM outbox WHERE subject = $1 AND attempts > 0"
-_PRUNE = """
-DELETE FROM raw WHERE raw_id IN (
-    SELECT raw_id FROM raw WHERE published_at < $1 ORDER BY published_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+_FORGET = """
+DELETE FROM raw WHERE raw_id = ANY (ARRAY(
+    SELECT raw_id FROM raw WHERE published_at < $1 ORDER BY published_at LIMIT $2 FOR UPDATE SKIP LOCKED))
 """
+_OLDEST = "SELECT published_at FROM raw WHERE published_at IS NOT NULL ORDER BY published_at LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +130,15 @@ async def mark_published(conn: Connection, raw_ids: Sequence[UUID], at: datetime
     await conn.execute(_MARK_PUBLISHED, raw_ids, at)
 
 
-async def prune(conn: Connection, published_before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` messages published before a moment, oldest first; returns how many."""
-    status = await conn.execute(_PRUNE, published_before, limit)
-    return int(status.rpartition(" ")[2])
+async def forget(conn: Connection, published_before: datetime, limit: int) -> Removed:
+    """Delete up to ``limit`` messages published before a moment, oldest first, and their keys."""
+    return {"raw": removed(await conn.execute(_FORGET, published_before, limit))}
+
+
+async def oldest(conn: Connection) -> datetime | None:
+    """When the oldest published message was published."""
+    published: datetime | None = await conn.fetchval(_OLDEST)
+    return published
 
 
 def _receipt(row: Record) -> Receipt:

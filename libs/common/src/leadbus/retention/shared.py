@@ -1,0 +1,51 @@
+"""Rules for the tables that services share.
+
+The outbox has none: its rows leave when the broker confirms them, and one that it did not confirm is kept
+however old. Settings and their history are kept: few, and nobody's personal data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from leadbus import inbox
+from leadbus.db import Connection
+from leadbus.retention.rule import Removed, Rule
+
+_OLDEST_SEEN = "SELECT seen_at FROM inbox ORDER BY seen_at LIMIT 1"
+_AUDIT = """
+DELETE FROM audit WHERE id = ANY (ARRAY(
+    SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+_OLDEST_ACT = "SELECT at FROM audit ORDER BY at LIMIT 1"
+
+
+def inbox_rule(days: float) -> Rule:
+    """Identities of messages. Kept longer than any message can come again, or it would count as new."""
+
+    async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
+        return {"inbox": await inbox.prune(conn, before=before, limit=limit)}
+
+    async def oldest(conn: Connection) -> datetime | None:
+        seen: datetime | None = await conn.fetchval(_OLDEST_SEEN)
+        return seen
+
+    return Rule("inbox", days, remove, oldest)
+
+
+def audit_rule(days: float) -> Rule:
+    """What operators did."""
+
+    async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
+        return {"audit": removed(await conn.execute(_AUDIT, before, limit))}
+
+    async def oldest(conn: Connection) -> datetime | None:
+        at: datetime | None = await conn.fetchval(_OLDEST_ACT)
+        return at
+
+    return Rule("audit", days, remove, oldest)
+
+
+def removed(status: str) -> int:
+    """The number of rows in a command's status, `DELETE 7`."""
+    return int(status.rpartition(" ")[2])
