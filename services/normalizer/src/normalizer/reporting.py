@@ -1,10 +1,14 @@
-"""What is seen from outside: metrics, and one wide line per raw message. Ids and codes only."""
+"""What is seen from outside: metrics, and a line per batch; per raw message only for what went wrong, and
+when debugging. Ids and codes only. What became of one message stands in the tables, and the API tells it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from logging import DEBUG
 from typing import get_args
 
 from leadbus import metrics
@@ -75,20 +79,43 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _log = logger("normalizer")
 
 
-def report_told(told: Iterable[Told], now: datetime) -> None:
-    """Raw messages that were read and placed."""
-    for one in told:
-        raw = one.raw
-        age_seconds = max(0.0, (now - raw.received_at).total_seconds())
-        if one.test:
-            TESTS.labels(source=raw.source, outcome=one.change).inc()
+def report_told(told: Sequence[Told], now: datetime) -> None:
+    """Raw messages that were read and placed: one line for all, each its own only when debugging."""
+    if not told:
+        return
+    for (source, change, test), number in Counter(
+        (one.raw.source, one.change, one.test) for one in told
+    ).items():
+        if test:
+            TESTS.labels(source=source, outcome=change).inc(number)
         else:
-            NORMALIZED.labels(source=raw.source, change=one.change).inc()
-            if one.change == "received":
-                AGE.labels(source=raw.source).observe(age_seconds)
-        _log.info(
-            "raw.normalized",
-            **_named(raw) | {"test": one.test},
+            NORMALIZED.labels(source=source, change=change).inc(number)
+    ages_seconds = [max(0.0, (now - one.raw.received_at).total_seconds()) for one in told]
+    _observe_ages(told, ages_seconds)
+    counts: dict[str, int] = Counter(str(one.change) for one in told)
+    _log.info(
+        "raw.normalized",
+        **counts,
+        tests=sum(one.test for one in told),
+        warnings=sum(one.warnings for one in told),
+        oldest_age_ms=round(max(ages_seconds) * 1000),
+    )
+    if _log.isEnabledFor(DEBUG):
+        _tell_each(told, ages_seconds)
+
+
+def _observe_ages(told: Sequence[Told], ages_seconds: Sequence[float]) -> None:
+    series = {source: AGE.labels(source=source) for source in {one.raw.source for one in told}}
+    for one, age_seconds in zip(told, ages_seconds, strict=True):
+        if one.change == "received" and not one.test:
+            series[one.raw.source].observe(age_seconds)
+
+
+def _tell_each(told: Sequence[Told], ages_seconds: Sequence[float]) -> None:
+    for one, age_seconds in zip(told, ages_seconds, strict=True):
+        _log.debug(
+            "raw.told",
+            **_named(one.raw) | {"test": one.test},
             outcome=one.change,
             lead_id=str(one.lead_id),
             revision=one.revision,
@@ -111,10 +138,16 @@ def report_quarantined(verdicts: Iterable[Verdict]) -> None:
         )
 
 
-def report_duplicates(raws: Iterable[Raw]) -> None:
+def report_duplicates(raws: Sequence[Raw]) -> None:
+    """Messages that came again: after a lost connection they may be as many as were ever in flight."""
+    if not raws:
+        return
     for raw in raws:
         _count(raw, DUPLICATES, "repeated", kind="bare" if raw.bare else "id")
-        _log.info("raw.duplicate", **_named(raw), outcome="duplicate")
+    _log.info("raw.repeated", repeats=len(raws))
+    if _log.isEnabledFor(DEBUG):
+        for raw in raws:
+            _log.debug("raw.repeat", **_named(raw))
 
 
 def report_released(raw: Raw, how: How) -> None:
