@@ -13,17 +13,22 @@ from pathlib import Path
 from leadbus_devstack.errors import DevstackError
 
 from tests.bench import machine, report
+from tests.bench.adf_group import ADF
 from tests.bench.amqp_link import LinkError
 from tests.bench.counters_group import COUNTERS
+from tests.bench.door_group import DOOR
 from tests.bench.drain import StalledError
 from tests.bench.groups import Group
+from tests.bench.latency_group import LATENCY
 from tests.bench.normalizer_drain import WrongWorkError
 from tests.bench.rig import Rig, standing
 from tests.bench.rounds import interleaved
 from tests.bench.rows import Row, missed
+from tests.bench.smtp_group import SMTP
 from tests.bench.stage_group import STAGE
+from tests.bench.stages_group import STAGES
 
-GROUPS = (STAGE, COUNTERS)
+GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, ADF, SMTP)
 RESULTS = Path(".leadbus/bench.json")
 FACTS = Path(".leadbus/bench-machine.json")
 RETRY_ROUNDS = 5

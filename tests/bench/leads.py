@@ -12,6 +12,7 @@ from leadbus.messages import OutgoingMessage, raw_message
 from normalizer.domain.vin import check_digit
 
 SOURCE, ACCOUNT = "contactatonce", "main"
+FROM_ADDRESS = "leads@leadbus.example"
 DEALERS = tuple(str(number) for number in range(40_000, 40_020))
 FIRST, LAST = 2_000_000, 9_999_999
 """Numbers of leads: seven digits, which are also the end of the shopper's phone number."""

@@ -2,8 +2,8 @@
 
 A subscriber, fifty messages at a time, and for each message: a session in which the inbox is asked, the
 dealer is looked up, and the inbox, raw, lead, lead_term, lead_revision and outbox rows are added and
-committed; then the event is published, confirmed; then a second session deletes the outbox row. Reading,
-placing and the event are the product's own pure functions, so that the two differ in how they do it and not
+committed; then the event is published, confirmed; then a second session deletes the outbox row. Reading
+and placing are the product's own pure functions, so that the two differ in how they do it and not
 in what. Nothing is made slow on purpose, and nothing is tuned: FastStream and SQLAlchemy as their tutorials
 show them.
 
@@ -21,14 +21,15 @@ from typing import Any
 
 from faststream import FastStream
 from faststream.rabbit import Channel, QueueType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
+from leadbus.contracts.events import LeadReceived
 from leadbus.contracts.lead import Dealer
-from leadbus.envelope import Properties
+from leadbus.envelope import Envelope, Properties
 from leadbus.inbox import Inbox
-from leadbus.messages import IncomingMessage, OutgoingMessage
+from leadbus.messages import IncomingMessage, OutgoingMessage, event_message
 from leadbus.outbox.table import Outbox
 from leadbus.settings.tables import Setting
-from normalizer import events
 from normalizer.domain.draft import Draft
+from normalizer.domain.identity import event_id
 from normalizer.domain.placing import Origin, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import Reading, Revision, advance
@@ -75,7 +76,7 @@ class NaiveStage:
             dealer = await self._dealer(session, draft)
             lead = place(draft, Origin(raw.source, raw.account, raw.received_at), dealer)
             (revision,) = advance(None, [Reading(raw.key, lead)])
-            event = events.lead_event(revision, raw, now)
+            event = _event(revision, raw, now)
             row = _outbox_row(event)
             lead_row = _lead_row(revision, self._terms, now)
             session.add_all([_inbox_row(raw, now), _raw_row(raw, revision, now), lead_row])
@@ -107,6 +108,22 @@ class NaiveStage:
             persist=True,
             mandatory=True,
         )
+
+
+def _event(revision: Revision, raw: Raw, now: datetime) -> OutgoingMessage:
+    lead_id = revision.lead.lead_id
+    return event_message(
+        Envelope(
+            id=str(event_id(lead_id, revision.lead.revision, revision.event_type)),
+            source="leadbus/normalizer",
+            type=revision.event_type,
+            time=now,
+            subject=str(lead_id),
+            datacontenttype="application/json",
+            extensions={"correlationid": raw.wire_id, "causationid": str(raw.key)},
+            data=LeadReceived(lead=revision.lead, changed=revision.changed).to_json(),
+        )
+    )
 
 
 async def _raw(message: Any) -> bytes:

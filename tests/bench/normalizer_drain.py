@@ -53,7 +53,8 @@ def normalizer(rig: Rig) -> GuardedProcess:
 
 def bare(rig: Rig, module: str) -> GuardedProcess:
     """Its stand-in."""
-    return rig.program(f"tests.bench.{module}", rig.amqp_url, rig.database_url(), FINDING_KEY)
+    arguments = rig.amqp_url, rig.database_url(), FINDING_KEY, str(rig.sample_file)
+    return rig.program(f"tests.bench.{module}", *arguments)
 
 
 async def drain(

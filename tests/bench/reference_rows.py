@@ -1,31 +1,15 @@
-"""What the normalizer makes of one of our leads, cut into templates that the reference fills in.
-
-The rows and messages of the reference are those of the product, byte for byte but for the moments in them.
-"""
+"""The rows and messages of the bare normalizer: those of the product's sample, with places to fill in."""
 
 from __future__ import annotations
 
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from leadbus.contracts.lead import Dealer
-from leadbus.envelope import Properties
-from leadbus.messages import IncomingMessage, OutgoingMessage
-from normalizer import events
-from normalizer.domain.placing import Origin, place
-from normalizer.domain.revisions import Reading, advance
-from normalizer.normalizing import read_raw
-from normalizer.receiving import Limits, receive
-
-from tests.bench import amqp_frames, leads
-from tests.bench.rig import DEALER
-
-_SAMPLE = 9_876_543
-_NOW = datetime(2033, 3, 3, 3, 33, 33, 333_333, UTC)
+from tests.bench import leads
+from tests.bench.sample import DEALER, NUMBER, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +32,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """`publish` is the whole of the event's frames before its body."""
+    """`headers` and `properties` as the outbox holds them, `publish_properties` as the broker gets them."""
 
     attributes: Template
     document: Template
@@ -57,51 +41,34 @@ class Templates:
     properties: Template
     publish_properties: Template
 
-
-def incoming(message: OutgoingMessage) -> IncomingMessage:
-    """A message of ours as its consumer gets it."""
-    return IncomingMessage(
-        body=message.body,
-        exchange=message.exchange,
-        routing_key=message.routing_key,
-        headers=message.headers,
-        properties=message.properties,
-        redelivered=False,
-        delivery_count=0,
-        delivery_tag=1,
-    )
-
-
-def templates() -> Templates:
-    """Cut from what the product's own functions make of one sample."""
-    raw = receive(incoming(leads.message("sample", _SAMPLE)), Limits(body_bytes=1 << 20), _NOW)
-    draft = read_raw(raw).draft
-    dealer_id = leads.DEALERS[_SAMPLE % len(leads.DEALERS)]
-    spec: dict[str, Any] = {"dealer_id": f"dealer-{dealer_id}", "name": f"Prairie Motors {dealer_id}"}
-    dealer = Dealer.model_validate(DEALER | spec)
-    lead = place(draft, Origin(raw.source, raw.account, raw.received_at), dealer)  # type: ignore[arg-type]
-    (revision,) = advance(None, [Reading(raw.key, lead)])
-    event = events.lead_event(revision, raw, _NOW)
-    places = {
-        "vin": leads.vin(_SAMPLE),
-        "number": str(_SAMPLE),
-        "dealer": dealer_id,
-        "wire_id": raw.wire_id,
-        "raw_key": str(raw.key),
-        "lead_id": str(lead.lead_id),
-        "event_id": str(event.properties.message_id),
-        "now": _NOW.isoformat().removesuffix("+00:00"),
-        "now_seconds": struct.pack(">Q", int(_NOW.timestamp())).decode("latin-1"),
-    }
-    body = event.body.decode()
-    return Templates(
-        attributes=Template.of(raw.attributes, places),
-        document=Template.of(revision.lead.model_dump_json(exclude_none=True), places),
-        event=Template.of(body, places),
-        headers=Template.of(json.dumps(dict(event.headers)), places),
-        properties=Template.of(_properties(event.properties), places),
-        publish_properties=Template.of(amqp_frames.properties(event).decode("latin-1"), places),
-    )
+    @classmethod
+    def of(cls, sample: Sample) -> Templates:
+        places = {
+            "vin": leads.vin(NUMBER),
+            "number": str(NUMBER),
+            "dealer": DEALER,
+            "wire_id": sample.wire_id,
+            "raw_key": sample.raw_key,
+            "lead_id": sample.lead_id,
+            "event_id": sample.event_id,
+            "now": sample.now,
+            "now_seconds": sample.now_seconds,
+        }
+        properties = {
+            "content_type": "application/json",
+            "message_id": sample.event_id,
+            "correlation_id": sample.wire_id,
+            "timestamp": f"{sample.now}+00:00",
+            "type": "lead.received.v1",
+        }
+        return cls(
+            attributes=Template.of(sample.attributes, places),
+            document=Template.of(sample.document, places),
+            event=Template.of(sample.event, places),
+            headers=Template.of(json.dumps(sample.headers), places),
+            properties=Template.of(json.dumps(properties), places),
+            publish_properties=Template.of(sample.properties, places),
+        )
 
 
 def moment(now: datetime) -> dict[str, str]:
@@ -112,14 +79,3 @@ def moment(now: datetime) -> dict[str, str]:
         "now": now.isoformat().removesuffix("+00:00"),
         "now_seconds": struct.pack(">Q", int(now.timestamp())).decode("latin-1"),
     }
-
-
-def _properties(properties: Properties) -> str:
-    stated = {field.name: getattr(properties, field.name) for field in fields(properties)}
-    return json.dumps(
-        {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in stated.items()
-            if value is not None
-        }
-    )

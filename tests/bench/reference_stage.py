@@ -6,7 +6,7 @@ the batch before, the commit with the server's own durability, then one frame th
 then its events with confirms. It knows one source and one form of lead, trusts what it reads, and has no
 quarantine, no updates, no faults, no metrics and no log.
 
-    python -m tests.bench.reference_stage <AMQP URL> <database URL> <key of finding>
+    python -m tests.bench.reference_stage <AMQP URL> <database URL> <key of finding> <sample file>
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,7 +27,8 @@ from pydantic_core import from_json
 
 from tests.bench import amqp_frames, leads
 from tests.bench.amqp_link import Delivery, Link
-from tests.bench.reference_rows import Templates, moment, templates
+from tests.bench.reference_rows import Templates, moment
+from tests.bench.sample import Sample
 
 BATCH = 100
 PREFETCH = 200
@@ -78,10 +80,10 @@ _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 class ReferenceStage:
     """`run` never returns."""
 
-    def __init__(self, amqp_url: str, database_url: str, finding_key: str) -> None:
+    def __init__(self, amqp_url: str, database_url: str, finding_key: str, sample: Sample) -> None:
         self._amqp_url, self._database_url = amqp_url, database_url
         self._terms = Terms(finding_key.encode())
-        self._templates: Templates = templates()
+        self._templates = Templates.of(sample)
         self._publish = amqp_frames.publish_method("leadbus.events", _EVENT, mandatory=True)
         self._published: list[int] = []
 
@@ -174,4 +176,5 @@ class ReferenceStage:
 
 
 if __name__ == "__main__":
-    uvloop.run(ReferenceStage(*sys.argv[1:4]).run())
+    amqp_url, database_url, finding_key, sample_file = sys.argv[1:]
+    uvloop.run(ReferenceStage(amqp_url, database_url, finding_key, Sample.read(Path(sample_file))).run())

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from adf_mailer.routes import ADF_ROUTE
+from ingest.sources.setting import SOURCE
 from leadbus.db import Database
 from leadbus.settings.documents import DocumentStore
 from leadbus_devstack import databases
@@ -26,8 +28,9 @@ from leadbus_devstack.stack import Stack
 from normalizer import directory
 
 from tests.bench import leads
+from tests.bench.sample import Sample, Stages, pause, take
 
-NORMALIZER = ServiceName("normalizer")
+INGEST, NORMALIZER, MAILER = map(ServiceName, ("ingest", "normalizer", "adf-mailer"))
 DEALER = {"country": "US", "time_zone": "America/Chicago", "phone": "+13125550100"}
 FINDING_KEY = "bench bench bench bench bench bench"
 _SETTINGS = {"normalizer": {"FINDING_KEY": FINDING_KEY}}
@@ -57,6 +60,19 @@ class Rig:
 
     def database_url(self, service: ServiceName = NORMALIZER) -> str:
         return self.stack.database_url(service)
+
+    @property
+    def destination(self) -> str:
+        """The mail host as adf-mailer names it."""
+        return f"{self.stack.smtp.host}:{self.stack.smtp.port}"
+
+    @property
+    def sample_file(self) -> Path:
+        return self.directory / "sample.json"
+
+    @property
+    def sample(self) -> Sample:
+        return Sample.read(self.sample_file)
 
     def server_roles(self) -> dict[str, list[int]]:
         """Process ids of `broker` and `postgres`; nothing when the servers are not processes of ours."""
@@ -99,8 +115,10 @@ def standing() -> Iterator[Rig]:
         stack = Stack(servers, place / "logs", place / "mail", name=name, settings=_SETTINGS)
         try:
             stack.apply_topology()
-            asyncio.run(_write_dealers(stack.database_url(NORMALIZER)))
-            yield Rig(servers, stack, place / "logs")
+            asyncio.run(_write_settings(stack))
+            rig = Rig(servers, stack, place / "logs")
+            asyncio.run(_take_sample(rig)).write(rig.sample_file)
+            yield rig
         finally:
             stack.stop()
             if not servers.own:
@@ -108,6 +126,13 @@ def standing() -> Iterator[Rig]:
     finally:
         servers.stop()
         shutil.rmtree(place, ignore_errors=True)
+
+
+async def _take_sample(rig: Rig) -> Sample:
+    normalizer, mailer = rig.service(NORMALIZER).process, rig.service(MAILER).process
+    pause(rig.database_url(MAILER), rig.destination)
+    stages = Stages(rig.amqp_url, normalizer, rig.database_url(), mailer, rig.database_url(MAILER))
+    return await take(stages)
 
 
 def _tune(servers: Servers) -> None:
@@ -122,14 +147,27 @@ def _tune(servers: Servers) -> None:
             server.start()
 
 
-async def _write_dealers(url: str) -> None:
-    async with opened(url) as database:
+async def _write_settings(stack: Stack) -> None:
+    """A source, and for each dealer its location and its route, as an administrator would write them."""
+    async with opened(stack.database_url(INGEST)) as database:
+        store = DocumentStore(database, [SOURCE])
+        await store.put("Source", leads.SOURCE, {}, actor="bench")
+    async with opened(stack.database_url(NORMALIZER)) as database:
         store = DocumentStore(database, directory.kinds())
         for dealer in leads.DEALERS:
             name = f"dealer-{dealer}"
             await store.put("Dealer", name, DEALER | {"name": f"Prairie Motors {dealer}"}, actor="bench")
             location = {"source": leads.SOURCE, "external_id": dealer, "dealer": name}
             await store.put("Location", f"cao-{dealer}", location, actor="bench")
+    async with opened(stack.database_url(MAILER)) as database:
+        store = DocumentStore(database, [ADF_ROUTE])
+        for dealer in leads.DEALERS:
+            await store.put("AdfRoute", f"route-{dealer}", route_spec(dealer), actor="bench")
+
+
+def route_spec(dealer: str) -> dict[str, str]:
+    """Where the leads of one of our dealers go."""
+    return {"dealer": f"dealer-{dealer}", "address": f"leads@dealer-{dealer}.example"}
 
 
 class opened:  # noqa: N801 -- reads as a verb: `async with opened(url) as database`
