@@ -57,7 +57,7 @@ class JobRunner:
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until drained. Cancelled, it gives its jobs back between no two batches in particular."""
+        """Work until drained. Cancelled, it cuts the batches in hand short: they are undone, not lost."""
         try:
             while not self._draining.is_set():
                 self._woken.clear()
@@ -68,6 +68,8 @@ class JobRunner:
                         raise
                     _log.warning("jobs.database_away", reason=type(error).__name__)
                 await self._rest()
+            if self._tasks:
+                await asyncio.wait(self._tasks.values())
         finally:
             await self._end_all()
 
@@ -86,7 +88,7 @@ class JobRunner:
                 await store.expire(conn)
                 measures.show(await store.counted(conn))
                 self._swept_at = now
-            while len(self._tasks) < self._slots:
+            while len(self._tasks) < self._slots and not self._draining.is_set():
                 token = uuid4()
                 claimed = await store.claim(
                     conn,
@@ -96,6 +98,9 @@ class JobRunner:
                     but=list(self._tasks),
                 )
                 if claimed is None:
+                    return
+                if self._draining.is_set():
+                    await store.release(conn, claimed.id, token)
                     return
                 self._begin(claimed, token)
 
@@ -213,6 +218,7 @@ class JobRunner:
     async def _end_all(self) -> None:
         tasks = list(self._tasks.values())
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short how it gives its job back
+                task.cancel()
         if tasks:
             await asyncio.wait(tasks)
