@@ -1,0 +1,1 @@
+"""Checks what is deployed against the code, offline: `python -m scripts.check_deploy`."""
