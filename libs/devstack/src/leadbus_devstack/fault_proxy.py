@@ -20,7 +20,7 @@ from leadbus_devstack.ports import free_ports
 
 HOST = "127.0.0.1"
 _CHUNK_BYTES = 1024 * 1024
-_HELD_BYTES = 64 * 1024 * 1024
+HELD_BYTES = 64 * 1024 * 1024
 _ANSWER_SECONDS = 30.0
 _ROUNDS = 4
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -128,7 +128,7 @@ class FaultProxy:
             self._stop_listening()
         elif self._listener is None:
             self._listener = await asyncio.start_server(
-                self._serve, HOST, self.port, limit=_HELD_BYTES, backlog=200
+                self._serve, HOST, self.port, limit=HELD_BYTES, backlog=200
             )
         for connection in list(self._connections):
             connection.suffer(mode)
@@ -150,7 +150,7 @@ class FaultProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = _End(reader, writer)
         try:
-            server = _End(*await asyncio.open_connection(self.host, self.target_port, limit=_HELD_BYTES))
+            server = _End(*await self._dial())
         except OSError:
             client.reset()
             return
@@ -162,6 +162,10 @@ class FaultProxy:
         finally:
             self._connections.discard(connection)
             connection.suffer(Mode.CUT)
+
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the server. Raises OSError."""
+        return await asyncio.open_connection(self.host, self.target_port, limit=HELD_BYTES)
 
     async def _carry(self, source: _End, sink: _End, way: str) -> None:
         """Bytes, then the end that `source` comes to, each when the mode lets it pass."""

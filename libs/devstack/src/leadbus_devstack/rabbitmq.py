@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -56,7 +57,9 @@ def _version(server: Path) -> str:
 class NativeRabbitMQ:
     """One node in `directory`: data kept there, every listener on a port of its own on loopback.
 
-    `small` keeps the number of scheduler threads down, for nodes that stand beside others.
+    `small` keeps the number of scheduler threads down, for nodes that stand beside others. Nodes of a cluster
+    share `cookie` and `epmd_port`, where somebody else runs epmd, and differ in `node`. `configuration` goes
+    into rabbitmq.conf.
     """
 
     programs: RabbitMQPrograms
@@ -65,10 +68,19 @@ class NativeRabbitMQ:
     amqp_port: int = 0
     management_port: int = 0
     small: bool = True
+    node: str = "leadbus"
+    cookie: str = field(default="", repr=False)
+    epmd_port: int = 0
+    configuration: Mapping[str, str] = field(default_factory=dict)
     _process: GuardedProcess | None = field(default=None, repr=False)
     _environment: dict[str, str] = field(default_factory=dict, repr=False)
     _ports: tuple[int, ...] = ()
     _frozen: bool = False
+
+    @property
+    def name(self) -> str:
+        """The node's name, as rabbitmqctl wants it."""
+        return f"{self.node}@localhost"
 
     @property
     def url(self) -> str:
@@ -77,6 +89,11 @@ class NativeRabbitMQ:
     @property
     def management_url(self) -> str:
         return f"http://guest:guest@127.0.0.1:{self.management_port}"
+
+    @property
+    def started(self) -> bool:
+        """Whether it was ever started."""
+        return self._process is not None
 
     @property
     def process(self) -> GuardedProcess:
@@ -157,7 +174,7 @@ class NativeRabbitMQ:
     def ctl(self, *arguments: str, timeout_seconds: float = 30) -> str:
         """`rabbitmqctl` on this node; its output. Raises DevstackError with its words when it fails."""
         done = subprocess.run(
-            [str(self.programs.ctl), "--node", self._environment["RABBITMQ_NODENAME"], *arguments],
+            [str(self.programs.ctl), "--node", self.name, *arguments],
             env=self._environment,
             capture_output=True,
             text=True,
@@ -174,7 +191,8 @@ class NativeRabbitMQ:
         amqp, management, distribution, epmd = free_ports(4)
         self.amqp_port = self.amqp_port or amqp
         self.management_port = self.management_port or management
-        self._ports = (self.amqp_port, self.management_port, distribution, epmd)
+        own = () if self.epmd_port else (epmd,)
+        self._ports = (self.amqp_port, self.management_port, distribution, *own)
         home = self.directory / "home"
         home.mkdir(parents=True, exist_ok=True)
         self._write_cookie(home / ".erlang.cookie")
@@ -188,6 +206,7 @@ class NativeRabbitMQ:
             "log.file = false\n"
             # A developer's nearly full disk is no reason to block publishers.
             "disk_free_limit.absolute = 50MB\n"
+            + "".join(f"{name} = {value}\n" for name, value in self.configuration.items())
         )
         plugins = self.directory / "enabled_plugins"
         plugins.write_text("[rabbitmq_management].\n")
@@ -196,7 +215,7 @@ class NativeRabbitMQ:
             "HOME": str(home),
             "LANG": "C.UTF-8",
             # Fixed: the data directory is named after the node.
-            "RABBITMQ_NODENAME": "leadbus@localhost",
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.directory / "log"),
             "RABBITMQ_CONFIG_FILE": str(configuration),
@@ -204,15 +223,14 @@ class NativeRabbitMQ:
             "RABBITMQ_PID_FILE": str(self.directory / "pid"),
             "RABBITMQ_CONF_ENV_FILE": str(self.directory / "none"),
             "RABBITMQ_DIST_PORT": str(distribution),
-            "ERL_EPMD_PORT": str(epmd),
+            "ERL_EPMD_PORT": str(self.epmd_port or epmd),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}"
             + (" +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none" if self.small else ""),
         }
 
-    @staticmethod
-    def _write_cookie(path: Path) -> None:
+    def _write_cookie(self, path: Path) -> None:
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(20))
+            path.write_text(self.cookie or secrets.token_hex(20))
         path.chmod(0o400)
