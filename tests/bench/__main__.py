@@ -19,20 +19,23 @@ from tests.bench.counters_group import COUNTERS
 from tests.bench.door_group import DOOR
 from tests.bench.drain import StalledError
 from tests.bench.groups import Group
+from tests.bench.growth_group import GROWTH
+from tests.bench.http_load import RefusedError
 from tests.bench.latency_group import LATENCY
-from tests.bench.normalizer_drain import WrongWorkError
 from tests.bench.rig import Rig, standing
 from tests.bench.rounds import interleaved
 from tests.bench.rows import Row, missed
-from tests.bench.smtp_group import SMTP
+from tests.bench.same_rows import DifferentRowsError
+from tests.bench.smtp_group import SMTP, MailNotTakenError
 from tests.bench.stage_group import STAGE
 from tests.bench.stages_group import STAGES
 
-GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, ADF, SMTP)
+GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, ADF, SMTP, GROWTH)
 RESULTS = Path(".leadbus/bench.json")
 FACTS = Path(".leadbus/bench-machine.json")
 RETRY_ROUNDS = 5
 _QUICK_SCALE = 0.3
+_TROUBLE = (DevstackError, DifferentRowsError, LinkError, MailNotTakenError, RefusedError, StalledError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,13 @@ def main(words: Sequence[str]) -> int:
         with standing() as rig:
             print(f"{rig.servers.description}; durable", flush=True)
             rows = measure(rig, options)
-    except (DevstackError, LinkError, StalledError, WrongWorkError) as error:
+    except _TROUBLE as error:
         print(f"bench could not be run: {error}", file=sys.stderr)
         return 2
     report.write(rows, RESULTS)
     FACTS.write_text(json.dumps(asdict(facts), indent=2) + "\n")
     print(f"\n{report.table(rows)}\n\n{RESULTS} written after {time.monotonic() - began:.0f} s")
+    sys.stdout.flush()
     if late := missed(rows):
         print(f"gate missed: {', '.join(row.name for row in late)}", file=sys.stderr)
         return 1

@@ -40,14 +40,13 @@ class MailTemplates:
         )
 
 
-def places_of(lead: Mapping[str, Any], message_id: str, now: datetime) -> dict[str, str]:
-    """What belongs into the templates for one lead of ours."""
+def places_of(lead: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """What belongs into the templates for one lead of ours, but for `message_id`."""
     vehicle = lead["vehicles"][0]
     return {
         "vin": vehicle["vin"],
         "number": vehicle["stock"].removeprefix("N"),
         "dealer": lead["dealer"]["dealer_id"].removeprefix("dealer-"),
         "lead_id": lead["lead_id"],
-        "message_id": message_id,
         "date": format_datetime(now),
     }

@@ -151,9 +151,10 @@ class BareMailer:
         event_id, _ = amqp_frames.read_strings(delivery.header)
         told = from_json(delivery.body)["lead"]
         digest = hashlib.sha256(delivery.body).hexdigest()
-        message_id = f"<{uuid5(NAMESPACE, told['lead_id'])}@leadbus.example>"
-        places = places_of(told, message_id, now)
         known = self._templates
+        places = places_of(told, now)
+        key = known.key.fill(places)
+        message_id = places["message_id"] = f"<{uuid5(NAMESPACE, f'adf-mail {key}')}@leadbus.example>"
         raw = known.raw.fill(places).encode("latin-1")
         delivery_id = uuid4()
         one = Planned(
@@ -166,7 +167,7 @@ class BareMailer:
             delivery.body[len(b'{"lead":') : delivery.body.rindex(b',"changed"')].decode(),
             datetime.fromisoformat(told["received_at"]),
             delivery_id,
-            known.key.fill(places),
+            key,
             one.route,
             told["dealer"]["dealer_id"],
             one.recipient,

@@ -46,6 +46,7 @@ class Drain:
     settled: Callable[[], Awaitable[bool]]
     source: str = "normalizer.raw"
     target: str = "adf-mailer.leads"
+    first: int = leads.FIRST
 
     async def measure(
         self, messages: int, *, warm_up: int = WARM_UP_MESSAGES, began: Callable[[], None] = lambda: None
@@ -58,11 +59,11 @@ class Drain:
         try:
             await link.confirm()
             await self._ready(link)
-            await fill(link, self.run, warm_up)
+            await fill(link, self.run, warm_up, start=self.first)
             await self._arrived(link, warm_up)
             await self._settled()
             self.process.freeze()
-            await fill(link, self.run, messages, start=leads.FIRST + warm_up)
+            await fill(link, self.run, messages, start=self.first + warm_up)
             began()
             cpu = CpuMeter(self.roles())
             thawed = time.perf_counter()

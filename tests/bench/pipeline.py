@@ -107,7 +107,6 @@ async def running(rig: Rig, make: Starting, *, sending: bool) -> AsyncIterator[P
     await purge(rig.amqp_url, QUEUES)
     for service, tables in _TABLES.items():
         databases.execute(rig.database_url(service), f"TRUNCATE {tables}")
-    databases.execute(rig.servers.postgres_url, "CHECKPOINT")
     mails = rig.directory / "mails"
     mails.unlink(missing_ok=True)
     sink = rig.program("tests.bench.smtp_sink", str(rig.stack.smtp.port), str(mails))

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from leadbus_devstack.stack import Stack
 from normalizer import directory
 
 from tests.bench import leads
+from tests.bench.same_rows import Written
 from tests.bench.sample import Sample, Stages, pause, take
 
 INGEST, NORMALIZER, MAILER = map(ServiceName, ("ingest", "normalizer", "adf-mailer"))
@@ -39,9 +40,10 @@ _ROOT = Path(__file__).parents[2]
 # What a database server of this size is given in production; the defaults are for a machine of 2005.
 _POSTGRES_SETTINGS = {
     "shared_buffers": "1GB",
-    "max_wal_size": "8GB",
     "wal_compression": "on",
-    "checkpoint_timeout": "30min",
+    # No checkpoint while we measure: after one, every page's first change is written whole.
+    "max_wal_size": "30GB",
+    "checkpoint_timeout": "1h",
 }
 
 
@@ -52,6 +54,7 @@ class Rig:
     servers: Servers
     stack: Stack
     directory: Path
+    written: Written = field(default_factory=Written)
 
     @property
     def amqp_url(self) -> str:

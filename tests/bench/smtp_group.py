@@ -16,7 +16,6 @@ from leadbus_devstack.smtp import SmtpServer
 
 from tests.bench.groups import Group, ratio_row, value_row
 from tests.bench.leads import FROM_ADDRESS
-from tests.bench.normalizer_drain import WrongWorkError
 from tests.bench.processes import CpuMeter
 from tests.bench.rig import Rig
 from tests.bench.rounds import Case, Samples
@@ -28,6 +27,10 @@ MAILS = {"smtp_reused": 2000, "smtp_fresh": 1000}
 _KEPT_FOR = {"smtp_reused": 100, "smtp_fresh": 1}
 """Mails per connection: the default, and one."""
 _WARM_UP_MAILS = 50
+
+
+class MailNotTakenError(Exception):
+    """The server answered something else than 250."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class SmtpCase:
 
 
 async def send(pool: ConnectionPool, raw: bytes, mails: int) -> None:
-    """`mails` copies of `raw` through `pool`, some at once. Raises WrongWorkError for one not taken."""
+    """`mails` copies of `raw` through `pool`, some at once. Raises MailNotTakenError for one not taken."""
     envelope = Envelope(FROM_ADDRESS, "leads@dealer.example", raw)
     left = iter(range(mails))
 
@@ -74,7 +77,7 @@ async def send(pool: ConnectionPool, raw: bytes, mails: int) -> None:
         for _ in left:
             outcome = await pool.send(envelope, _nothing)
             if not isinstance(outcome, Delivered):
-                raise WrongWorkError(f"a mail was not taken: {outcome}")
+                raise MailNotTakenError(f"a mail was not taken: {outcome}")
 
     async with asyncio.TaskGroup() as senders:
         for _ in range(CONNECTIONS):

@@ -21,6 +21,7 @@ from tests.bench.processes import CpuMeter
 from tests.bench.rig import INGEST, MAILER, Rig
 from tests.bench.rounds import Case, Samples
 from tests.bench.rows import Row
+from tests.bench.same_rows import WROTE_BY_MAILER
 
 MESSAGES = {"three_stages": 4000, "bare_stages": 6000}
 _WARM_UP_MESSAGES = 200
@@ -61,7 +62,13 @@ class StagesCase:
             await planned(pipeline, _WARM_UP_MESSAGES + self.messages)
             seconds = time.perf_counter() - thawed
             used = cpu.microseconds(pipeline.roles(), self.messages)
+            await self._check_rows()
         return {"rate": self.messages / seconds} | {f"cpu_{role}": us for role, us in used.items()}
+
+    async def _check_rows(self) -> None:
+        ids = [f"CAO-{number}" for number in leads.numbers(_WARM_UP_MESSAGES)]
+        url = self.rig.database_url(MAILER)
+        await self.rig.written.check(self.name, url, WROTE_BY_MAILER, ids, 3 * _WARM_UP_MESSAGES)
 
 
 async def store_raws(rig: Rig, messages: int, *, start: int = leads.FIRST) -> None:
