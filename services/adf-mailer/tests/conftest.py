@@ -208,7 +208,14 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         "adf-mailer",
         "0",
         [
-            deliveries(database, sink=SINK, wake=engine.wake, clock=clock, details=api.details(database)),
+            deliveries(
+                database,
+                sink=SINK,
+                wake=engine.wake,
+                clock=clock,
+                details=api.details(database),
+                redrivable=api.redrivable,
+            ),
             api.router(database, consumer, clock),
             documents.router(store),
         ],

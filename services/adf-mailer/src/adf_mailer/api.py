@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, audit, problem_responses, require
-from leadbus.web.problems import CONFLICT, FORBIDDEN, NOT_FOUND
+from leadbus.web.problems import CONFLICT, FORBIDDEN, NOT_FOUND, problem_type
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import col
 
@@ -20,6 +20,14 @@ from adf_mailer.store.tables import PoisonRow
 Viewer = Annotated[Actor, require("viewer")]
 Operator = Annotated[Actor, require("operator")]
 PoisonId = Annotated[int, Path(ge=1, lt=2**63)]
+
+MAIL_GONE = problem_type(
+    "mail-gone",
+    410,
+    "The mail is gone",
+    "Its lead was erased, or `ADF_MAILER_RETENTION_MAILS_DAYS` went by since its delivery ended.",
+    "It cannot be shown any more, nor sent again as it was.",
+)
 
 POISON = Listing(
     key=PoisonRow.id,
@@ -58,6 +66,12 @@ def details(database: Database) -> Callable[[UUID], Any]:
     return of
 
 
+async def redrivable(conn: Connection, delivery_id: UUID) -> None:
+    """Raises Problem mail-gone: what is tried again are the same bytes, and they are no more."""
+    if await mails.is_gone(conn, delivery_id):
+        raise Problem(MAIL_GONE)
+
+
 def router(database: Database, consumer: LeadsConsumer, clock: Clock) -> APIRouter:
     """`/v1/deliveries/{id}/mail` and `/v1/poison`."""
     api = APIRouter()
@@ -70,7 +84,7 @@ def _add_mail(api: APIRouter, database: Database) -> None:
     @api.get(
         "/v1/deliveries/{delivery_id}/mail",
         tags=["deliveries"],
-        responses={200: {"content": {"message/rfc822": {}}}, **problem_responses(404)},
+        responses={200: {"content": {"message/rfc822": {}}}, **problem_responses(404, 410)},
         response_class=Response,
     )
     async def show_mail(
@@ -84,6 +98,8 @@ def _add_mail(api: APIRouter, database: Database) -> None:
             if found is None:
                 raise Problem(NOT_FOUND)
             actor.must_see(found.dealer)
+            if found.raw is None:
+                raise Problem(MAIL_GONE)
             await audit(conn, actor, "delivery.mail_shown", f"delivery/{delivery_id}", {"repeat": repeat})
         return Response(found.raw, media_type="message/rfc822", headers={"Cache-Control": "no-store"})
 

@@ -13,6 +13,7 @@ from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, Handler, HoldingReader, ParkedDiscard, ParkedRedrive, parked_router
 from leadbus.publisher import Publisher
+from leadbus.retention import Retention
 from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
@@ -22,6 +23,7 @@ from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
 from adf_mailer.planning import SINK, Planner
+from adf_mailer.retention import rules
 from adf_mailer.routes import ADF_ROUTE
 from adf_mailer.settings import AdfMailerSettings
 
@@ -61,6 +63,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         engine.wake()
         relay.wake()
 
+    retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
     leads = LeadsConsumer(database, planner, clock, wake)
     consumer = BatchConsumer(
         broker,
@@ -85,7 +88,14 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         title="Leadbus adf-mailer",
         description=DESCRIPTION,
         routers=[
-            deliveries(database, sink=SINK, wake=wake, clock=clock, details=api.details(database)),
+            deliveries(
+                database,
+                sink=SINK,
+                wake=wake,
+                clock=clock,
+                details=api.details(database),
+                redrivable=api.redrivable,
+            ),
             api.router(database, leads, clock),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
             parked_router(database, holding, [QUEUE]),
@@ -94,6 +104,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         tasks={
             "deliveries": engine.run,
             "outbox": relay.run,
+            "retention": retention.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(QUEUE)]).run,
         },

@@ -57,6 +57,8 @@ class Desk:
             return Skipped("unknown_lead")
         if posted.erased:
             return Skipped("erased")
+        if posted.pruned:
+            return Skipped("mail_gone")
         if not posted.contactable:
             return Skipped("consent")
         if job.route and posted.enabled is None:

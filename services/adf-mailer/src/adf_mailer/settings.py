@@ -1,9 +1,9 @@
 """Environment variables of adf-mailer, beside those every service has."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from leadbus.delivery import BreakerSettings, Schedule
-from leadbus.settings.environment import ServiceSettings
+from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -13,9 +13,11 @@ from adf_mailer.domain.address import AddrSpec
 _PREPARE_SECONDS = 5.0
 _MARGIN_SECONDS = 2.0
 _LEASE_PER_ACT = 1.5
+_LEAST_LEADS_DAYS = 30
+"""Well above what a delivery may take, and a message may lie in a queue, parked or unpublished."""
 
 
-class AdfMailerSettings(ServiceSettings):
+class AdfMailerSettings(RetentionSettings):
     model_config = SettingsConfigDict(env_prefix="ADF_MAILER_")
 
     from_address: AddrSpec = Field(
@@ -73,6 +75,31 @@ class AdfMailerSettings(ServiceSettings):
         le=1200,
         description="When the platform kills the process after SIGTERM.",
     )
+
+    retention_mails_days: Days = Field(
+        90, description="How long contents of mails are kept after their delivery ended; 0 for ever."
+    )
+    retention_attempts_days: Days = Field(
+        180, description="How long tries are kept after their delivery ended; 0 for ever."
+    )
+    retention_leads_days: Annotated[Days, at_least(_LEAST_LEADS_DAYS)] = Field(
+        365,
+        description="How long leads, their deliveries and mails are kept after the last of them; 0 for ever.",
+    )
+    retention_poison_days: Days = Field(
+        90, description="How long messages set aside are kept after somebody decided about them; 0 for ever."
+    )
+    retention_inbox_days: Annotated[Days, at_least(_LEAST_LEADS_DAYS)] = Field(
+        400, description="How long a message is known again, 0 for ever; longer than leads are kept."
+    )
+
+    @model_validator(mode="after")
+    def _never_as_new(self) -> Self:
+        if self.retention_inbox_days and self.retention_inbox_days <= self.retention_leads_days:
+            raise ValueError(
+                "RETENTION_INBOX_DAYS must be above RETENTION_LEADS_DAYS, or old leads come again"
+            )
+        return self
 
     @model_validator(mode="after")
     def _speakable(self) -> Self:

@@ -11,7 +11,7 @@ from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
 from leadbus.publisher import Publisher
-from leadbus.retention import Retention, Rule, audit_rule
+from leadbus.retention import Retention, Rule, audit_rule, jobs_rule
 from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import UNROUTED
@@ -42,6 +42,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         database,
         [
             Rule("raw", settings.retention_raw_days, raws.forget, raws.oldest),
+            jobs_rule(settings.retention_jobs_days),
             audit_rule(settings.retention_audit_days),
         ],
         clock=clock,

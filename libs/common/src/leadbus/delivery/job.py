@@ -26,7 +26,8 @@ class Job:
     ``attempt`` counts from 1 over the delivery's whole life. ``repeat_number`` is 0, or n for the n-th time
     an operator asked for something that had been accepted to be sent again; what makes the effect
     recognisable (a Message-ID) is made from ``delivery_id`` and ``repeat_number``, never from ``attempt``.
-    ``test``: no real customer stands behind it, and it counts in no figure. ``in_doubt`` says that an earlier try of this repeat may have been taken: the same bytes must go out.
+    ``test``: no real customer stands behind it, and it counts in no figure. ``in_doubt`` says that an
+    earlier try of this repeat may have been taken: the same bytes must go out.
     """
 
     delivery_id: UUID

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Database
+from leadbus.db import Connection, Database
 from leadbus.delivery import operations, queries
 from leadbus.delivery.destination_routes import DestinationDesk, add_destinations
 from leadbus.delivery.operations import NoSuchDelivery, OperationRefused
@@ -42,6 +42,8 @@ _REFUSALS = {"in_flight": IN_FLIGHT, "finished": ENDED, "no_destination": NO_DES
 
 Details = Callable[[UUID], Awaitable[Mapping[str, Any]]]
 """What a sink adds to the story of a delivery, such as Message-ID and size of its mail."""
+Redrivable = Callable[[Connection, UUID], Awaitable[None]]
+"""Raises Problem where what a sink would have to send (again) is no more. The delivery is held meanwhile."""
 
 Viewer = Annotated[Actor, require("viewer")]
 Operator = Annotated[Actor, require("operator")]
@@ -54,11 +56,12 @@ def router(
     wake: Callable[[], None] = lambda: None,
     clock: Clock | None = None,
     details: Details | None = None,
+    redrivable: Redrivable | None = None,
 ) -> APIRouter:
     """Routes under ``/v1/deliveries`` and ``/v1/destinations``. ``wake`` is the engine's."""
     api = APIRouter()
     clock = clock or SystemClock()
-    desk = _Desk(database, sink, wake, clock, details)
+    desk = _Desk(database, sink, wake, clock, details, redrivable)
     _add_deliveries(api, desk)
     add_destinations(api, DestinationDesk(database, sink, wake, clock))
     return api
@@ -74,12 +77,14 @@ class _Desk:
         wake: Callable[[], None],
         clock: Clock,
         details: Details | None,
+        redrivable: Redrivable | None,
     ) -> None:
         self.database = database
         self.wake = wake
         self.clock = clock
         self._sink = sink
         self._details = details
+        self._redrivable = redrivable
 
     async def story(self, delivery_id: UUID, actor: Actor) -> DeliveryStory:
         details = dict(await self._details(delivery_id)) if self._details else {}
@@ -90,6 +95,12 @@ class _Desk:
                 raise Problem(NOT_FOUND) from None
         actor.must_see(told.dealer)
         return told
+
+    async def redrive(self, conn: Connection, delivery_id: UUID, **by: Any) -> None:
+        """In the transaction of `operate`, which a Problem undoes."""
+        await operations.redrive(conn, delivery_id, **by)
+        if self._redrivable is not None:
+            await self._redrivable(conn, delivery_id)
 
     async def operate(
         self, operation: Callable[..., Awaitable[Any]], delivery_id: UUID, actor: Actor
@@ -133,11 +144,11 @@ def _add_deliveries(api: APIRouter, desk: _Desk) -> None:
         "/v1/deliveries/{delivery_id}/redrive",
         tags=["deliveries"],
         status_code=202,
-        responses=problem_responses(404, 409),
+        responses=problem_responses(404, 409, 410),
     )
     async def redrive_delivery(delivery_id: UUID, actor: Operator) -> DeliveryView:
         """Try now what was never accepted; repeat what was, and say in it that it is a repeat."""
-        return await desk.operate(operations.redrive, delivery_id, actor)
+        return await desk.operate(desk.redrive, delivery_id, actor)
 
     @api.post(
         "/v1/deliveries/{delivery_id}/cancel", tags=["deliveries"], responses=problem_responses(404, 409)

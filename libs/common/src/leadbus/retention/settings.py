@@ -32,6 +32,9 @@ class RetentionSettings(ServiceSettings):
     retention_audit_days: Annotated[Days, at_least(90)] = Field(
         1095, description="How long it is kept what operators did; 0 for ever."
     )
+    retention_jobs_days: Days = Field(
+        90, description="How long operators' jobs are kept after they ended; 0 for ever."
+    )
     retention_interval_seconds: float = Field(
         300, gt=0, le=86_400, description="How often what is old enough is looked for."
     )

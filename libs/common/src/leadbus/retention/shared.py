@@ -17,6 +17,12 @@ _AUDIT = """
 DELETE FROM audit WHERE id = ANY (ARRAY(
     SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED))
 """
+# Jobs are few, and end about in the order they are planned in; what became of their items goes with them.
+_JOBS = """
+DELETE FROM job WHERE id = ANY (ARRAY(
+    SELECT id FROM job WHERE ended_at < $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+_OLDEST_JOB = "SELECT planned_at FROM job ORDER BY seq LIMIT 1"
 _OLDEST_ACT = "SELECT at FROM audit ORDER BY at LIMIT 1"
 
 
@@ -44,6 +50,19 @@ def audit_rule(days: float) -> Rule:
         return at
 
     return Rule("audit", days, remove, oldest)
+
+
+def jobs_rule(days: float) -> Rule:
+    """Operators' jobs that have ended."""
+
+    async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
+        return {"job": removed(await conn.execute(_JOBS, before, limit))}
+
+    async def oldest(conn: Connection) -> datetime | None:
+        planned: datetime | None = await conn.fetchval(_OLDEST_JOB)
+        return planned
+
+    return Rule("jobs", days, remove, oldest)
 
 
 def removed(status: str) -> int:

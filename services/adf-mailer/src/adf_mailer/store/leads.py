@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from leadbus.contracts import Lead
 from leadbus.db import Connection
 
@@ -53,14 +54,18 @@ UPDATE mail SET raw = NULL WHERE lead_id = ANY($1::uuid[])
 async def lock(conn: Connection, lead_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Known]:
     """Every one of these leads, locked in id order until the transaction ends; unknown ones are made."""
     ids = sorted(lead_ids)
-    await conn.execute(_MAKE, ids, now)
+    rows: list[asyncpg.Record] = []
+    # Again where one was there when it was to be made, and was forgotten before it could be locked.
+    while len(rows) < len(ids):
+        await conn.execute(_MAKE, ids, now)
+        rows = await conn.fetch(_LOCK, ids)
     return {
         row["lead_id"]: Known(
             revision=row["revision"],
             erased=row["erased"],
             before=Before(row["material"], row["contactable"]) if row["material"] else None,
         )
-        for row in await conn.fetch(_LOCK, ids)
+        for row in rows
     }
 
 

@@ -42,6 +42,8 @@ class Posted:
     """Counts into how long leads take: the first mail about it, and no test."""
     test_refused: bool
     """The lead is a test, and the route takes none."""
+    pruned: bool
+    """There was a mail for this try, and its bytes have grown too old."""
     mail: StoredMail | None
 
 
@@ -78,7 +80,8 @@ SELECT lead.erased, lead.contactable, lead.received_at,
        mail.status = 'new' AND NOT (lead.data ->> 'test')::boolean AS timed,
        (lead.data ->> 'test')::boolean
            AND NOT coalesce((setting.spec ->> 'send_test_leads')::boolean, false) AS test_refused,
-       mail.sender, mail.recipient, mail.message_id, mail.raw
+       mail.sender, mail.recipient, mail.message_id, mail.raw,
+       mail.delivery_id IS NOT NULL AND mail.raw IS NULL AND NOT lead.erased AS pruned
 FROM lead LEFT JOIN mail ON mail.delivery_id = $2 AND mail.repeat_number = $3
     LEFT JOIN setting ON setting.kind = 'AdfRoute' AND setting.name = $4
 WHERE lead.lead_id = $1
@@ -134,6 +137,7 @@ async def posted(
         received_at=row["received_at"],
         timed=bool(row["timed"]),
         test_refused=bool(row["test_refused"]),
+        pruned=row["pruned"],
         mail=mail,
     )
 
@@ -148,15 +152,17 @@ async def first_message_id(conn: Connection, delivery_id: UUID) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class RawMail:
-    raw: bytes
+    """`raw` is None once the lead was erased or the mail grew too old."""
+
+    raw: bytes | None
     dealer: str | None
 
 
 async def raw(conn: Connection, delivery_id: UUID, repeat_number: int) -> RawMail | None:
-    """The bytes and whose they are; None where there are none, or none any more."""
+    """The bytes and whose they are; None where there never were any."""
     row = await conn.fetchrow(
         "SELECT mail.raw, delivery.dealer FROM mail JOIN delivery ON delivery.id = mail.delivery_id "
-        "WHERE mail.delivery_id = $1 AND mail.repeat_number = $2 AND mail.raw IS NOT NULL",
+        "WHERE mail.delivery_id = $1 AND mail.repeat_number = $2",
         delivery_id,
         repeat_number,
     )
@@ -171,3 +177,13 @@ async def described(conn: Connection, delivery_id: UUID) -> list[dict[str, Any]]
         delivery_id,
     )
     return [{**row, "written_at": row["written_at"].isoformat()} for row in rows]
+
+
+async def is_gone(conn: Connection, delivery_id: UUID) -> bool:
+    """Whether the mail that the delivery would send now was written and has lost its bytes."""
+    gone: bool | None = await conn.fetchval(
+        "SELECT mail.raw IS NULL FROM mail JOIN delivery ON delivery.id = mail.delivery_id "
+        "WHERE delivery.id = $1 AND mail.repeat_number = delivery.repeat_number",
+        delivery_id,
+    )
+    return bool(gone)
