@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -42,6 +43,11 @@ def heading(line: str) -> None:
 def complain(line: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"leadbus: {plain(line)}\n")
+
+
+def hush_libraries() -> None:
+    """What the AMQP client logs, it also raises: a person reads it once."""
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL + 1)
 
 
 def print_json(value: Any) -> None:

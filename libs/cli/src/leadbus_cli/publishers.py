@@ -71,8 +71,9 @@ class Publishers:
                 key = await self._make_key(name, source, account, label) if with_key else None
                 await users.enable(name, source, password)
             except BaseException as error:
+                keyed = with_key and not _certainly_refused(error)
                 raise CliError(
-                    *_reasons(error), *await self._undone(users, name, user, source, with_key=with_key)
+                    *_reasons(error), *await self._undone(users, name, user, source, keyed=keyed)
                 ) from error
         url = URL(self._amqp_url).with_user(user).with_password(password)
         return Added(name, user, source, account, str(url), key)
@@ -124,7 +125,7 @@ class Publishers:
         return made
 
     async def _undone(
-        self, users: PublisherUsers, name: str, user: str, source: str, *, with_key: bool
+        self, users: PublisherUsers, name: str, user: str, source: str, *, keyed: bool
     ) -> list[str]:
         """Take back what was made, and say so, or what is left of it."""
         said = []
@@ -137,7 +138,7 @@ class Publishers:
             )
         try:
             # The answer to making a key may be lost although it was made.
-            if with_key and (keys := await self._revoke(name, source)):
+            if keyed and (keys := await self._revoke(name, source)):
                 said.append(f"key {', '.join(keys)} was revoked again")
         except CliError:
             said.append(f"whether a key was made is not known: run `leadbus publisher remove {name}`")
@@ -170,6 +171,10 @@ def _keys_of(ingest: ServiceApi, source: str) -> list[dict[str, Any]]:
         if problem.status == httpx2.codes.NOT_FOUND:
             return []  # a source that has no door over HTTP has no keys
         raise
+
+
+def _certainly_refused(error: BaseException) -> bool:
+    return isinstance(error, ApiProblem) and error.status < httpx2.codes.INTERNAL_SERVER_ERROR
 
 
 def _mark(name: str) -> str:

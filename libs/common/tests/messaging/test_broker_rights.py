@@ -47,8 +47,11 @@ EVERY_WRITE = (
     ("leadbus.raw", f"raw.{SOURCE}.more"),
     *(("leadbus.events", name) for name in EVENTS),
     ("leadbus.events", "lead.received.v1\n"),
-    ("leadbus.dlx", "normalizer.raw"),
-    ("leadbus.unrouted", ""),
+    *(
+        (exchange.name, "")
+        for exchange in TOPOLOGY.exchanges
+        if exchange.name not in ("leadbus.raw", "leadbus.events")
+    ),
     *(("", queue) for queue in QUEUES),
     ("amq.topic", "lead.received.v1"),
     ("amq.fanout", ""),

@@ -6,14 +6,13 @@ What knows the broker is imported by the command: it takes long.
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leadbus_cli.deployment import Deployment
-from leadbus_cli.output import Json, heading, print_json, say, table
+from leadbus_cli.output import Json, heading, hush_libraries, print_json, say, table
 
 if TYPE_CHECKING:
     from leadbus_cli.doctor.findings import Finding, Level
@@ -33,8 +32,7 @@ def doctor(
     from leadbus_cli.doctor.findings import Level
     from leadbus_cli.doctor.judging import judge
 
-    # What the AMQP client logs, it also raises.
-    logging.getLogger("aiormq").setLevel(logging.CRITICAL + 1)
+    hush_libraries()
     seen = asyncio.run(ask(Deployment.find(), timeout_seconds=timeout, with_users=not no_users))
     findings = judge(seen)
     groups = {level: [each for each in findings if each.level is level] for level in Level}

@@ -14,7 +14,7 @@ import typer
 
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
-from leadbus_cli.output import Json, print_json, say
+from leadbus_cli.output import Json, hush_libraries, print_json, say
 
 app = typer.Typer(help="The broker's exchanges, queues, bindings, policies and users.", no_args_is_help=True)
 
@@ -47,6 +47,7 @@ def apply(
         raise typer.BadParameter(
             "goes with none of --credentials, --generate, --rotate", param_hint="--no-users"
         )
+    hush_libraries()
     deployment = Deployment.find()
     urls = deployment.broker()
     try:

@@ -95,16 +95,12 @@ def _topology(broker: BrokerSeen) -> Iterator[Finding]:
 
 
 def _declared(broker: BrokerSeen, seen: TopologySeen) -> Iterator[Finding]:
-    for said in other_kinds(TOPOLOGY, seen.exchanges, seen.queues, broker.vhost):
-        found, _, do = said.partition(": ")
-        yield wrong("topology", broker.vhost, found, do)
-    for said in missing(TOPOLOGY, seen.exchanges, seen.queues, seen.bindings):
-        yield wrong("topology", broker.vhost, said, _APPLY)
-    for said in not_in_effect(TOPOLOGY, seen.exchanges, seen.queues, overridden=seen.overridden):
-        if said.endswith("is not there"):
-            continue  # said as missing
-        found, _, do = said.partition(": ")
-        yield wrong("policy", broker.vhost, found, do or _APPLY)
+    for differs in other_kinds(TOPOLOGY, seen.exchanges, seen.queues, broker.vhost):
+        yield wrong("topology", broker.vhost, differs.found, differs.do)
+    for differs in missing(TOPOLOGY, seen.exchanges, seen.queues, seen.bindings):
+        yield wrong("topology", broker.vhost, differs.found, differs.do)
+    for differs in not_in_effect(TOPOLOGY, seen.exchanges, seen.queues, overridden=seen.overridden):
+        yield wrong("policy", broker.vhost, differs.found, differs.do)
     for said in surplus_bindings(TOPOLOGY, seen.bindings):
         yield warning(
             "binding",

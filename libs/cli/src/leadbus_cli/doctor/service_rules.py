@@ -79,6 +79,10 @@ def _reached(service: ServiceSeen) -> Iterator[Finding]:
                 f"{service.url} does not answer ({seen.why})",
                 f"does it run? {variable_of(name)} says where it is asked",
             )
+        elif isinstance(service.ready, Trouble) and service.ready.status is not None:
+            yield wrong(
+                "reachable", name, f"{service.url} is no service of Leadbus", f"correct {variable_of(name)}"
+            )
         else:
             why, do = _REFUSED.get(seen.status, (f"it answered {seen.why}", "see its log"))
             yield wrong("token" if seen.status in (401, 403) else "reachable", name, why, do)

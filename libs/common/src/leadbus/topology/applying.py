@@ -11,7 +11,7 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import AMQPError
 from yarl import URL
 
-from leadbus.topology.comparing import not_in_effect, other_kinds, surplus_bindings
+from leadbus.topology.comparing import missing, not_in_effect, other_kinds, surplus_bindings
 from leadbus.topology.credentials import CredentialsError
 from leadbus.topology.declaration import TOPOLOGY, Policy, Topology
 from leadbus.topology.granting import Granting, Users, UsersError, differences, surplus
@@ -58,7 +58,7 @@ async def apply(
         async with Management(management_url, vhost) as management:
             exchanges, queues = await management.exchanges(), await management.queues()
             if trouble := other_kinds(topology, exchanges, queues, vhost):
-                raise TopologyError("; ".join(trouble))
+                raise TopologyError("; ".join(map(str, trouble)))
             granting = await Granting.planned(management, users) if users else None
             if granting:
                 await granting.withhold(management)
@@ -136,9 +136,12 @@ async def _wait_until_effective(management: Management, topology: Topology) -> N
     overridden = await management.has_operator_policies()
     while True:
         exchanges, queues = await management.exchanges(), await management.queues()
-        left = not_in_effect(topology, exchanges, queues, overridden=overridden)
+        left = [
+            *missing(topology, exchanges, queues, await management.bindings()),
+            *not_in_effect(topology, exchanges, queues, overridden=overridden),
+        ]
         if not left:
             return
         if loop.time() > deadline:
-            raise TopologyError("; ".join(left))
+            raise TopologyError("; ".join(map(str, left)))
         await asyncio.sleep(_POLL_SECONDS)

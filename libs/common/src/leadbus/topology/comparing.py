@@ -1,4 +1,4 @@
-"""What a broker has, compared with what is declared: a sentence for each difference. Pure.
+"""What a broker has, compared with what is declared. Pure.
 
 `exchanges` and `queues` by name and `bindings` as the management API shows them.
 """
@@ -6,19 +6,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from leadbus.topology.declaration import Binding, Policy, Topology
 
 Found = Mapping[str, Mapping[str, Any]]
+_APPLY = "`leadbus topology apply`"
 
 
-def other_kinds(topology: Topology, exchanges: Found, queues: Found, vhost: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One line on what is found, and one on what a person does about it."""
+
+    found: str
+    do: str = _APPLY
+
+    def __str__(self) -> str:
+        return f"{self.found}: {self.do}"
+
+
+def other_kinds(topology: Topology, exchanges: Found, queues: Found, vhost: str) -> list[Difference]:
     """What exists as another kind: it cannot be changed, only deleted."""
     said = [
-        f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']},"
-        f" {exchange.kind} is declared: delete it in virtual host {vhost!r} when nobody publishes to it,"
-        " and apply again"
+        Difference(
+            f"exchange {exchange.name} exists with type {exchanges[exchange.name]['type']},"
+            f" {exchange.kind} is declared",
+            f"delete it in virtual host {vhost!r} when nobody publishes to it, and apply again",
+        )
         for exchange in topology.exchanges
         if exchange.name in exchanges and exchanges[exchange.name]["type"] != exchange.kind
     ]
@@ -26,29 +41,31 @@ def other_kinds(topology: Topology, exchanges: Found, queues: Found, vhost: str)
         found = queues.get(queue.name)
         if found and found["arguments"] != queue.arguments:
             said.append(
-                f"queue {queue.name} exists with type {found.get('type', 'unknown')} and arguments"
-                f" {found['arguments']}, {queue.arguments} are declared: stop its consumers, move its"
-                f" {found.get('messages', 0)} messages elsewhere (shovel), delete it"
-                f" (rabbitmqctl -p '{vhost}' delete_queue {queue.name}), and apply again"
+                Difference(
+                    f"queue {queue.name} exists with type {found.get('type', 'unknown')} and arguments"
+                    f" {found['arguments']}, {queue.arguments} are declared",
+                    f"stop its consumers, move its {found.get('messages', 0)} messages elsewhere (shovel),"
+                    f" delete it (rabbitmqctl -p '{vhost}' delete_queue {queue.name}), and apply again",
+                )
             )
     return said
 
 
 def missing(
     topology: Topology, exchanges: Found, queues: Found, bindings: Iterable[Mapping[str, Any]]
-) -> list[str]:
+) -> list[Difference]:
     """Declared exchanges, queues and bindings that are not there."""
     bound = {(found["source"], found["destination"], found["routing_key"]) for found in bindings}
-    said = [f"exchange {it.name} is not there" for it in topology.exchanges if it.name not in exchanges]
-    said += [f"queue {it.name} is not there" for it in topology.queues if it.name not in queues]
+    said = [f"exchange {it.name}" for it in topology.exchanges if it.name not in exchanges]
+    said += [f"queue {it.name}" for it in topology.queues if it.name not in queues]
     said += [
-        f"binding {_written(binding)} is not there"
+        f"binding {_written(binding)}"
         for binding in topology.bindings
         if (binding.exchange, binding.queue, binding.routing_key) not in bound
         and binding.exchange in exchanges
         and binding.queue in queues
     ]
-    return said
+    return [Difference(f"{what} is not there") for what in said]
 
 
 def surplus_bindings(topology: Topology, bindings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -64,25 +81,25 @@ def surplus_bindings(topology: Topology, bindings: Iterable[Mapping[str, Any]]) 
     )
 
 
-def not_in_effect(topology: Topology, exchanges: Found, queues: Found, *, overridden: bool) -> list[str]:
-    """Policies that are not what is in effect. `overridden`: there are operator policies."""
-    return [
-        said
-        for policy in topology.policies
-        if (said := _difference(policy, exchanges, queues, overridden=overridden))
-    ]
+def not_in_effect(
+    topology: Topology, exchanges: Found, queues: Found, *, overridden: bool
+) -> list[Difference]:
+    """Policies that are not what is in effect where they should be. `overridden`: by operator policies."""
+    differences = []
+    for policy in topology.policies:
+        found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
+        if found is not None and (difference := _difference(policy, found, overridden=overridden)):
+            differences.append(difference)
+    return differences
 
 
-def _difference(policy: Policy, exchanges: Found, queues: Found, *, overridden: bool) -> str | None:
-    found = (exchanges if policy.apply_to == "exchanges" else queues).get(policy.target)
-    if found is None:
-        return f"{policy.target} is not there"
+def _difference(policy: Policy, found: Mapping[str, Any], *, overridden: bool) -> Difference | None:
     if not found.get("policy"):
-        return f"no policy is in effect on {policy.target}, {policy.name!r} is declared"
+        return Difference(f"no policy is in effect on {policy.target}, {policy.name!r} is declared")
     if found["policy"] != policy.name:
-        return (
-            f"policy {found['policy']!r} is in effect on {policy.target} instead of {policy.name!r}:"
-            " clear it, or give it a negative priority"
+        return Difference(
+            f"policy {found['policy']!r} is in effect on {policy.target} instead of {policy.name!r}",
+            "clear it, or give it a negative priority",
         )
     if policy.apply_to == "exchanges":
         return None
@@ -90,9 +107,9 @@ def _difference(policy: Policy, exchanges: Found, queues: Found, *, overridden: 
     if effective is None and not overridden:
         return None  # the policy is in effect, and without operator policies it is all that is
     if effective != dict(policy.definition):
-        return (
-            f"on {policy.target} {effective} is in effect, {dict(policy.definition)} is declared:"
-            f" see operator policy {found.get('operator_policy')!r}"
+        return Difference(
+            f"on {policy.target} {effective} is in effect, {dict(policy.definition)} is declared",
+            f"see operator policy {found.get('operator_policy')!r}",
         )
     return None
 
