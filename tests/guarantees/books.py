@@ -11,7 +11,7 @@ import asyncpg
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.guarantees.system import System
+from tests.guarantees.system import Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Books:
     rows: Mapping[tuple[str, str], int]
 
     @classmethod
-    async def open(cls, system: System) -> Books:
+    async def open(cls, system: Surface) -> Books:
         """As things stand now."""
         scraped = {name: await scrape(process.url) for name, process in system.stack.services.items()}
         counted = {
@@ -112,7 +112,7 @@ class Books:
         return counted, self.rows[rows] - before.rows[rows]
 
 
-async def imbalances(system: System, before: Books, unsure: Collection[str]) -> object:
+async def imbalances(system: Surface, before: Books, unsure: Collection[str]) -> object:
     """True, or the counters that do not balance with their tables, with both figures.
 
     `unsure`: services of which processes were killed, or whose commits may have been answered by nobody;
@@ -127,7 +127,7 @@ async def imbalances(system: System, before: Books, unsure: Collection[str]) -> 
     return wrong or True
 
 
-async def backlog_differences(system: System) -> object:
+async def backlog_differences(system: Surface) -> object:
     """True, or the gauges of every process that do not show what its tables hold."""
     rows = await count_rows(system, {(one.service, one.rows) for one in BACKLOGS})
     wrong = {}
@@ -152,7 +152,7 @@ async def scrape(url: str) -> Samples:
     }
 
 
-async def count_rows(system: System, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+async def count_rows(system: Surface, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """What each (service, statement) counts."""
     urls = system.database_urls()
     connections = {

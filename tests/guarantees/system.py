@@ -34,10 +34,46 @@ class Breakable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """`run` tells this run's leads from every other's. `disk`: Postgres' own, where that is a small one."""
+class Surface:
+    """What a running system says of itself, wherever its servers are."""
 
     stack: Stack
+
+    def database_urls(self) -> dict[str, str]:
+        """By service, past every proxy."""
+        return {service.folder: self.stack.database_url(service) for service in SERVICES}
+
+    def every(self, service: str, path: str, **filters: str) -> list[dict[str, Any]]:
+        """All items of a list, page by page."""
+        return list(self._items(service, path, filters))
+
+    def one(self, service: str, path: str) -> dict[str, Any]:
+        return dict(self._get(service, path, {}))
+
+    def _items(self, service: str, path: str, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            page = self._get(
+                service, path, filters | {"limit": "500"} | ({"cursor": cursor} if cursor else {})
+            )
+            yield from page["items"]
+            if (cursor := page.get("next_cursor")) is None:
+                return
+
+    def _get(self, service: str, path: str, parameters: dict[str, str]) -> Any:
+        answer = httpx2.get(
+            f"{self.stack.services[service].url}{path}",
+            params=parameters,
+            headers={"Authorization": f"Bearer {self.stack.token('operator')}"},
+            timeout=20,
+        )
+        return answer.raise_for_status().json()
+
+
+@dataclass(frozen=True, slots=True)
+class System(Surface):
+    """`run` tells this run's leads from every other's. `disk`: Postgres' own, where that is a small one."""
+
     rabbitmq: NativeRabbitMQ
     postgres: NativePostgres
     run: str
@@ -84,32 +120,6 @@ class System:
         addresses = {**faults.pop("rcpt", {}), REFUSED_ADDRESS: REFUSAL}
         await asyncio.to_thread(lambda: self.stack.smtp.control(rcpt=addresses, **faults))
 
-    def every(self, service: str, path: str, **filters: str) -> list[dict[str, Any]]:
-        """All items of a list, page by page."""
-        return list(self._items(service, path, filters))
-
-    def one(self, service: str, path: str) -> dict[str, Any]:
-        return dict(self._get(service, path, {}))
-
-    def _items(self, service: str, path: str, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
-        cursor: str | None = None
-        while True:
-            page = self._get(
-                service, path, filters | {"limit": "500"} | ({"cursor": cursor} if cursor else {})
-            )
-            yield from page["items"]
-            if (cursor := page.get("next_cursor")) is None:
-                return
-
-    def _get(self, service: str, path: str, parameters: dict[str, str]) -> Any:
-        answer = httpx2.get(
-            f"{self.stack.services[service].url}{path}",
-            params=parameters,
-            headers={"Authorization": f"Bearer {self.stack.token('operator')}"},
-            timeout=20,
-        )
-        return answer.raise_for_status().json()
-
     def queue_depths(self) -> dict[str, int]:
         """Messages by queue, asked of the queues themselves."""
         rows = self.rabbitmq.ctl(
@@ -123,10 +133,6 @@ class System:
             return {queue: depth for queue, depth in self.queue_depths().items() if depth} or True
         except DevstackError as error:
             return str(error)
-
-    def database_urls(self) -> dict[str, str]:
-        """By service, past every proxy."""
-        return {service.folder: self.stack.database_url(service) for service in SERVICES}
 
 
 async def eventually(what: str, holds: Callable[[], object], *, within_seconds: float) -> None:
