@@ -35,8 +35,9 @@ def test_an_engine_that_answers_counts(tmp_path: Path, monkeypatch: pytest.Monke
     assert docker.engine_version() == "28.3.1"
 
 
-def test_compose_and_testcontainers_run_the_same_images() -> None:
-    compose = yaml.safe_load((find_layout().root / "docker-compose.yml").read_text())
+@pytest.mark.parametrize("file", ["deploy/compose/servers.yml", "docker-compose.yml"])
+def test_compose_and_testcontainers_run_the_same_images(file: str) -> None:
+    compose = yaml.safe_load((find_layout().root / file).read_text())
     images = {name: service["image"] for name, service in compose["services"].items()}
     assert images["rabbitmq"] == docker.RABBITMQ_IMAGE
     assert images["postgres"] == docker.POSTGRES_IMAGE

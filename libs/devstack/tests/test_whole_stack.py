@@ -20,7 +20,7 @@ from leadbus_devstack.servers import Servers
 
 pytestmark = pytest.mark.timeout(300)
 
-_SHARED = ("uv.lock", "services", "examples", "docs", "docker-compose.yml")
+_SHARED = ("uv.lock", "services", "examples", "docs", "deploy")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""RabbitMQ and Postgres by docker-compose.yml, for `make up` and `make demo`.
+"""RabbitMQ and Postgres by deploy/compose/servers.yml, for `make up` and `make demo`.
 
 Tests take testcontainers instead (docker.py), which removes its containers also when we are killed.
 """

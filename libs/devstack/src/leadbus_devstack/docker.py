@@ -11,7 +11,7 @@ from typing import Any
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.probe import answer
 
-# The same tags as in docker-compose.yml; a test compares them.
+# The same tags as in deploy/compose/servers.yml and docker-compose.yml; a test compares them.
 RABBITMQ_IMAGE = "rabbitmq:4.1.4-management"
 POSTGRES_IMAGE = "postgres:17.6"
 

@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def compose(self) -> Path:
-        return self.root / "docker-compose.yml"
+        return self.root / "deploy" / "compose" / "servers.yml"
 
     @property
     def example_publisher(self) -> Path:
