@@ -104,9 +104,7 @@ claimed AS (
     RETURNING source, account, id
 )
 """
-_CLAIMED = """
-(SELECT ROW(array_agg(source), array_agg(account), array_agg(id)) FROM claimed) AS claimed
-"""
+_CLAIMED = "ARRAY(SELECT ARRAY[source, account, id] FROM claimed) AS claimed"
 
 _KNOWN_DIGESTS = """
 SELECT source, account, id, digest
@@ -151,7 +149,7 @@ class Claim:
     async def answers(self, conn: Connection, row: asyncpg.Record) -> list[Seen]:
         """What ``claim`` returns, from the row of the statement."""
         checkpoint.passed("inbox.claimed")
-        fresh: set[Identity] = set(zip(*(names or () for names in row["claimed"]), strict=True))
+        fresh: set[Identity] = set(map(tuple, row["claimed"]))
         digests = {identity: self._first[identity].digest for identity in fresh}
         if len(fresh) < len(self._first):
             known = [identity for identity in self._first if identity not in fresh]

@@ -187,7 +187,8 @@ async def consume(recorder: Recorder, eventually: Eventually) -> AsyncIterator[C
             ends.push_async_callback(broker.stop)
             connecting = asyncio.create_task(broker.start())
             ends.callback(connecting.cancel)
-            consumer = BatchConsumer(broker, queue, recorder.handle, **{"poison": recorder.poison, **options})
+            chosen = {"handle": recorder.handle, "poison": recorder.poison, **options}
+            consumer = BatchConsumer(broker, queue, **chosen)
             running = asyncio.create_task(consumer.run())
 
             async def end() -> None:

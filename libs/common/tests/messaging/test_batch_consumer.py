@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.consumer.batch import BROKER_ACK_TIMEOUT_SECONDS
+from leadbus.messages import IncomingMessage
 from leadbus_devstack.vhosts import Vhost
 from pydantic import SecretStr
 
@@ -68,7 +70,7 @@ class Together:
 
         def delivered() -> bool:
             generation = consumer._generation
-            return generation is not None and len(generation._waiting) == len(bodies)
+            return generation is not None and len(generation._unsettled) == 1 + len(bodies)
 
         await self._eventually(delivered)
         gate.opened.set()
@@ -429,3 +431,60 @@ def test_times_nest() -> None:
     with_hold(120.0)
     with pytest.raises(ValueError, match="acknowledgement timeout"):
         with_hold(BROKER_ACK_TIMEOUT_SECONDS / 2)
+
+
+class Readings:
+    """Reads bodies to numbers; notes in which order things were done."""
+
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+        self.poisoned: list[tuple[bytes, str]] = []
+        self.gate = Gate()
+
+    def read(self, message: IncomingMessage) -> int:
+        self.noted.append(f"read {message.body.decode()}")
+        return int(message.body)
+
+    async def handle(self, numbers: Sequence[int]) -> None:
+        self.noted.append(f"handle {list(numbers)}")
+        await self.gate(None)
+
+    async def poison(self, message: IncomingMessage, error: Exception) -> None:
+        self.poisoned.append((message.body, type(error).__name__))
+
+
+async def test_the_next_batch_is_read_while_this_one_is_written(
+    wire: Any, topology: Vhost, consume: Any, eventually: Any
+) -> None:
+    readings = Readings()
+    await wire.put(b"1")
+    consumer = await consume(
+        topology.amqp_url, handle=readings.handle, read=readings.read, poison=readings.poison
+    )
+    await readings.gate.reached.wait()
+    await wire.put(b"2", b"3")
+    await eventually(lambda: "read 2" in readings.noted)
+    assert not any(noted.startswith("handle [2") for noted in readings.noted)
+    readings.gate.opened.set()
+    await eventually(lambda: sum(noted.startswith("handle") for noted in readings.noted) >= 2)
+    await consumer.drain(10)
+    assert [noted for noted in readings.noted if noted.startswith("read")] == ["read 1", "read 2", "read 3"]
+    assert await wire.take_all() == []
+
+
+async def test_what_cannot_be_read_is_poison_alone(
+    wire: Any, topology: Vhost, consume: Any, eventually: Any
+) -> None:
+    readings = Readings()
+    readings.gate.opened.set()
+    await wire.put(b"1", b"none", b"3")
+    consumer = await consume(
+        topology.amqp_url, handle=readings.handle, read=readings.read, poison=readings.poison
+    )
+    await eventually(lambda: bool(readings.poisoned))
+    await consumer.drain(10)
+    assert readings.poisoned == [(b"none", "ValueError")]
+    handled = "".join(noted for noted in readings.noted if noted.startswith("handle"))
+    assert "1" in handled
+    assert "3" in handled
+    assert await wire.take_all() == []

@@ -54,10 +54,8 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     )
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
     ledger = LedgerConsumer(database)
-    handlers = {
-        "normalizer.raw": Handler(raw.handle, raw.poison),
-        "normalizer.ledger": Handler(ledger.handle, ledger.poison),
-    }
+    consumers: dict[str, RawConsumer | LedgerConsumer] = {"normalizer.raw": raw, "normalizer.ledger": ledger}
+    handlers = {queue: Handler(consumer.handle, consumer.poison) for queue, consumer in consumers.items()}
     holding = HoldingReader(settings.amqp_url, "normalizer")
     kinds: list[Kind] = [
         ParkedRedrive(holding, handlers),
@@ -81,14 +79,15 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             BatchConsumer(
                 broker,
                 queue,
-                handler.handle,
-                poison=handler.poison,
+                consumer.store,
+                read=consumer.read,
+                poison=consumer.poison,
                 batch_size=settings.batch_size,
                 prefetch=settings.prefetch,
                 hold_seconds=settings.hold_seconds,
                 reopen=database.ping,
             )
-            for queue, handler in handlers.items()
+            for queue, consumer in consumers.items()
         ],
         tasks={
             "relay": relay.run,

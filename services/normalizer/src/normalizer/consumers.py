@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -60,12 +61,18 @@ class RawConsumer:
         self._bare_window_seconds = bare_window_seconds
         self._wake_relay = wake_relay
 
+    def read(self, message: IncomingMessage) -> Read:
+        """Identify the message and run its source's adapter; nothing is decided yet."""
+        return read_raw(receive(message, self._normalizing.limits, self._clock.now()))
+
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""
-        now = self._clock.now()
-        reads = [read_raw(receive(message, self._normalizing.limits, now)) for message in messages]
+        await self.store([self.read(message) for message in messages])
+
+    async def store(self, reads: Sequence[Read]) -> None:
+        """`handle` what was read before."""
         checkpoint.passed("normalizer.read")
-        await self._take(reads, now)
+        await self._take(reads, self._clock.now())
 
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
         """Keep a message that `handle` fails on, with the error's class."""
@@ -128,13 +135,20 @@ class LedgerConsumer:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def read(self, message: IncomingMessage) -> tuple[LedgerEntry | None, bool]:
+        """What is to be noted, and whether it is of a test. Raises for an event that breaks its contract."""
+        return _ledger_entry(message)
+
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
-        """Note the latest of each lead, sink and route. Raises for an event that breaks its contract."""
-        read = [(entry, test) for entry, test in map(_ledger_entry, messages) if entry is not None]
-        await in_transaction(self._database, lambda conn: self._note(conn, [entry for entry, _ in read]))
-        for entry, test in read:
-            if not test:
-                reporting.LEDGER.labels(state=entry.state).inc()
+        """Note the latest of each lead, sink and route."""
+        await self.store([self.read(message) for message in messages])
+
+    async def store(self, reads: Sequence[tuple[LedgerEntry | None, bool]]) -> None:
+        """`handle` what was read before."""
+        entries = [entry for entry, _ in reads if entry is not None]
+        await in_transaction(self._database, lambda conn: self._note(conn, entries))
+        for state, number in Counter(entry.state for entry, test in reads if entry and not test).items():
+            reporting.LEDGER.labels(state=state).inc(number)
 
     async def _note(self, conn: Connection, entries: Sequence[LedgerEntry]) -> None:
         await ledger.note(conn, entries)

@@ -16,8 +16,8 @@ class NormalizerSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="NORMALIZER_")
 
-    batch_size: int = Field(100, ge=1, le=1000, description="Most messages taken in one transaction.")
-    prefetch: int = Field(200, ge=1, le=2000, description="Messages the broker sends ahead; two batches.")
+    batch_size: int = Field(250, ge=1, le=1000, description="Most messages taken in one transaction.")
+    prefetch: int = Field(500, ge=1, le=2000, description="Messages the broker sends ahead; two batches.")
     hold_seconds: float = Field(
         120.0,
         gt=0,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiormq.exceptions import ChannelAccessRefused, ChannelNotFoundEntity
 from faststream.rabbit import RabbitBroker
@@ -11,11 +12,13 @@ from faststream.rabbit import RabbitBroker
 from leadbus import checkpoint, metrics
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
+from leadbus.consumer.ahead import ReadAhead
 from leadbus.consumer.broker import live_connection
 from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.consumer.generation import Generation
 from leadbus.db import is_out_of_reach
 from leadbus.log import logger
+from leadbus.messages import IncomingMessage
 
 BROKER_ACK_TIMEOUT_SECONDS = 1800.0
 """RabbitMQ's default `consumer_timeout`: it takes back what is unacknowledged for longer, and counts it."""
@@ -52,6 +55,9 @@ class BatchConsumer:
     `hold_seconds` and then given back, and nothing is consumed until `reopen` says that the database
     answers. `prefetch` messages at most are with us at any time.
 
+    With `read`, a pure function of one message, `handle` gets what it made of each instead: the next batch
+    is read while this one is written. `poison` gets the message all the same.
+
     The broker is connected by whoever runs the service, not from here.
     """
 
@@ -59,9 +65,10 @@ class BatchConsumer:
         self,
         broker: RabbitBroker,
         queue: str,
-        handle: BatchHandler,
+        handle: BatchHandler | Callable[[Sequence[Any]], Awaitable[None]],
         *,
         poison: PoisonHandler,
+        read: Callable[[IncomingMessage], Any] | None = None,
         batch_size: int = 100,
         prefetch: int = 200,
         hold_seconds: float = 120.0,
@@ -82,9 +89,10 @@ class BatchConsumer:
         self._draining = asyncio.Event()
         self._generation: Generation | None = None
         self._work: asyncio.Task[None] | None = None
+        self._ahead = ReadAhead(read, handle) if read else None
         self._fates = Fates(
             queue,
-            handle,
+            self._ahead.handle if self._ahead else handle,
             poison,
             unavailable=unavailable,
             hold_seconds=hold_seconds,
@@ -166,9 +174,7 @@ class BatchConsumer:
         try:
             if self._draining.is_set():
                 await generation.cancel()
-            while batch := await generation.take(self._batch_size):
-                checkpoint.passed("consumer.taken")
-                await self._fates.settle(generation, batch)
+            await self._settle_all(generation)
         except ReleasedError as released:
             if released.database_away:
                 await generation.cancel()
@@ -178,6 +184,31 @@ class BatchConsumer:
             await generation.close()
             self._generation = None
         return False
+
+    async def _settle_all(self, generation: Generation) -> None:
+        """Settle batch after batch; the next one is read while this one is settled, and not before."""
+        if self._ahead:
+            self._ahead.forget_all()
+        ahead = asyncio.create_task(self._take(generation), name=f"read {self.queue}")
+        try:
+            while batch := await ahead:
+                batch += await self._prepared(generation.take_now(self._batch_size, beside=batch))
+                checkpoint.passed("consumer.taken")
+                ahead = asyncio.create_task(self._take(generation), name=f"read {self.queue}")
+                await self._fates.settle(generation, batch)
+                if self._ahead:
+                    self._ahead.forget(batch)
+        finally:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+
+    async def _take(self, generation: Generation) -> list[IncomingMessage]:
+        return await self._prepared(await generation.take(self._batch_size))
+
+    async def _prepared(self, messages: list[IncomingMessage]) -> list[IncomingMessage]:
+        if self._ahead:
+            await self._ahead.prepare(messages)
+        return messages
 
     async def _until_database_answers(self) -> None:
         _log.warning("consumer.paused", queue=self.queue, reason="the database is away")

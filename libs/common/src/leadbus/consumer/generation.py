@@ -79,11 +79,14 @@ class Generation:
         while not self._waiting and not self._cancelled and not self.lost.is_set():
             self._news.clear()
             await self._news.wait()
+        return self.take_now(at_most)
+
+    def take_now(self, at_most: int, beside: Sequence[IncomingMessage] = ()) -> list[IncomingMessage]:
+        """What is there, perhaps nothing; together with those `beside` it, within the limits of a batch."""
         taken: list[IncomingMessage] = []
-        size = 0
-        while (
-            self._waiting and len(taken) < at_most and size < LARGEST_BATCH_BYTES and not self.lost.is_set()
-        ):
+        room = at_most - len(beside)
+        size = sum(len(message.body) for message in beside)
+        while self._waiting and len(taken) < room and size < LARGEST_BATCH_BYTES and not self.lost.is_set():
             taken.append(self._waiting.popleft())
             size += len(taken[-1].body)
         return taken

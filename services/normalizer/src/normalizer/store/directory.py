@@ -38,8 +38,7 @@ dealers AS (
 )
 """
 _FOUND = """
-(SELECT ROW(array_agg(source), array_agg(account), array_agg(location), array_agg(name), array_agg(spec))
-   FROM dealers) AS dealers
+ARRAY(SELECT ARRAY[source, account, location, name, spec] FROM dealers) AS dealers
 """
 _DEALERS_KEPT = 4096
 
@@ -62,10 +61,9 @@ def finding(places: Iterable[Place]) -> Part:
 
 def found(row: asyncpg.Record) -> dict[Place, Dealer]:
     """What `find` returns, from the row of a statement with `finding` in it."""
-    columns = (column or () for column in row["dealers"])
     return {
         Place(source, account, location): _dealer(name, spec)
-        for source, account, location, name, spec in zip(*columns, strict=True)
+        for source, account, location, name, spec in row["dealers"]
     }
 
 

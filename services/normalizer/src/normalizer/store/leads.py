@@ -36,7 +36,8 @@ held AS MATERIALIZED (
 )
 """
 _HELD = """
-(SELECT ROW(array_agg(lead_id), array_agg(revision), array_agg(last_raw_at)) FROM held) AS held
+ARRAY(SELECT lead_id FROM held) AS held_ids, ARRAY(SELECT revision FROM held) AS held_revisions,
+ARRAY(SELECT last_raw_at FROM held) AS held_last_raw_at
 """
 # A statement of its own, after the lock: one statement would see the documents of before the wait.
 _DOCUMENTS = """
@@ -99,8 +100,8 @@ def holding(lead_ids: Iterable[UUID]) -> Part:
 
 async def held(conn: Connection, row: asyncpg.Record, wanted: Collection[UUID]) -> dict[UUID, Known]:
     """What `lock` returns of `wanted`, from the row of a statement with `holding` in it."""
-    columns = (column or () for column in row["held"])
-    found = [one for one in zip(*columns, strict=True) if one[0] in wanted]
+    columns = zip(row["held_ids"], row["held_revisions"], row["held_last_raw_at"], strict=True)
+    found = [one for one in columns if one[0] in wanted]
     if not found:
         return {}
     documents = await conn.fetch(_DOCUMENTS, [one[0] for one in found], [one[1] for one in found])
