@@ -9,10 +9,12 @@ import pytest
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.servers import Servers
 
-from tests.guarantees.conftest import SETTINGS
 from tests.guarantees.crash_points.mortal import MortalStack
 from tests.guarantees.crash_points.scene import Scene
 from tests.guarantees.set_up import set_up
+
+# Only the waits between tries are short: leases are ended by hand, and no answer is to be given up on.
+SETTINGS = {"adf-mailer": {"RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]", "PROBE_STEPS_SECONDS": "[1, 2, 3]"}}
 
 
 @pytest.fixture(scope="module")

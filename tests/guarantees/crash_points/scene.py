@@ -8,7 +8,6 @@ import secrets
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import aio_pika
 import asyncpg
@@ -16,13 +15,13 @@ import httpx2
 from leadbus_devstack.demo.comparison import LEADBUS, PROVIDER, identifiers, parse_adf
 from leadbus_devstack.services import ServiceName
 from leadbus_devstack.threads import run_apart
-from prometheus_client.parser import text_string_to_metric_families
 
+from tests.guarantees import books
 from tests.guarantees.crash_points.mortal import MortalStack
 from tests.guarantees.stream import payload
-from tests.guarantees.system import eventually
+from tests.guarantees.system import Surface, eventually
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 120.0
 _RETRY_SECONDS = 0.2
 _DEATH_SECONDS = 60.0
 
@@ -36,6 +35,10 @@ class Scene:
     leads: list[str] = field(default_factory=list)
     unanswered: int = 0
     dealer: str = "1001"
+
+    @property
+    def surface(self) -> Surface:
+        return Surface(self.stack)
 
     # what is done to it
 
@@ -94,7 +97,7 @@ class Scene:
                     answer = await client.put(
                         f"{self.stack.services[service].url}/v1/settings/{kind}/{name}",
                         json={"spec": spec},
-                        headers=self._operator("admin"),
+                        headers={"Authorization": f"Bearer {self.stack.token('admin')}"},
                     )
                 except httpx2.TransportError:
                     await asyncio.sleep(_RETRY_SECONDS)
@@ -136,23 +139,6 @@ class Scene:
                 bodies.append(message.body)
             return bodies
 
-    def every(self, service: str, path: str, **filters: str) -> list[dict[str, Any]]:
-        """All items of a list, page by page."""
-        items: list[dict[str, Any]] = []
-        cursor: dict[str, str] = {}
-        while True:
-            answer = httpx2.get(
-                f"{self.stack.services[service].url}{path}",
-                params={"limit": "500", **filters, **cursor},
-                headers=self._operator("operator"),
-                timeout=20,
-            ).raise_for_status()
-            page = answer.json()
-            items += page["items"]
-            if not page.get("next_cursor"):
-                return items
-            cursor = {"cursor": page["next_cursor"]}
-
     def mails(self) -> dict[str, list[tuple[str, str]]]:
         """The mails of this run's leads, by the provider's id: Leadbus' lead id and Message-ID of each."""
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -162,22 +148,19 @@ class Scene:
                 found[ids[PROVIDER]].append((ids[LEADBUS], mail.message_id))
         return dict(found)
 
-    def counted(self, service: str, metric: str, **labels: str) -> float:
-        """The sum of a counter over the labels not given, as the running process has it."""
-        text = httpx2.get(f"{self.stack.services[service].url}/metrics", timeout=20).raise_for_status().text
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == metric and labels.items() <= sample.labels.items()
-        )
+    async def counted(self, service: str, metric: str) -> float:
+        """The sum of a counter over its labels, as the running process has it."""
+        samples = await books.scrape(self.stack.services[service].url)
+        return sum(value for (name, _), value in samples.items() if name == metric)
 
     def settled(self) -> object:
         """True when the ledger calls every lead of this run delivered, else what is known of them."""
         mails = self.mails()
         ours = {lead_id for sent in mails.values() for lead_id, _ in sent}
         states = Counter(
-            str(lead["state"]) for lead in self.every("normalizer", "/v1/leads") if lead["lead_id"] in ours
+            str(lead["state"])
+            for lead in self.surface.every("normalizer", "/v1/leads")
+            if lead["lead_id"] in ours
         )
         if len(mails) == len(self.leads) and states == {"delivered": len(self.leads)}:
             return True
@@ -191,9 +174,6 @@ class Scene:
             channel = await connection.channel()
             declared = await channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
-
-    def _operator(self, role: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.stack.token(role)}"}
 
     def _payload(self, lead_id: str) -> bytes:
         return json.dumps(json.loads(payload(lead_id)) | {"dealer": {"id": self.dealer}}).encode()
