@@ -1,7 +1,8 @@
 """Whether this process lives, is ready, and what its tasks do.
 
 Liveness asks only what a restart can mend: an event loop that stands still, a task that dies again and again
-for a long time, a task that says it works and makes no progress. Broker and database never matter to it.
+for a long time, a task that hangs (it said when it would be heard of again, and was not; `leadbus.pulse`).
+Broker and database never matter to it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from leadbus import metrics
+from leadbus import metrics, pulse
 from leadbus.log import logger
+from leadbus.pulse import Pulse
 
 TaskFunction = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[bool]]
@@ -25,7 +27,7 @@ _log = logger("health")
 
 TASK_ALIVE = metrics.gauge(
     "leadbus_task_alive",
-    "1 while the supervised task runs, 0 while it waits to be started again.",
+    "1 while the supervised task runs, 0 while it hangs or waits to be started again.",
     labels={"task": metrics.configured("names of the service's supervised tasks", 50)},
 )
 TASK_RESTARTS = metrics.counter(
@@ -47,11 +49,10 @@ LOOP_LAG = metrics.gauge(
 class _Task:
     name: str
     run: TaskFunction
-    stall_seconds: float | None
+    pulse: Pulse
     running: bool = False
     down_since: float | None = None
     waiting_for_server: bool = False
-    beat_at: float | None = None
     handle: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -89,24 +90,17 @@ class Health:
         self._started = False
         self._ticker: asyncio.Task[None] | None = None
 
-    def supervise(self, name: str, run: TaskFunction, *, stall_seconds: float | None = None) -> None:
-        """Keep `run` running: started by `start`, again after it ended unasked, with growing backoff.
-
-        With `stall_seconds` the task must call `beat(name)` at least so often while it runs.
-        """
+    def supervise(self, name: str, run: TaskFunction) -> None:
+        """Keep `run` running: started by `start`, again after it ended unasked, with growing backoff."""
         if name in self._tasks:
             raise ValueError(f"two tasks called {name}")
-        task = self._tasks[name] = _Task(name, run, stall_seconds)
+        task = self._tasks[name] = _Task(name, run, Pulse(self._now))
         if self._started:
             self._launch(task)
 
     def check_ready(self, name: str, check: Check) -> None:
         """Readiness needs `check` to be true; one that raises or takes too long is not."""
         self._checks[name] = check
-
-    def beat(self, name: str) -> None:
-        """The task `name` made progress."""
-        self._tasks[name].beat_at = self._now()
 
     def starting(self) -> None:
         """From here on the loop's own clock is watched."""
@@ -185,8 +179,7 @@ class Health:
 
     def _state_of(self, task: _Task) -> str:
         if task.running:
-            silent = self._now() - task.beat_at if task.beat_at is not None else 0.0
-            return "stalled" if task.stall_seconds is not None and silent > task.stall_seconds else "running"
+            return "stalled" if task.pulse.missed else "running"
         if self._state == "draining" or not self._started:
             return "stopped"
         if task.waiting_for_server:
@@ -198,6 +191,7 @@ class Health:
         task.handle = asyncio.create_task(self._supervised(task), name=task.name)
 
     async def _supervised(self, task: _Task) -> None:
+        pulse.watch(task.pulse)
         least, most = self._backoff_seconds
         backoff = least
         while True:
@@ -214,7 +208,7 @@ class Health:
 
     async def _run_once(self, task: _Task) -> None:
         task.running = True
-        task.beat_at = self._now()
+        task.pulse.rest()
         TASK_ALIVE.labels(task=task.name).set(1)
         try:
             await task.run()
@@ -249,6 +243,8 @@ class Health:
             slept_from = self._now()
             await asyncio.sleep(1.0)
             LOOP_LAG.set(max(0.0, self._now() - slept_from - 1.0))
+            for task in self._tasks.values():
+                TASK_ALIVE.labels(task=task.name).set(task.running and not task.pulse.missed)
 
 
 def _answer(passed: bool, **said: Any) -> JSONResponse:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
-from leadbus import log, metrics
+from leadbus import log, metrics, pulse
 from leadbus.health import Health
 
 
@@ -132,14 +133,82 @@ async def test_a_server_that_is_away_never_ends_liveness(
 
 
 async def test_a_task_that_promised_to_beat_and_does_not_is_stalled(health: Health, watch: Watch) -> None:
-    health.supervise("beats", forever, stall_seconds=60)
+    work = asyncio.Event()
+
+    async def hangs() -> None:
+        pulse.beat(within_seconds=60)
+        await work.wait()
+        pulse.beat(within_seconds=60)
+        await forever()
+
+    health.supervise("hangs", hangs)
     health.supervise("never promised", forever)
     health.start()
     await until(lambda: set(health.alive()[1].values()) == {"running"})
-    watch.seconds += 61
-    assert health.alive() == (False, {"beats": "stalled", "never promised": "running"})
-    health.beat("beats")
+    watch.seconds += 59
     assert health.alive()[0]
+    watch.seconds += 2
+    tasks = {"hangs": "stalled", "never promised": "running"}
+    assert await get(health, "/livez") == (503, {"ok": False, "service": "tester", "tasks": tasks})
+    work.set()
+    await until(lambda: health.alive()[0])
+
+
+async def test_a_hanging_task_counts_as_not_alive(health: Health, watch: Watch) -> None:
+    async def hangs() -> None:
+        pulse.beat(within_seconds=60)
+        await forever()
+
+    health.supervise("deadlocked", hangs)
+    health.start()
+    shown = partial(metrics.REGISTRY.get_sample_value, "leadbus_task_alive", {"task": "deadlocked"})
+    await until(lambda: shown() == 1)
+    watch.seconds += 61
+    await until(lambda: shown() == 0)
+
+
+async def test_a_task_that_rests_may_be_silent(health: Health, watch: Watch) -> None:
+    async def waits_for_work() -> None:
+        pulse.beat(within_seconds=60)
+        pulse.rest()
+        await forever()
+
+    health.supervise("idle", waits_for_work)
+    health.start()
+    await until(lambda: health.alive()[1] == {"idle": "running"})
+    watch.seconds += 86400
+    assert health.alive()[0]
+
+
+async def test_a_child_beats_for_its_task_and_a_restarted_task_begins_anew(
+    health: Health, watch: Watch
+) -> None:
+    fails, runs = asyncio.Event(), []
+
+    async def child() -> None:
+        pulse.beat(within_seconds=60)
+        await fails.wait()
+        raise ValueError
+
+    async def run() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            await asyncio.create_task(child())
+        await forever()
+
+    health.supervise("parent", run)
+    health.start()
+    await until(lambda: health.alive()[1] == {"parent": "running"})
+    watch.seconds += 61
+    await until(lambda: health.alive()[1] == {"parent": "stalled"})
+    fails.set()
+    await until(lambda: len(runs) == 2)
+    assert health.alive() == (True, {"parent": "running"}), "it promised nothing so far"
+
+
+def test_a_beat_outside_of_supervised_tasks_is_nothing() -> None:
+    pulse.beat()
+    pulse.rest()
 
 
 async def test_readiness_names_every_check(health: Health) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from leadbus import checkpoint, metrics
+from leadbus import checkpoint, metrics, pulse
 from leadbus.backoff import waits
 from leadbus.cancellation import really_cancelled
 from leadbus.log import logger
@@ -97,13 +97,20 @@ class Fates:
     async def settle(self, generation: Settlement, batch: Sequence[IncomingMessage]) -> None:
         """Handle and settle every message, in order. Raises ReleasedError: what is left is given back."""
         BATCH_SIZES.labels(queue=self._queue).observe(len(batch))
-        for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
-            messages = list(run)
-            if unreadable:
-                for message in messages:
-                    await self._quarantine(generation, message, UnreadablePropertiesError(message.unreadable))
-            else:
-                await self._settle(generation, messages)
+        try:
+            for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
+                await self._settle_run(generation, list(run), unreadable=unreadable)
+        finally:
+            pulse.rest()
+
+    async def _settle_run(
+        self, generation: Settlement, messages: Sequence[IncomingMessage], *, unreadable: bool
+    ) -> None:
+        if not unreadable:
+            await self._settle(generation, messages)
+            return
+        for message in messages:
+            await self._quarantine(generation, message, UnreadablePropertiesError(message.unreadable))
 
     async def _settle(self, generation: Settlement, batch: Sequence[IncomingMessage]) -> None:
         try:
@@ -164,6 +171,8 @@ class Fates:
             HELD.labels(queue=self._queue).set(0)
 
     async def _done(self, act: Callable[[], Awaitable[None]]) -> bool:
+        # What follows a try, up to the next one or to the batch's end, takes moments.
+        pulse.beat(within_seconds=self._hold_seconds + pulse.STALL_SECONDS)
         try:
             async with asyncio.timeout(self._hold_seconds):
                 await act()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+from leadbus import pulse
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Database, is_unavailable
 from leadbus.delivery import measures, store
@@ -104,6 +105,7 @@ class DeliveryEngine:
     async def run(self) -> None:
         """Work until drained. Cancelling stops claiming; tries already begun are for ``drain`` to end."""
         while not (self._draining and not self._acts):
+            pulse.beat()
             self._woken.clear()
             try:
                 busy = await self.step()

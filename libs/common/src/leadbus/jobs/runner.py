@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
+from leadbus import pulse
 from leadbus.cancellation import really_cancelled
 from leadbus.db import Database, is_out_of_reach
 from leadbus.jobs import measures, store
@@ -60,6 +61,7 @@ class JobRunner:
         """Work until drained. Cancelled, it cuts the batches in hand short: they are undone, not lost."""
         try:
             while not self._draining.is_set():
+                pulse.beat()
                 self._woken.clear()
                 try:
                     await self._round()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from leadbus import checkpoint
+from leadbus import checkpoint, pulse
 from leadbus.cancellation import really_cancelled
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database, is_unavailable
@@ -74,6 +74,7 @@ class OutboxRelay:
     async def run(self) -> None:
         """Publish until cancelled. Database and broker may come and go."""
         while True:
+            pulse.beat()
             self._woken.clear()
             try:
                 await self._measure()
@@ -132,6 +133,7 @@ class OutboxRelay:
         return list(zip(claimed, codes, strict=True))
 
     async def _publish_bounded(self, messages: Sequence[OutgoingMessage]) -> list[PublishResult]:
+        pulse.beat()
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT_SECONDS):
                 return await self._publisher.publish_many(messages)
