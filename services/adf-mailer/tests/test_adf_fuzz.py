@@ -11,6 +11,7 @@ from leadbus_devstack.databases import DatabaseFactory
 from tests.support import openapi
 
 OPERATIONS = [
+    "GET /v1/diagnosis",
     "GET /v1/deliveries",
     "GET /v1/deliveries/{delivery_id}",
     "GET /v1/deliveries/{delivery_id}/mail",

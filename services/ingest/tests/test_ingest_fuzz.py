@@ -16,6 +16,7 @@ from tests.support.openapi import ADMIN
 
 DOOR = "POST /v1/raw/{name}"
 OPERATIONS = [
+    "GET /v1/diagnosis",
     DOOR,
     "GET /v1/raw/{name}",
     "GET /v1/raw/{name}/body",

@@ -11,6 +11,7 @@ from leadbus_devstack.databases import DatabaseFactory
 from tests.support import openapi
 
 OPERATIONS = [
+    "GET /v1/diagnosis",
     "GET /v1/leads",
     "GET /v1/leads/{lead_id}",
     "GET /v1/raw/{raw_id}",
