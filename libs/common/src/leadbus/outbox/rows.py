@@ -22,6 +22,9 @@ class Lane(IntEnum):
     BULK = 1
 
 
+_KNOWN_PROPERTIES = tuple(field.name for field in fields(Properties))
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A claimed row: the message, and what to tell the owner once it is confirmed."""
@@ -155,10 +158,10 @@ async def back_off(conn: Connection, failed: Sequence[tuple[int, str, datetime]]
 
 def _dump(properties: Properties) -> str:
     stated: dict[str, Any] = {}
-    for field in fields(properties):
-        value = getattr(properties, field.name)
+    for name in _KNOWN_PROPERTIES:
+        value = getattr(properties, name)
         if value is not None:
-            stated[field.name] = value.isoformat() if isinstance(value, datetime) else value
+            stated[name] = value.isoformat() if isinstance(value, datetime) else value
     return json.dumps(stated)
 
 
@@ -167,5 +170,4 @@ def _load(text: str) -> Properties:
     if "timestamp" in stated:
         stated["timestamp"] = datetime.fromisoformat(stated["timestamp"])
     # A newer release of ours may have written what this one does not know.
-    known = {field.name for field in fields(Properties)}
-    return Properties(**{name: value for name, value in stated.items() if name in known})
+    return Properties(**{name: value for name, value in stated.items() if name in _KNOWN_PROPERTIES})

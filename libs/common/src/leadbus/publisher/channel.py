@@ -16,16 +16,15 @@ from itertools import takewhile
 from typing import Any
 
 import aiormq.channel
-import pamqp.frame
 from aiormq.abc import AbstractConnection, ChannelFrame, ConfirmationFrameType
 from aiormq.exceptions import AMQPChannelError
 from pamqp import commands
 from pamqp.header import ContentHeader
 
 from leadbus.messages import OutgoingMessage
+from leadbus.publisher import content
 from leadbus.publisher.result import PublishResult
 
-PERSISTENT = 2
 _Address = tuple[str, str, str | None]
 """Exchange, routing key, message id."""
 _UNWRITABLE = (TypeError, ValueError, OverflowError, struct.error)
@@ -100,23 +99,13 @@ class ConfirmChannel(aiormq.channel.Channel):
         waiting: list[_Unanswered] = []
         for index, message in enumerate(messages):
             try:
-                frames = self._frames(message)
+                frames = content.frames(message, self.number, self._app_id, self.max_content_size)
             except _UNWRITABLE:
                 batch.results[index] = PublishResult.REFUSED
                 continue
             written += frames
             waiting.append(_Unanswered(batch, index, _address(message) if message.mandatory else None))
         return b"".join(written), waiting
-
-    def _frames(self, message: OutgoingMessage) -> list[bytes]:
-        publish = commands.Basic.Publish(
-            exchange=message.exchange, routing_key=message.routing_key, mandatory=message.mandatory
-        )
-        header = ContentHeader(
-            body_size=len(message.body), properties=_amqp_properties(message, self._app_id)
-        )
-        frames: list[Any] = [publish, header, *self._split_body(message.body)]
-        return [pamqp.frame.marshal(frame, self.number) for frame in frames]
 
     async def _on_confirm_frame(self, frame: ConfirmationFrameType) -> None:
         tag = frame.delivery_tag or 0
@@ -156,17 +145,3 @@ class ConfirmChannel(aiormq.channel.Channel):
 
 def _address(message: OutgoingMessage) -> _Address:
     return message.exchange, message.routing_key, message.properties.message_id
-
-
-def _amqp_properties(message: OutgoingMessage, app_id: str) -> commands.Basic.Properties:
-    properties = message.properties
-    return commands.Basic.Properties(
-        content_type=properties.content_type,
-        headers=dict(message.headers),
-        delivery_mode=PERSISTENT,
-        correlation_id=properties.correlation_id,
-        message_id=properties.message_id,
-        timestamp=properties.timestamp,
-        message_type=properties.type,
-        app_id=properties.app_id or app_id,
-    )
