@@ -10,9 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from leadbus.topology import apply
 from leadbus.topology.management import Management, ManagementError
 from leadbus.topology.publishers import PublisherUsers
-from leadbus_devstack.vhosts import Vhost
+from leadbus_devstack.servers import Servers
+from leadbus_devstack.threads import run_apart
+from leadbus_devstack.vhosts import Vhost, new_vhost
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -73,16 +76,25 @@ def ingest(served: Any, leadbus: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield fake
 
 
+@pytest.fixture(scope="module")
+def with_topology(servers: Servers, worker_label: str) -> Iterator[Vhost]:
+    """One for all tests here: each has users of its own, and no test changes anything else."""
+    made = new_vhost(servers.amqp_url, servers.management_url, f"{worker_label}-publisher")
+    run_apart(lambda: apply(made.amqp_url, made.management_url))
+    yield made
+    made.delete()
+
+
 @pytest.fixture
-def broker(topology: Vhost, leadbus: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+def broker(with_topology: Vhost, leadbus: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     prefix = f"t{secrets.token_hex(4)}."
-    monkeypatch.setenv("LEADBUS_AMQP_URL", topology.amqp_url)
-    monkeypatch.setenv("LEADBUS_MANAGEMENT_URL", topology.management_url)
+    monkeypatch.setenv("LEADBUS_AMQP_URL", with_topology.amqp_url)
+    monkeypatch.setenv("LEADBUS_MANAGEMENT_URL", with_topology.management_url)
     monkeypatch.setenv("LEADBUS_USER_PREFIX", prefix)
-    broker = Broker(topology, prefix)
+    broker = Broker(with_topology, prefix)
     yield broker
     for user in broker.users():
-        topology.manage("DELETE", f"users/{user}")
+        with_topology.manage("DELETE", f"users/{user}")
 
 
 class Broker:
@@ -269,7 +281,7 @@ def test_a_user_that_is_no_publishers_is_left_alone(leadbus: Any, ingest: Ingest
 def test_before_the_topology_it_says_what_to_do(
     leadbus: Any, ingest: Ingest, broker: Broker, clean_vhost: Vhost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broker.vhost.manage("DELETE", f"exchanges/{clean_vhost.name}/leadbus.raw")
+    monkeypatch.setenv("LEADBUS_AMQP_URL", clean_vhost.amqp_url)
     ran = leadbus(*ADD)
     assert "leadbus topology apply" in ran.complaints[0]
     assert broker.users() == {}

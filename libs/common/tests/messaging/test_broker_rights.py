@@ -278,3 +278,23 @@ def test_every_event_is_somebodys_to_write() -> None:
     running = {"normalizer", "adf-mailer"}
     written = {key for user in running for _, key in WRITES[user]}
     assert written == {name for name, event in EVENTS.items() if running & set(event.emitted_by)}
+
+
+@pytest.mark.parametrize("header", ["CC", "BCC"])
+async def test_further_keys_in_headers_leave_the_proven_key_as_it_is(
+    people: People, eventually: Any, header: str
+) -> None:
+    """It is routed by them too, unasked; what a consumer is told is the key that was checked."""
+    channel = await people.channel(PUBLISHER)
+    await publish("leadbus.raw", f"raw.{SOURCE}", headers={header: ["raw.bdk", "raw.dms"]})(channel)
+    admin = await people.channel("admin")
+    stranger: Any = await admin.basic_get("normalizer.raw", no_ack=True)
+    assert stranger.body == b"somebody's"
+
+    async def arrived() -> bool:
+        return (await people.state())["normalizer.raw"] == (1, 0)
+
+    await eventually(arrived)
+    got: Any = await admin.basic_get("normalizer.raw", no_ack=True)
+    assert (got.delivery.exchange, got.delivery.routing_key) == ("leadbus.raw", f"raw.{SOURCE}")
+    assert not (await people.state())["normalizer.raw"][0], "one message, however many keys"

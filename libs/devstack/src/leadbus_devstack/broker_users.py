@@ -37,6 +37,7 @@ class BrokerUsers:
             there = {publisher.name for publisher in await found.all()}
             for source in publishers:
                 if source not in there:
+                    await found.remove(self._prefix + source)  # of this name, but not ours
                     await found.prepare(source, source)
                 await found.enable(source, source, self._password(source))
 
