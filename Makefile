@@ -12,10 +12,10 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-full bench check lint types imports contracts isolation fmt clean
+.PHONY: help setup demo up down status test test-full bench check lint types imports contracts isolation fmt clean k8s-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## get uv and the locked environment (every target below does it by itself)
 
@@ -48,14 +48,14 @@ test-full: $(READY) ## the suite and everything that takes long
 bench: $(READY) ## measure speed against bare references, 25 minutes; fails when a gate is missed
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: lint types imports contracts isolation ## all that is checked without running the system
+check: lint types imports contracts isolation k8s-check ## all that is checked without running the system
 
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
 types: $(READY)
-	$(BIN)/mypy $(SOURCES) $(TESTS)
+	$(BIN)/mypy $(SOURCES) $(TESTS) scripts/check_deploy scripts/rehearse_image.py
 
 imports: $(READY)
 	$(BIN)/lint-imports
@@ -63,6 +63,9 @@ imports: $(READY)
 contracts: $(READY)
 	$(BIN)/python -m leadbus.contracts check
 	$(BIN)/python -m leadbus.metrics check
+
+k8s-check: $(READY) ## Dockerfile, compose file and manifests against schemas and the code, offline
+	$(BIN)/python -m scripts.check_deploy
 
 isolation: $(READY)
 	$(BIN)/python scripts/check_isolation.py
