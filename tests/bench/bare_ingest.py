@@ -3,7 +3,7 @@
 A request is an HTTP/1.1 POST with Content-Length, its key and its content are believed. What waits is stored
 by one statement (raw and outbox rows), committed, answered 202, published with confirms; then one statement
 deletes the outbox rows and marks the raw rows published. Rows that it finds in the outbox are published in
-the same way, 100 at a time.
+the same way, as many at a time as the product's relay takes.
 
     python -m tests.bench.bare_ingest <AMQP URL> <database URL> <port>
 """
@@ -24,11 +24,12 @@ import uvloop
 from ingest.domain.raw import Offer, envelope_of
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage, raw_message
+from leadbus.outbox.relay import LEADS_PER_CLAIM
 
 from tests.bench import amqp_frames, leads
 from tests.bench.amqp_link import Link
 
-BATCH = 100
+BATCH = LEADS_PER_CLAIM
 _LOOK_SECONDS = 0.05
 _ANSWER = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 

@@ -1,9 +1,10 @@
 """adf-mailer as a bare loop: the same rows, the same mail, the same durability.
 
-One statement per batch of 100 writes inbox, lead, delivery and mail rows; committed, then acknowledged by one
-frame. With a mail port, deliveries are written as being sent, with their attempt, before the first byte
-leaves; ten kept connections send the mails; one statement writes how they ended, and their events are
-published with confirms and deleted by the next. It knows one form of lead and one route per dealer.
+One statement per batch, as large as the product's, writes inbox, lead, delivery and mail rows; it is
+committed, then acknowledged by one frame. With a mail port, deliveries are written as being sent, with their
+attempt, before the first byte leaves; as many kept connections as the product has send the mails; one
+statement writes how they ended, and their events are published with confirms and deleted by the next. It
+knows one form of lead and one route per dealer.
 
     python -m tests.bench.bare_mailer <AMQP URL> <database URL> <destination> <sample file> [<mail port>]
 """
@@ -23,6 +24,7 @@ from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import uvloop
+from adf_mailer.settings import AdfMailerSettings
 from leadbus.contracts import NAMESPACE
 from leadbus.envelope import Envelope, encode
 from leadbus.messages import OutgoingMessage
@@ -35,9 +37,9 @@ from tests.bench.bare_smtp import SmtpLine
 from tests.bench.leads import FROM_ADDRESS
 from tests.bench.sample import Sample
 
-BATCH = 100
-PREFETCH = 200
-CONNECTIONS = 10
+BATCH: int = AdfMailerSettings.model_fields["batch_size"].default
+PREFETCH = 2 * BATCH
+CONNECTIONS: int = AdfMailerSettings.model_fields["smtp_max_connections"].default
 _EVENT = "delivery.succeeded.v1"
 
 _PLAN = """

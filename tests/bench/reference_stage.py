@@ -1,10 +1,10 @@
 """The normalizer as a bare loop: what this machine gives for the same transaction.
 
-One process: frames by hand on an asyncio.Protocol, one set-based statement of asyncpg per batch of 100 that
-writes the product's inbox, raw, lead, lead_term, lead_revision and outbox rows and deletes the outbox rows of
-the batch before, the commit with the server's own durability, then one frame that acknowledges the batch,
-then its events with confirms. It knows one source and one form of lead, trusts what it reads, and has no
-quarantine, no updates, no faults, no metrics and no log.
+One process: frames by hand on an asyncio.Protocol, one set-based statement of asyncpg per batch that writes
+the product's inbox, raw, lead, lead_term, lead_revision and outbox rows and deletes the outbox rows of the
+batch before, the commit with the server's own durability, then one frame that acknowledges the batch, then
+its events with confirms. Batches are as large as the product's. It knows one source and one form of lead,
+trusts what it reads, and has no quarantine, no updates, no faults, no metrics and no log.
 
     python -m tests.bench.reference_stage <AMQP URL> <database URL> <key of finding> <sample file>
 """
@@ -23,6 +23,7 @@ import asyncpg
 import uvloop
 from normalizer.domain import identity
 from normalizer.domain.terms import Terms
+from normalizer.settings import NormalizerSettings
 from pydantic_core import from_json
 
 from tests.bench import amqp_frames, leads
@@ -30,8 +31,8 @@ from tests.bench.amqp_link import Delivery, Link
 from tests.bench.reference_rows import Templates, moment
 from tests.bench.sample import Sample
 
-BATCH = 100
-PREFETCH = 200
+BATCH: int = NormalizerSettings.model_fields["batch_size"].default
+PREFETCH: int = NormalizerSettings.model_fields["prefetch"].default
 _IDLE_SECONDS = 0.05
 _EVENT = "lead.received.v1"
 

@@ -37,9 +37,9 @@ FINDING_KEY = "bench bench bench bench bench bench"
 _SETTINGS = {"normalizer": {"FINDING_KEY": FINDING_KEY}}
 """Nothing but what has no default."""
 _ROOT = Path(__file__).parents[2]
-# What a database server of this size is given in production; the defaults are for a machine of 2005.
+# What a database server is given in production; the defaults are for a machine of 2005.
 _POSTGRES_SETTINGS = {
-    "shared_buffers": "1GB",
+    "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 4 // 1024**2}MB",
     "wal_compression": "on",
     # No checkpoint while we measure: after one, every page's first change is written whole.
     "max_wal_size": "30GB",

@@ -1,0 +1,31 @@
+"""The command line, as far as nothing is measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.__main__ import GROUPS, read_options
+
+
+def test_without_options_everything_is_measured_three_times() -> None:
+    options = read_options([])
+    assert (options.only, options.rounds, options.scale) == ([], 3, 1.0)
+
+
+def test_quick_is_one_smaller_round() -> None:
+    options = read_options(["--quick", "--rounds", "9", "--only", "growth"])
+    assert (options.only, options.rounds) == (["growth"], 1)
+    assert options.scale < 1
+
+
+@pytest.mark.parametrize("words", [["--rounds", "0"], ["--rounds", "many"], ["--only", "made_up"]])
+def test_what_makes_no_sense_ends_with_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read_options(words)
+    assert end.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_every_group_can_be_asked_for_by_a_name_of_its_own() -> None:
+    names = [group.name for group in GROUPS]
+    assert len(set(names)) == len(names)
