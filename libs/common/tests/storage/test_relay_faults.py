@@ -19,6 +19,7 @@ from leadbus.db import Database
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
 from leadbus.outbox import OutboxRelay, add, stats
+from leadbus.outbox.relay import LEADS_PER_CLAIM
 from leadbus.publisher import Publisher, PublishResult
 from pydantic import SecretStr
 
@@ -91,8 +92,9 @@ def is_empty(database: Database) -> Callable[[], Awaitable[bool]]:
 async def test_rel1_killed_relays_lose_nothing(
     storage_url: str, database: Database, queue: Queue, amqp_url: str, eventually: Eventually
 ) -> None:
-    await put(database, numbered(0, 1500))
-    left = 1500
+    count = 8 * LEADS_PER_CLAIM
+    await put(database, numbered(0, count))
+    left = count
     for _ in range(3):
         command = [sys.executable, str(Path(__file__).with_name("relay_process.py")), storage_url, amqp_url]
         process = subprocess.Popen(command)  # noqa: ASYNC220 -- starting it is quick
@@ -116,7 +118,7 @@ async def test_rel1_killed_relays_lose_nothing(
     await eventually(is_empty(database))
     running.cancel()
     await publisher.close()
-    assert missing(await queue.bodies(), 1500) == set()
+    assert missing(await queue.bodies(), count) == set()
 
 
 class Cutting:
@@ -144,13 +146,14 @@ async def test_rel2_connections_cut_under_the_relay(
     database: Database, queue: Queue, publisher: Publisher, eventually: Eventually
 ) -> None:
     cutting = Cutting(publisher)
-    await put(database, numbered(0, 400))
+    count = 2 * LEADS_PER_CLAIM
+    await put(database, numbered(0, count))
     running = asyncio.create_task(OutboxRelay(database, cutting, poll_seconds=0.05).run())
     await eventually(is_empty(database))
     assert not running.done()
     running.cancel()
     assert cutting.batches > 2, "some batches were cut"
-    assert missing(await queue.bodies(), 400) == set()
+    assert missing(await queue.bodies(), count) == set()
 
 
 async def test_rel3_missing_queue_keeps_the_row_until_it_is_there(

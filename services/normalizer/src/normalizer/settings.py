@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from leadbus.settings.environment import ServiceSettings
+from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from normalizer.domain.terms import MIN_KEY_BYTES, Terms
 
+_LEAST_LEADS_DAYS = 30
+"""Well above what a delivery may take, and a message may lie in a queue, parked or unpublished."""
 
-class NormalizerSettings(ServiceSettings):
+
+class NormalizerSettings(RetentionSettings):
     """Environment variables `NORMALIZER_…`."""
 
     model_config = SettingsConfigDict(env_prefix="NORMALIZER_")
 
-    batch_size: int = Field(250, ge=1, le=1000, description="Most messages taken in one transaction.")
-    prefetch: int = Field(500, ge=1, le=2000, description="Messages the broker sends ahead; two batches.")
+    batch_size: int = Field(400, ge=1, le=1000, description="Most messages taken in one transaction.")
+    prefetch: int = Field(800, ge=1, le=2000, description="Messages the broker sends ahead; two batches.")
     hold_seconds: float = Field(
         120.0,
         gt=0,
@@ -47,6 +50,26 @@ class NormalizerSettings(ServiceSettings):
     finding_key_before: SecretStr | None = Field(
         None, description="The key before, while leads are hashed anew: they are found by either."
     )
+
+    retention_raw_days: Days = Field(
+        90, description="How long bytes of raw messages are kept, 0 for ever; those in quarantine always are."
+    )
+    retention_leads_days: Annotated[Days, at_least(_LEAST_LEADS_DAYS)] = Field(
+        365,
+        description="How long leads are kept after they were last told of, with all that belongs to them; "
+        "0 for ever. One that no sink spoke of always is.",
+    )
+    retention_inbox_days: Annotated[Days, at_least(_LEAST_LEADS_DAYS)] = Field(
+        400, description="How long a message is known again, 0 for ever; longer than leads are kept."
+    )
+
+    @model_validator(mode="after")
+    def _never_as_new(self) -> Self:
+        if self.retention_inbox_days and self.retention_inbox_days <= self.retention_leads_days:
+            raise ValueError(
+                "RETENTION_INBOX_DAYS must be above RETENTION_LEADS_DAYS, or old leads come again"
+            )
+        return self
 
     @model_validator(mode="after")
     def _secret(self) -> Self:

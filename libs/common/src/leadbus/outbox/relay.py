@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from enum import IntEnum
 from typing import Protocol
 
 from leadbus import checkpoint, pulse
@@ -22,7 +23,7 @@ OnConfirmed = Callable[[Connection, list[str]], Awaitable[None]]
 """Called with the subjects of confirmed messages, in the transaction that removes their rows."""
 
 POLL_SECONDS = 1.0
-LEADS_PER_CLAIM = 200
+LEADS_PER_CLAIM = 500
 BULK_PER_CLAIM = 20
 BYTES_PER_CLAIM = 8 * 1024 * 1024
 PUBLISH_TIMEOUT_SECONDS = 15.0
@@ -39,6 +40,16 @@ class Publishing(Protocol):
     def connected(self) -> bool: ...
 
     async def publish_many(self, messages: Sequence[OutgoingMessage]) -> list[PublishResult]: ...
+
+
+class Progress(IntEnum):
+    """What one claim came to."""
+
+    NONE = 0
+    ALL = 1
+    """Some of it was confirmed, and nothing more was due."""
+    PART = 2
+    """Some of it was confirmed, and more may be due."""
 
 
 class OutboxRelay:
@@ -78,21 +89,21 @@ class OutboxRelay:
             self._woken.clear()
             try:
                 await self._measure()
-                busy = await self.step()
+                progress = await self.step()
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 _log.warning("outbox.database_away", error=type(error).__name__)
                 await asyncio.sleep(self._poll_seconds)
                 continue
-            if not busy:
+            if progress is not Progress.PART:
                 await self._rest()
 
-    async def step(self) -> bool:
-        """One claim. True when it made progress, so that more may be due."""
+    async def step(self) -> Progress:
+        """One claim."""
         if not self._publisher.connected:
             # Rows must not grow old in attempts because the broker is away.
-            return False
+            return Progress.NONE
         async with self._database.transaction() as conn:
             claimed = await rows.claim(
                 conn,
@@ -102,7 +113,7 @@ class OutboxRelay:
                 max_bytes=BYTES_PER_CLAIM,
             )
             if not claimed:
-                return False
+                return Progress.NONE
             checkpoint.passed("relay.claimed")
             results = await self._publish(claimed)
             checkpoint.passed("relay.answered")
@@ -117,7 +128,9 @@ class OutboxRelay:
                 checkpoint.passed("relay.backed_off")
         checkpoint.passed("relay.committed")
         _count(confirmed, failed)
-        return bool(confirmed)
+        if not confirmed:
+            return Progress.NONE
+        return Progress.PART if _is_full(claimed) else Progress.ALL
 
     async def _publish(self, claimed: Sequence[Pending]) -> list[tuple[Pending, str | None]]:
         """Each row with the code of its failure, None when confirmed."""
@@ -183,6 +196,13 @@ class OutboxRelay:
             await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
         except TimeoutError:
             return
+
+
+def _is_full(claimed: Sequence[Pending]) -> bool:
+    """Whether a limit of the claim was reached, so that it may have left something."""
+    bulk = sum(one.lane is rows.Lane.BULK for one in claimed)
+    size = sum(len(one.message.body) for one in claimed)
+    return len(claimed) - bulk >= LEADS_PER_CLAIM or bulk >= BULK_PER_CLAIM or size >= BYTES_PER_CLAIM
 
 
 def _wait_seconds(attempts: int) -> float:
