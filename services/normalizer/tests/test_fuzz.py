@@ -14,6 +14,7 @@ OPERATIONS = [
     "GET /v1/diagnosis",
     "GET /v1/leads",
     "GET /v1/leads/{lead_id}",
+    "POST /v1/leads/find",
     "GET /v1/raw/{raw_id}",
     "GET /v1/raw/{raw_id}/body",
     "POST /v1/raw/{raw_id}/replay",

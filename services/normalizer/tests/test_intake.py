@@ -87,7 +87,7 @@ async def test_several_messages_of_one_lead_in_one_batch_are_folded_in_door_orde
 async def test_the_order_of_arrival_does_not_matter(workshop: Any, payload: Any, message: Any) -> None:
     await workshop.map_dealer()
     told = [
-        message(payload(comments="first", test=True), "raw-1", receivedat="2026-03-02T08:00:01Z"),
+        message(payload(comments="first", campaign="spring"), "raw-1", receivedat="2026-03-02T08:00:01Z"),
         message(payload(comments="second", transcript=[]), "raw-2", receivedat="2026-03-02T08:00:02Z"),
         message(payload(comments="", lead_source="elsewhere"), "raw-3", receivedat="2026-03-02T08:00:03Z"),
     ]
@@ -105,7 +105,8 @@ async def test_the_order_of_arrival_does_not_matter(workshop: Any, payload: Any,
     for row in await workshop.fetch("SELECT lead_id FROM lead"):
         lead = await workshop.lead(row["lead_id"])
         contents.add(lead.model_copy(update={"ids": ()}).digest())
-        assert (lead.message, lead.test, lead.extras["lead_source"]) == ("second", True, "elsewhere")
+        told_first, told_last = lead.extras["campaign"], lead.extras["lead_source"]
+        assert (told_first, lead.message, told_last) == ("spring", "second", "elsewhere")
         assert lead.received_at.second == 1
     assert len(contents) == 1
 

@@ -80,6 +80,7 @@ async def test_what_sinks_say_of_a_test_counts_nowhere(workshop: Any, payload: A
     await workshop.map_dealer()
     await workshop.raw.handle([message(payload(), test="true")])
     (lead_id,) = await workshop.leads()
+    await Counting(workshop.database, workshop.clock).count()
     before = figures()
     await workshop.ledger.handle([skipped(lead_id)])
     await Counting(workshop.database, workshop.clock).count()

@@ -10,6 +10,7 @@ from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, Handler, HoldingReader, ParkedDiscard, ParkedRedrive, parked_router
 from leadbus.publisher import Publisher
+from leadbus.retention import Retention
 from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
@@ -22,6 +23,7 @@ from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
 from normalizer.replaying import QuarantineReplay
+from normalizer.retention import rules
 from normalizer.settings import NormalizerSettings
 
 DESCRIPTION = (
@@ -52,6 +54,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         poll_seconds=settings.release_poll_seconds,
         wake_relay=relay.wake,
     )
+    retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
     ledger = LedgerConsumer(database)
     consumers: dict[str, RawConsumer | LedgerConsumer] = {"normalizer.raw": raw, "normalizer.ledger": ledger}
@@ -95,6 +98,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "release bell": quarantining.listen,
             "counting": Counting(database, clock).run,
             "indexing": Indexing(database, settings.terms).run,
+            "retention": retention.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(queue) for queue in handlers]).run,
         },

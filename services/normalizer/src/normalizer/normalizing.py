@@ -23,7 +23,7 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.placing import Origin, id_told, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
-from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, refold
+from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, fill, refold
 from normalizer.domain.terms import Terms
 from normalizer.receiving import Limits, failed, receive_again
 from normalizer.sources import read
@@ -234,7 +234,9 @@ class Normalizing:
         outcomes: list[Told] = []
         for lead_id, pairs in grouped.items():
             held = known.get(lead_id)
-            if lead_id in before:
+            if held and lead_id in before and not before[lead_id]:
+                made = fill(held.lead, (reading for _, reading in pairs), pairs[-1][0].key)
+            elif lead_id in before:
                 everything = before[lead_id] | {raw.key: (raw, reading) for raw, reading in pairs}
                 in_order = sorted(everything.values(), key=lambda pair: pair[0].order)
                 made = refold(
@@ -254,8 +256,13 @@ class Normalizing:
     async def _told_before(
         self, conn: Connection, lead_ids: Sequence[UUID]
     ) -> dict[UUID, dict[UUID, tuple[Raw, Reading]]]:
-        """Everything kept about these leads, read again; what cannot be read any more says nothing."""
-        kept = [receive_again(raw, self.limits) for raw in await raws.of_leads(conn, lead_ids)]
+        """Everything kept about these leads, read again; what cannot be read any more says nothing.
+
+        Nothing of a lead of which the bytes of any message are gone: the rest would not make it again.
+        """
+        told = await raws.of_leads(conn, lead_ids)
+        partly = {raw.lead_id for raw in told if raw.pruned}
+        kept = [receive_again(raw, self.limits) for raw in told if raw.lead_id not in partly]
         reads = [read_raw(raw) for raw in kept]
         dealers = await directory.find(conn, (one.place for one in reads if one.place))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}

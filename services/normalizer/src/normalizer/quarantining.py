@@ -29,6 +29,10 @@ class UnknownRawError(Exception):
     """There is no such raw message, or it is not in quarantine."""
 
 
+class PrunedRawError(UnknownRawError):
+    """There was such a raw message; its bytes have grown too old, and nothing can be read again."""
+
+
 class ClosedEntryError(Exception):
     """The entry was released or discarded before; `state` says which."""
 
@@ -121,7 +125,7 @@ class Quarantining:
     async def replay_raw(self, raw_key: UUID, actor: Actor) -> Replayed:
         """Process any kept raw message again: a revision of the lead it made, if it says anything new.
 
-        Raises UnknownRawError; ClosedEntryError for one whose quarantine has an end of its own.
+        Raises UnknownRawError, PrunedRawError; ClosedEntryError for one whose quarantine ended by itself.
         """
         async with self._database.acquire() as conn:
             entry = await quarantine.state_of(conn, raw_key)
@@ -177,6 +181,8 @@ class Quarantining:
         return raw
 
     async def _process(self, conn: Connection, kept: Sequence[Raw], *, again: bool) -> Decision:
+        if any(raw.pruned for raw in kept):
+            raise PrunedRawError
         reads = [read_raw(receive_again(raw, self._normalizing.limits)) for raw in kept]
         look = Look.for_(reads)
         seen = await at_once(conn, *look.parts)

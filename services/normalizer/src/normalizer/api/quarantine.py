@@ -109,14 +109,14 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         "/{entry_id}/body",
         summary="Its bytes as they came",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}},
+        responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(410)},
     )
     async def body(entry_id: UUID, actor: Operator) -> Response:
         actor.must_see(None)
         await _read(database, entry_id)
         return await raw_body(database, actor, entry_id)
 
-    @api.post("/{entry_id}/replay", summary="Process it again", responses=problem_responses(409))
+    @api.post("/{entry_id}/replay", summary="Process it again", responses=problem_responses(409, 410))
     async def replay(entry_id: UUID, actor: Operator) -> ReplayResult:
         """After a fix. Repeating it is harmless; what still cannot be read stays, with today's reason."""
         actor.must_see(None)

@@ -12,7 +12,7 @@ from leadbus.web import Actor, Problem, Role, problem_responses, require
 from leadbus.web.lists import Word
 from pydantic import BaseModel, Field
 
-from normalizer.api.replay import ReplayResult, replayed
+from normalizer.api.replay import PRUNED, ReplayResult, replayed
 from normalizer.quarantining import Quarantining
 from normalizer.store import queries, raws
 
@@ -43,6 +43,7 @@ class RawStory(BaseModel):
     stored_at: datetime
     test: bool
     trial: bool
+    pruned_at: datetime | None = Field(description="Since then its bytes are gone, because of their age.")
     lead_id: UUID | None = Field(description="The lead it made, which it is pinned to.")
     quarantine: str | None = Field(description="State of its quarantine entry; null when it never was in.")
     others: list[UUID] = Field(description="Keys of further raw messages with this id.")
@@ -72,7 +73,7 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         "/{raw_id}/body",
         summary="Its bytes as they came",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}},
+        responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(410)},
     )
     async def body(
         raw_id: RawId,
@@ -83,7 +84,7 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         found, _ = await _find(database, actor, raw_id, source, account)
         return await raw_body(database, actor, found.raw_key)
 
-    @api.post("/{raw_id}/replay", summary="Process it again", responses=problem_responses(409))
+    @api.post("/{raw_id}/replay", summary="Process it again", responses=problem_responses(409, 410))
     async def replay(
         raw_id: RawId,
         actor: Annotated[Actor, require(Role.OPERATOR)],
@@ -103,6 +104,8 @@ async def raw_body(database: Database, actor: Actor, raw_key: UUID) -> Response:
         kept = (await raws.by_key(conn, [raw_key])).get(raw_key)
         if kept is None:
             raise Problem("not-found")
+        if kept.pruned:
+            raise Problem(PRUNED)
         await web.audit(conn, actor, "raw.read_body", f"raw/{raw_key}")
     return Response(
         kept.body,

@@ -7,7 +7,7 @@ from uuid import UUID
 from leadbus.web import Problem, problem_type
 from pydantic import BaseModel, Field
 
-from normalizer.quarantining import ClosedEntryError, Replayed, UnknownRawError
+from normalizer.quarantining import ClosedEntryError, PrunedRawError, Replayed, UnknownRawError
 
 CLOSED = problem_type(
     "quarantine-closed",
@@ -15,6 +15,15 @@ CLOSED = problem_type(
     "The entry is closed",
     "The quarantined message was released or discarded before.",
     "Nothing to do for a released one; a discarded one stays so, its bytes are still kept.",
+)
+
+
+PRUNED = problem_type(
+    "raw-gone",
+    410,
+    "The raw message is gone",
+    "Its bytes were kept for `NORMALIZER_RETENTION_RAW_DAYS`; that it came, and the lead it made, are known.",
+    "Nothing can be read from it again. Whoever sent it may send it again, under a new id.",
 )
 
 
@@ -34,9 +43,11 @@ class ReplayResult(BaseModel):
 
 
 async def replayed(replay: Awaitable[Replayed]) -> ReplayResult:
-    """Wait for `replay`. Raises Problem not-found, quarantine-closed."""
+    """Wait for `replay`. Raises Problem raw-gone, not-found, quarantine-closed."""
     try:
         done = await replay
+    except PrunedRawError:
+        raise Problem(PRUNED) from None
     except UnknownRawError:
         raise Problem("not-found") from None
     except ClosedEntryError as error:

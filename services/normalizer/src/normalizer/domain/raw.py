@@ -18,7 +18,8 @@ class Raw:
     `body` is what was consumed, `data` the source's own bytes in it (another thing only in the
     structured form of CloudEvents). `digest` is SHA-256 (hex) of `data`; `attributes` everything
     else of the message as JSON text (see `escaping`). `bare`: the id is but a digest. `rejection`:
-    the message itself is wrong, whatever its data may say.
+    the message itself is wrong, whatever its data may say. `pruned`: `body` and `attributes` were too old
+    and are empty.
     """
 
     key: UUID
@@ -34,6 +35,7 @@ class Raw:
     test: bool = False
     trial: bool = False
     bare: bool = False
+    pruned: bool = False
     lead_id: UUID | None = None
     rejection: Rejection | None = None
 

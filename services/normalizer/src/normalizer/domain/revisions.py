@@ -57,6 +57,21 @@ def refold(known: Lead | None, readings: Iterable[Reading], cause: UUID) -> list
     return [revision] if revision else []
 
 
+def fill(known: Lead, readings: Iterable[Reading], cause: UUID) -> list[Revision]:
+    """The one revision, if any, in which these readings say what `known` leaves open.
+
+    For a raw message that came late or was replayed when others of its lead cannot be read again: what is
+    known stands, as if it had been said after.
+    """
+    leads = [reading.lead for reading in readings]
+    told = fold([*leads, known])
+    same: dict[str, object] = {"received_at": known.received_at, "ids": fold([known, *leads]).ids}
+    if set(told.warnings) == set(known.warnings):
+        same["warnings"] = known.warnings
+    revision = revise(known, told.model_copy(update=same), cause)
+    return [revision] if revision else []
+
+
 def revise(known: Lead | None, told: Lead, cause: UUID) -> Revision | None:
     """`told` as the revision after `known`; None when the content is the same."""
     if known is None:

@@ -13,7 +13,7 @@ from normalizer.domain.raw import Raw
 
 _COLUMNS = (
     "raw_key, source, account, wire_id, digest, body, content_type, attributes::text, received_at,"
-    " test, trial, bare, lead_id"
+    " test, trial, bare, lead_id, pruned_at IS NOT NULL AS pruned"
 )
 # A raw message is kept once; whichever lead it made first stays its lead.
 _KEEP = """
@@ -101,4 +101,5 @@ def _raw(row: asyncpg.Record) -> Raw:
         trial=row["trial"],
         bare=row["bare"],
         lead_id=row["lead_id"],
+        pruned=row["pruned"],
     )
