@@ -69,8 +69,11 @@ async def multiply(url: str, leads: int) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("SET session_replication_role = replica")  # foreign keys hold by themselves
+        await connection.execute("SET maintenance_work_mem = '512MB'")
         tables = list(_NEW)
         indexes = await connection.fetch(_INDEXES, tables)
+        for table in tables:
+            await connection.execute(f"CREATE TEMP TABLE base_{table} AS TABLE {table}")
         for index in indexes:
             await connection.execute(f"DROP INDEX {index['name']}")
         await _copy(connection, tables, 1, copies - late)
@@ -91,12 +94,8 @@ async def _copy(
         values = [_NEW[table].get(column, f"t.{column}") for column in columns]
         await connection.execute(
             f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)}"
-            f" FROM (SELECT * FROM {table} ORDER BY ctid LIMIT {_BASE_ROWS[table]}) AS t,"
-            f" generate_series({first}, {last}) AS n ORDER BY n"
+            f" FROM generate_series({first}, {last}) AS n, base_{table} AS t"
         )
-
-
-_BASE_ROWS = {table: BASE * (3 if table == "lead_term" else 1) for table in _NEW}
 
 
 def name_of(url: str) -> str:
