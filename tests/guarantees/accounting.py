@@ -34,7 +34,7 @@ async def settle(
     services that may have counted less than they did. Returns the stories for what else a test asks of them.
     """
     system = stream.system
-    await _until_all_is_said(stream, within_seconds)
+    await all_is_said(stream, within_seconds=within_seconds)
     told = await stories.read(system, stream.run)
     _nothing_lost(stream, told)
     _one_fate_each(stream, told)
@@ -48,7 +48,8 @@ async def settle(
     return told
 
 
-async def _until_all_is_said(stream: Stream, within_seconds: float) -> None:
+async def all_is_said(stream: Stream, *, within_seconds: float) -> None:
+    """Returns when every accepted lead has an end and nothing waits to be published."""
     await eventually_all(
         "nothing on its way any more", lambda: _open_ends(stream), within_seconds=within_seconds
     )
@@ -127,12 +128,17 @@ def _sink_and_ledger_agree(told: Mapping[str, Story]) -> None:
 
 async def everybody_lives(system: System) -> None:
     """Every process answers that it lives, and within a minute every supervised task of it runs."""
-    for name, process in system.stack.services.items():
-        async with httpx2.AsyncClient(timeout=20) as client:
-            answer = await client.get(f"{process.url}/livez")
-        assert answer.status_code == 200, f"{name}: {answer.text}"
+    for name in system.stack.services:
+        await lives(system, name)
     # One that met a server that was away waits up to half a minute before it is started again.
     await eventually_all("every task runs", lambda: _dead_tasks(system), within_seconds=60)
+
+
+async def lives(system: System, name: str) -> None:
+    """The process of that name answers that it lives."""
+    async with httpx2.AsyncClient(timeout=20) as client:
+        answer = await client.get(f"{system.stack.services[name].url}/livez")
+    assert answer.status_code == 200, f"{name}: {answer.text}"
 
 
 async def _dead_tasks(system: System) -> object:

@@ -63,20 +63,22 @@ COUNTERS = (
         "SELECT count(*) FROM attempt WHERE ambiguous",
     ),
 )
+QUARANTINED = Backlog(
+    "normalizer",
+    "leadbus_quarantine_open_messages",
+    "SELECT count(*) FROM quarantine WHERE state = 'open'",
+)
+UNDELIVERED = Backlog(
+    "adf-mailer",
+    "leadbus_undelivered_leads",
+    "SELECT count(*) FROM delivery WHERE phase IN ('queued', 'sending', 'waiting')",
+)
 BACKLOGS = (
+    QUARANTINED,
+    UNDELIVERED,
     *(
         Backlog(service, "leadbus_outbox_pending", "SELECT count(*) FROM outbox")
         for service in ("ingest", "normalizer", "adf-mailer")
-    ),
-    Backlog(
-        "normalizer",
-        "leadbus_quarantine_open_messages",
-        "SELECT count(*) FROM quarantine WHERE state = 'open'",
-    ),
-    Backlog(
-        "adf-mailer",
-        "leadbus_undelivered_leads",
-        "SELECT count(*) FROM delivery WHERE phase IN ('queued', 'sending', 'waiting')",
     ),
 )
 

@@ -29,8 +29,8 @@ from tests.guarantees.system import System
 SETTINGS = {
     "adf-mailer": {
         "SMTP_STEP_TIMEOUT_SECONDS": "2",
-        "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "3",
-        "SMTP_ANSWER_TIMEOUT_SECONDS": "3",
+        "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "2",
+        "SMTP_ANSWER_TIMEOUT_SECONDS": "4",
         "RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]",
         "RETRY_THEN_EVERY_SECONDS": "5",
         "PROBE_STEPS_SECONDS": "[1, 2, 3]",

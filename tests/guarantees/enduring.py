@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from tests.guarantees import accounting
 from tests.guarantees.books import Books
@@ -12,8 +12,8 @@ from tests.guarantees.stories import Story
 from tests.guarantees.stream import Stream
 from tests.guarantees.system import System
 
-BEFORE, AFTER = 30, 30
-"""Leads accepted before the first strike, and after every healing."""
+LEADS = 30
+"""Accepted before the first strike, and after every healing."""
 
 
 async def endure(
@@ -24,19 +24,25 @@ async def endure(
     strikes: int = 1,
     pace_seconds: float = 0.1,
     within_seconds: float = 120,
+    meanwhile: Callable[[Stream], Awaitable[None]] | None = None,
 ) -> Mapping[str, Story]:
-    """Strike and heal `strikes` times during one stream, then settle the accounts."""
+    """Strike and heal `strikes` times during one stream, then settle the accounts.
+
+    `meanwhile` asks what has to hold while the fault lasts, at its end.
+    """
     before = await Books.open(system)
     stream = Stream(system, varied=True, pace_seconds=pace_seconds)
     async with stream.flowing():
-        await stream.reached(BEFORE)
+        await stream.reached(LEADS)
         for _ in range(strikes):
             await fault.strike(system)
             try:
                 await asyncio.sleep(lasting_seconds)
+                if meanwhile is not None:
+                    await meanwhile(stream)
             finally:
                 await fault.heal(system)
-            await stream.more(AFTER)
+            await stream.more(LEADS)
     return await accounting.settle(
         stream,
         before,
@@ -44,3 +50,9 @@ async def endure(
         unsure=fault.unsure,
         within_seconds=within_seconds,
     )
+
+
+async def others_live(system: System, but: str = "") -> None:
+    """No service takes a server that is away for a reason to be restarted."""
+    for name in system.stack.services.keys() - {but}:
+        await accounting.lives(system, name)

@@ -33,16 +33,12 @@ class Fault:
     unsure: frozenset[str] = frozenset()
 
 
-async def _nothing(_: System) -> None:
-    return
-
-
 def killed(victim: str) -> Fault:
-    """kill -9; the process is started again at once, as a platform would."""
+    """kill -9; healed by starting it again, as a platform would."""
     return Fault(
         f"kill -9 {victim}",
         lambda system: system.kill(victim),
-        _nothing,
+        lambda system: system.restart(victim),
         IN_FLIGHT if _acts(victim) else 0,
         _uncounted(victim),
     )

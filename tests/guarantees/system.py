@@ -94,15 +94,15 @@ class System(Surface):
         return servers.get(victim) or self.stack.services[victim]
 
     async def kill(self, victim: str) -> None:
-        """kill -9, then start again and wait until it answers."""
+        """kill -9; nobody starts it again."""
+        await asyncio.to_thread(self.process(victim).kill)
+
+    async def restart(self, victim: str) -> None:
+        """Start what was killed, and wait until it answers."""
         target = self.process(victim)
-        await asyncio.to_thread(target.kill)
         await asyncio.to_thread(target.start)
         if isinstance(target, ServiceProcess):
             await asyncio.to_thread(target.wait_ready)
-        elif victim == "smtp":
-            await asyncio.to_thread(self.stack.smtp.wait_ready)
-            await self.smtp()
 
     async def freeze(self, victim: str) -> None:
         """SIGSTOP; returns when every thread has stopped."""
@@ -119,6 +119,10 @@ class System(Surface):
         """The mail server misbehaves so from now on, and refuses the one address that it always refuses."""
         addresses = {**faults.pop("rcpt", {}), REFUSED_ADDRESS: REFUSAL}
         await asyncio.to_thread(lambda: self.stack.smtp.control(rcpt=addresses, **faults))
+
+    def delete_queue(self, name: str) -> None:
+        """With all that is in it, as an operator may."""
+        self.stack.vhost.manage("DELETE", f"queues/{self.stack.vhost.name}/{name}")
 
     def queue_depths(self) -> dict[str, int]:
         """Messages by queue, asked of the queues themselves."""
