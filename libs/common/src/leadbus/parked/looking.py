@@ -14,8 +14,9 @@ from leadbus.parked.reader import HoldingReader, Walk
 
 MOST_MESSAGES = 5_000
 MOST_BYTES = 64 * 1024 * 1024
-"""A look goes no deeper: everything before a message has to be read to get at it."""
+"""How deep a look goes. Where more lies, it is a part of it, and not always the same."""
 
+_AT_ONCE = 100
 _SHOWN_CHARACTERS = 255
 _PREFIXES = ("cloudevents_", "cloudevents:", "ce-")
 _SHOWN = frozenset(
@@ -81,31 +82,31 @@ class Looker:
     async def look(self, *, skip: int, limit: int) -> Looked:
         """Up to ``limit`` messages after the first ``skip``, each described; the queue is as before."""
         found: list[HeldMessage] = []
+        met = 0
         async with self._reader.looks, self._reader.walk(self._queue) as walk:
-            depth = await walk.depth()
-            async for position, held in _within_reach(walk):
-                if position == skip + limit:
-                    return Looked(found, depth, more=True)
-                if position >= skip:
-                    found.append(self.described(held, position))
-        return Looked(found, depth, more=False)
+            async for met, held in _within_reach(walk):
+                if skip < met <= skip + limit:
+                    found.append(self.described(held, met - 1))
+            depth = met + await walk.depth()
+        return Looked(found, depth, more=met > skip + limit)
 
     async def find(self, wanted: frozenset[str]) -> list[HeldMessage]:
         """All within reach that have one of these ids."""
         found: list[HeldMessage] = []
         async with self._reader.looks, self._reader.walk(self._queue) as walk:
-            async for position, held in _within_reach(walk):
+            async for met, held in _within_reach(walk):
                 if held.id in wanted:
-                    found.append(self.described(held, position))
+                    found.append(self.described(held, met - 1))
         return found
 
     async def body(self, id_: str) -> bytes | None:
-        """The bytes of the first one within reach that has this id."""
+        """The bytes of one within reach that has this id."""
+        body: bytes | None = None
         async with self._reader.looks, self._reader.walk(self._queue) as walk:
             async for _, held in _within_reach(walk):
                 if held.id == id_:
-                    return held.message.body
-        return None
+                    body = held.message.body
+        return body
 
     def described(self, held: Held, position: int) -> HeldMessage:
         message, properties = held.message, held.message.properties
@@ -132,13 +133,20 @@ class Looker:
 
 
 async def _within_reach(walk: Walk) -> AsyncIterator[tuple[int, Held]]:
-    """The messages a look gets to see, with their places."""
-    size_bytes = 0
-    for position in range(MOST_MESSAGES):
-        held = await walk.next()
-        if held is None or (size_bytes := size_bytes + held.size_bytes) > MOST_BYTES:
+    """The messages a look gets to see, counted from 1.
+
+    Always all of them, whichever is looked for: a quorum queue puts what is given back behind what was given
+    back before, so that looks of different depth would turn the order round and round.
+    """
+    met = size_bytes = 0
+    while met < MOST_MESSAGES and size_bytes < MOST_BYTES:
+        taken = await walk.take(min(_AT_ONCE, MOST_MESSAGES - met))
+        if not taken:
             return
-        yield position, held
+        for held in taken:
+            met += 1
+            size_bytes += held.size_bytes
+            yield met, held
 
 
 def _headers(headers: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:

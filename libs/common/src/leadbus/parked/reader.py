@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from typing import Any, TypeVar
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.connection import Connection
@@ -28,6 +28,8 @@ from leadbus.parked.wire import TolerantTransport, unreadable_because
 
 ANSWER_SECONDS = 10.0
 _CLOSE_SECONDS = 3.0
+_NEXT_SECONDS = 2.0
+"""Longest wait for one more message that was counted as ready."""
 _LOOKS = 1
 _EVERYTHING = 0
 """As a delivery tag: all that is not settled."""
@@ -112,29 +114,61 @@ class Walk:
     def __init__(self, channel: AbstractChannel, queue: str) -> None:
         self._channel = channel
         self._queue = queue
+        self._arrived: list[DeliveredMessage] = []
+        self._news = asyncio.Event()
 
     async def depth(self) -> int:
-        """Messages that nobody was given."""
+        """Messages that nobody was given.
+
+        What was given back a moment before may not be counted yet, until this walk has taken something.
+        """
         declared = await answered(self._channel.queue_declare(self._queue, passive=True))
         return declared.message_count or 0
 
     async def take(self, at_most: int) -> list[Held]:
-        """The next ones; fewer, or none, at the end of the queue."""
-        taken: list[Held] = []
-        while len(taken) < at_most and (held := await self.next()) is not None:
-            taken.append(held)
-        return taken
+        """The next ones; fewer, or none, at the end of the queue.
 
-    async def next(self) -> Held | None:
-        """The next one; None at the end of the queue."""
-        got = await answered(self._channel.basic_get(self._queue, no_ack=False))
-        if not isinstance(got.delivery, commands.Basic.GetOk):
-            return None
-        return Held(_incoming(got, got.delivery))
+        Consumed, because a quorum queue commits every single `basic.get`; but only that knows the end.
+        """
+        self._arrived = []
+        while len(self._arrived) < at_most:
+            if ready := await self.depth():
+                await self._consume(at_most - len(self._arrived), ready)
+            if len(self._arrived) >= at_most:
+                break
+            got = await answered(self._channel.basic_get(self._queue, no_ack=False))
+            if not isinstance(got.delivery, commands.Basic.GetOk):
+                break
+            self._arrived.append(got)
+        return [Held(_incoming(message)) for message in self._arrived]
 
     async def ack(self, held: Held) -> None:
         """Take it out of the queue. Held ones before it stay held."""
         await answered(self._channel.basic_ack(held.message.delivery_tag))
+
+    async def _consume(self, at_most: int, ready: int) -> None:
+        """Take what is there, up to a number; the broker keeps the rest for others."""
+        expected = len(self._arrived) + min(at_most, ready)
+        await answered(self._channel.basic_qos(prefetch_count=at_most))
+        consuming = await answered(self._channel.basic_consume(self._queue, self._on_delivery))
+        while len(self._arrived) < expected and not self._channel.is_closed:
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), _NEXT_SECONDS)
+            except TimeoutError:
+                break  # somebody else had the others
+        # Its answer comes after every message that was on its way.
+        await answered(self._channel.basic_cancel(consuming.consumer_tag or ""))
+
+    def _on_delivery(self, delivered: DeliveredMessage) -> Coroutine[Any, Any, None]:
+        # Noted here, in aiormq's reader: the task that it makes of what is returned would come later.
+        self._arrived.append(delivered)
+        self._news.set()
+        return _nothing()
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def answered(call: Awaitable[T]) -> T:
@@ -169,8 +203,9 @@ async def _give_back(channel: AbstractChannel) -> None:
         await channel.close()
 
 
-def _incoming(got: DeliveredMessage, delivery: commands.Basic.GetOk) -> IncomingMessage:
-    properties = got.header.properties
+def _incoming(got: DeliveredMessage) -> IncomingMessage:
+    delivery, properties = got.delivery, got.header.properties
+    assert isinstance(delivery, commands.Basic.Deliver | commands.Basic.GetOk)
     headers = properties.headers or {}
     unreadable = unreadable_because(headers)
     return IncomingMessage(

@@ -109,11 +109,13 @@ class Walking:
         self._walk_seconds = walk_seconds
         self._pause_seconds = pause_seconds
         self._left = work.total - work.counted.tried
+        # A runner before us may have died between putting a message on record and taking it out.
+        self._to_sweep = work.counted.done > 0
 
     async def run(self) -> AsyncGenerator[int, None]:
         """Walk until everything planned had its turn, or nothing new is met; yields after each batch."""
         barren = 0
-        while self._left > 0 and barren < _BARREN_WALKS:
+        while self._to_sweep or (self._left > 0 and barren < _BARREN_WALKS):
             tried = 0
             try:
                 async with (
@@ -132,16 +134,19 @@ class Walking:
 
     async def _once(self, walk: Walk) -> AsyncGenerator[int, None]:
         walk_id, until = uuid4(), time.monotonic() + self._walk_seconds
-        at_start, met = await walk.depth(), 0
-        while time.monotonic() < until and (self._left > 0 or self._may_come_back):
-            taken = await walk.take(min(self._work.batch_size, self._left) if self._left > 0 else _SCAN)
+        at_start, met = None, 0
+        while time.monotonic() < until and (self._left > 0 or self._to_sweep or self._may_come_back):
+            taken = await walk.take(self._work.batch_size if self._left > 0 else _SCAN)
             if not taken:
+                self._to_sweep = False
                 return
             met += len(taken)
+            if at_start is None:
+                at_start = met + await walk.depth()
             # What was not there when the walk began may be what this walk itself sent on.
             added = min(len(taken), max(0, met - at_start))
             turn = await self._turn(walk, walk_id, taken, added)
-            if turn.held and self._left > 0:
+            if turn.held:
                 await self._settle(turn)
                 self._left -= turn.tried
             yield turn.tried
@@ -154,11 +159,9 @@ class Walking:
         for held in back:
             await turn.failed(held, "unroutable")
         gone = {held.message.delivery_tag for held in back}
-        turn.held = [
-            held
-            for held in wanted
-            if held.message.delivery_tag not in gone and _has_a_turn(known.get(held.id), walk_id)
-        ]
+        turn.held = self._with_a_turn(
+            [held for held in wanted if held.message.delivery_tag not in gone], known, walk_id
+        )
         turn.known = {
             name: item for name, item in known.items() if item.outcome == "done" and item.walk != walk_id
         }
@@ -177,10 +180,21 @@ class Walking:
             if (item := turn.known.get(held.id)) and item.outcome == "done" and item.walk == turn.walk_id
         ]
 
+    def _with_a_turn(self, wanted: Sequence[Held], known: Mapping[str, Item], walk_id: UUID) -> list[Held]:
+        """Not what failed in an earlier walk, and no more than were planned.
 
-def _has_a_turn(item: Item | None, walk_id: UUID) -> bool:
-    """Not what failed in an earlier walk; another copy of what this walk met is a message of its own."""
-    return item is None or item.outcome == "done" or item.walk == walk_id
+        Another copy of what this walk met is a message of its own.
+        """
+        left, held = self._left, []
+        for one in wanted:
+            item = known.get(one.id)
+            if item is not None and item.walk != walk_id:
+                if item.outcome == "done":
+                    held.append(one)
+            elif left > 0:
+                left -= 1
+                held.append(one)
+        return held
 
 
 def _storable(text: str | None) -> str | None:
