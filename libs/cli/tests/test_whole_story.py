@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
@@ -12,9 +13,14 @@ from typing import Any
 import httpx2
 import pytest
 from leadbus.contracts.examples import CONTACTATONCE
+from leadbus.envelope import Envelope
+from leadbus.messages import raw_message
+from leadbus.publisher import Publisher, PublishResult
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.stack import Stack
+from leadbus_devstack.threads import run_apart
+from pydantic import SecretStr
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 DEADLINE_SECONDS = 30
@@ -53,9 +59,10 @@ def eventually(probe: Callable[[], Any]) -> Any:
     return found
 
 
-def push(stack: Stack, key: str, payload: dict[str, Any]) -> str:
+def push(stack: Stack, key: str, payload: dict[str, Any], **query: str) -> str:
     answer = httpx2.post(
         f"{stack.services['ingest'].url}/v1/raw/contactatonce",
+        params=query,
         headers={"Authorization": f"Bearer {key}"},
         json=payload,
     )
@@ -150,3 +157,59 @@ def test_a_token_made_here_is_taken_there(cli: Any, monkeypatch: pytest.MonkeyPa
     ran = cli("apply", "-f", str(EXAMPLES))
     assert ran.code == 1
     assert "role admin is needed" in ran.complaints[0]
+
+
+def published(stack: Stack, payload: dict[str, Any], message_id: str) -> None:
+    """As a publisher of the source does it, straight to the exchange, marked as a test."""
+    envelope = Envelope(
+        id=message_id,
+        source="/a-publisher",
+        type="lead",
+        datacontenttype="application/json",
+        extensions={"account": "main", "test": "true"},
+        data=json.dumps(payload).encode(),
+    )
+
+    async def publish() -> None:
+        publisher = Publisher(SecretStr(stack.vhost.amqp_url), app_id="a-publisher")
+        await publisher.start()
+        try:
+            message = raw_message("contactatonce", envelope)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while await publisher.publish_many([message]) != [PublishResult.CONFIRMED]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        finally:
+            await publisher.close()
+
+    run_apart(publish)
+
+
+@pytest.mark.parametrize("way_in", ["ingest", "broker"])
+def test_a_test_lead_goes_all_the_way_and_to_nobody(cli: Any, stack: Stack, way_in: str) -> None:
+    cli("apply", "-f", str(EXAMPLES))
+    phone = {"ingest": "+13125550171", "broker": "+13125550172"}[way_in]
+    customer = {"name": "Test Person", "phone": phone}
+    payload = {**CONTACTATONCE["Chat"], "lead_id": f"CAO-T-{way_in}", "customer": customer}
+    if way_in == "ingest":
+        key = cli("source", "key", "create", "contactatonce", "--account", "main", "--json").json
+        push(stack, key["key"], payload, test="true")
+    else:
+        published(stack, payload, "a-test-of-the-way")
+    mails = len(stack.smtp.messages())
+
+    [lead] = eventually(lambda: cli("lead", "find", "--phone", phone, "--json").json["items"])
+    assert lead["test"] is True
+    said = eventually(
+        lambda: (told := cli("lead", "show", lead["lead_id"], "--json").json)["lead"]["ledger"] and told
+    )
+    assert [(each["state"], each["outcome"]) for each in said["lead"]["ledger"]] == [("skipped", "test_lead")]
+    assert [each["test"] for each in said["deliveries"]] == [True]
+    assert len(stack.smtp.messages()) == mails
+
+    story = cli("lead", "show", lead["lead_id"]).out.splitlines()
+    marked = [line for line in story if line.endswith("TEST")]
+    assert [line.split()[0] for line in marked] == ["lead", "raw", "delivery"]
+    assert phone not in "".join(story)
+    [row] = [line for line in cli("lead", "list", "--test").out.splitlines() if lead["lead_id"] in line]
+    assert "TEST" in row
+    assert lead["lead_id"] not in cli("lead", "list", "--no-test").out

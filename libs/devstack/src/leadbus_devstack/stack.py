@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,9 @@ class Stack:
         if service.folder == "adf-mailer":
             settings |= {"SMTP_HOST": self.smtp.host, "SMTP_PORT": str(self.smtp.port), "SMTP_TLS": "off"}
             settings["FROM_ADDRESS"] = "leads@leadbus.example"
+        if service.folder == "normalizer":
+            # The same at the next start, or all leads would be hashed anew.
+            settings["FINDING_KEY"] = sha256(f"finding {settings['TOKEN_KEY']}".encode()).hexdigest()
         return settings | dict(self.settings.get(service.folder, {}))
 
     def token(self, role: str) -> str:
