@@ -214,6 +214,19 @@ async def _put(amqp_url: str, *queues: str) -> None:
     await connection.close()
 
 
+def test_services_come_back_by_themselves_when_lost_users_are_made_again(cli: Any, stack: Stack) -> None:
+    """As after RabbitMQ lost its data; what is parked or unrouted by now is not looked at."""
+    for service in ("ingest", "normalizer", "adf-mailer"):
+        stack.vhost.manage("DELETE", f"users/{stack.user_prefix}{service}")
+
+    def wrong() -> set[str]:
+        return {subject for level, _, subject in findings(cli) if level == "wrong"}
+
+    assert eventually(lambda: {"normalizer", f"{stack.user_prefix}normalizer"} <= wrong())
+    stack.apply_topology()
+    assert eventually(lambda: not wrong())
+
+
 def test_what_hangs_hides_nothing(cli: Any, stack: Stack) -> None:
     """Frozen, it accepts connections and never answers: each question has its own end."""
     ingest = stack.services["ingest"]
