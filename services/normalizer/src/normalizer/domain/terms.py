@@ -1,7 +1,7 @@
 """What a lead is found by: VINs as they are, phones and e-mail addresses as keyed hashes.
 
 Whoever reads the tables cannot tell from a hash whom it belongs to, nor try out all phone numbers there are
-without the key. Cases T1.. in RULES.md.
+without the key. Cases: `tests/test_finding.py`.
 """
 
 from __future__ import annotations
