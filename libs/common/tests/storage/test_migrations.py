@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -176,3 +178,8 @@ async def test_mig7_indexes_are_built_while_others_wait_their_turn(
     )
     assert [("(seen_at)" in row["indexdef"], row["indisvalid"]) for row in built] == [(True, True)]
     await connection.close()
+
+
+def test_a_running_service_has_no_use_for_alembic() -> None:
+    asked = "import sys, leadbus.service; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

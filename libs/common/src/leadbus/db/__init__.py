@@ -9,10 +9,18 @@ Rules that hold for whoever borrows a connection:
   idles longer than ``IDLE_IN_TRANSACTION_SECONDS``.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
-from leadbus.db.migrations import Schema, build_indexes, migrate, run_env, schema_state
 from leadbus.db.parts import Part, at_once
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
+from leadbus.db.schema import Schema, schema_state
+
+if TYPE_CHECKING:
+    from leadbus.db.migrations import build_indexes, migrate, run_env
 
 __all__ = [
     "IDLE_IN_TRANSACTION_SECONDS",
@@ -29,3 +37,12 @@ __all__ = [
     "run_env",
     "schema_state",
 ]
+
+_MIGRATIONS = frozenset({"build_indexes", "migrate", "run_env"})
+
+
+def __getattr__(name: str) -> Any:
+    # With alembic come 10 MiB and half a second; a service that runs needs neither.
+    if name in _MIGRATIONS:
+        return getattr(import_module("leadbus.db.migrations"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,32 +11,21 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import Enum
 
 from alembic import command, context, op
 from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from pydantic import SecretStr
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import MetaData, text
 from sqlalchemy.pool import NullPool
 
 from leadbus.db.alchemy import engine_for
-from leadbus.db.pool import CONNECT_TIMEOUT_SECONDS, Database
+from leadbus.db.pool import CONNECT_TIMEOUT_SECONDS
 
 LOCK_TIMEOUT_SECONDS = 5
 """A migration gives up rather than queue every writer of the table behind itself."""
 WAIT_FOR_OTHER_MIGRATION_SECONDS = 300
 _ASK_AGAIN_SECONDS = 0.1
-
-
-class Schema(Enum):
-    """The database's schema seen from this release."""
-
-    BEHIND = "behind"
-    CURRENT = "current"
-    AHEAD = "ahead"
 
 
 def migrate(package: str, url: SecretStr | str) -> None:
@@ -49,23 +38,6 @@ def migrate(package: str, url: SecretStr | str) -> None:
     # A thread of its own, because the caller's may already run an event loop.
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, _migrate(package, plain)).result()
-
-
-async def schema_state(package: str, database: Database) -> Schema:
-    """Compare the database's revision with the newest of ``<package>/migrations``.
-
-    A revision this release does not know was put there by a newer one: AHEAD.
-    """
-    scripts = ScriptDirectory.from_config(_config(package))
-    async with database.acquire() as connection:
-        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
-            return Schema.BEHIND
-        revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-    if revision is None:
-        return Schema.BEHIND
-    if revision == scripts.get_current_head():
-        return Schema.CURRENT
-    return Schema.BEHIND if _knows(scripts, revision) else Schema.AHEAD
 
 
 def run_env(metadatas: Sequence[MetaData]) -> None:
@@ -104,13 +76,6 @@ def _config(package: str) -> Config:
     config.set_main_option("script_location", f"{package}:migrations")
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _knows(scripts: ScriptDirectory, revision: str) -> bool:
-    try:
-        return scripts.get_revision(revision) is not None
-    except CommandError:
-        return False
 
 
 async def _migrate(package: str, url: str) -> None:

@@ -11,8 +11,7 @@ from typing import NoReturn, TypeVar
 
 import uvloop
 
-from leadbus import log
-from leadbus.db import migrate
+from leadbus import db, log
 from leadbus.service.failure import EXIT_FAILED, EXIT_SETTINGS, EXIT_START, StartError
 from leadbus.service.lifecycle import Service
 from leadbus.settings.environment import ServiceSettings, SettingsError
@@ -61,7 +60,7 @@ async def _live(build: Callable[[S], Service], settings: S) -> None:
 def _migrate(build: Callable[[S], Service], settings_type: type[S]) -> None:
     settings = settings_type.load()
     log.configure(_program(settings_type), settings.log_level)
-    migrate(_built(build, settings).package, settings.database_url)
+    db.migrate(_built(build, settings).package, settings.database_url)
 
 
 def _openapi(build: Callable[[S], Service], settings_type: type[S]) -> None:
