@@ -19,6 +19,8 @@ OPERATIONS = [
     "POST /v1/deliveries/{delivery_id}/cancel",
     "GET /v1/destinations",
     "GET /v1/destinations/{name}",
+    "GET /v1/destinations/{name}/limits",
+    "PUT /v1/destinations/{name}/limits",
     "POST /v1/destinations/{name}/pause",
     "POST /v1/destinations/{name}/resume",
     "GET /v1/poison",
