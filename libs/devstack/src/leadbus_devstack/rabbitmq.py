@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -173,8 +173,15 @@ class NativeRabbitMQ:
 
     def ctl(self, *arguments: str, timeout_seconds: float = 30) -> str:
         """`rabbitmqctl` on this node; its output. Raises DevstackError with its words when it fails."""
+        return self._tell(self.programs.ctl, arguments, timeout_seconds)
+
+    def queues(self, *arguments: str, timeout_seconds: float = 60) -> str:
+        """`rabbitmq-queues` on this node, as `ctl`."""
+        return self._tell(self.programs.ctl.with_name("rabbitmq-queues"), arguments, timeout_seconds)
+
+    def _tell(self, program: Path, arguments: Sequence[str], timeout_seconds: float) -> str:
         done = subprocess.run(
-            [str(self.programs.ctl), "--node", self.name, *arguments],
+            [str(program), "--node", self.name, *arguments],
             env=self._environment,
             capture_output=True,
             text=True,
@@ -183,7 +190,7 @@ class NativeRabbitMQ:
         )
         if done.returncode != 0:
             raise DevstackError(
-                f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"
+                f"{program.name} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"
             )
         return done.stdout
 

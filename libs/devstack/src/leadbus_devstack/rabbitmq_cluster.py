@@ -43,30 +43,29 @@ class RabbitMQCluster:
             {"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
             grace_seconds=1,
         )
-        cookie = secrets.token_hex(20)
-        self.nodes = [
-            NativeRabbitMQ(
-                programs,
-                directory / f"node-{number}",
-                directory / f"node-{number}.log",
-                node=f"leadbus-{number}",
-                cookie=cookie,
-                epmd_port=self._epmd_port,
-                configuration=self._configuration(number, partition_handling),
-            )
-            for number in range(1, SIZE + 1)
-        ]
+        self._programs = programs
+        self._directory = directory
+        self._cookie = secrets.token_hex(20)
+        self._partition_handling = partition_handling
+        self.nodes = [self._node(number) for number in range(1, SIZE + 1)]
 
-    @staticmethod
-    def _configuration(number: int, partition_handling: PartitionHandling) -> dict[str, str]:
-        configuration: dict[str, str] = {"cluster_partition_handling": partition_handling}
+    def _node(self, number: int) -> NativeRabbitMQ:
+        configuration: dict[str, str] = {"cluster_partition_handling": self._partition_handling}
         if number > 1:
             # The first node is there when the others look for it.
             configuration |= {
                 "cluster_formation.peer_discovery_backend": "classic_config",
                 "cluster_formation.classic_config.nodes.1": "leadbus-1@localhost",
             }
-        return configuration
+        return NativeRabbitMQ(
+            self._programs,
+            self._directory / f"node-{number}",
+            self._directory / f"node-{number}.log",
+            node=f"leadbus-{number}",
+            cookie=self._cookie,
+            epmd_port=self._epmd_port,
+            configuration=configuration,
+        )
 
     def start(self) -> None:
         """Returns when all nodes are up and know of each other (about 20 s)."""
@@ -83,6 +82,12 @@ class RabbitMQCluster:
         with ThreadPoolExecutor(len(nodes)) as pool:
             for started in [pool.submit(node.start) for node in nodes]:
                 started.result()
+
+    def add_node(self) -> NativeRabbitMQ:
+        """A further node that joins and holds nothing yet; node 1 has to live."""
+        self.nodes.append(self._node(len(self.nodes) + 1))
+        self.nodes[-1].start()
+        return self.nodes[-1]
 
     def kill(self, *nodes: NativeRabbitMQ) -> None:
         """kill -9 of nodes, one right after the other."""
