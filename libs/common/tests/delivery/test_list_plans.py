@@ -16,7 +16,7 @@ Bench = Any
 FILL = """
 INSERT INTO delivery (id, key, subject_id, destination, route, dealer, phase, planned_at, not_before,
                       outcome, finished_at)
-SELECT gen_random_uuid(), n::text, n::text, 'host-' || n % 50, 'route-' || n % 200, 'dealer-' || n % 200,
+SELECT gen_random_uuid(), n::text, n::text, 'host-' || n % 200, 'route-' || n % 200, 'dealer-' || n % 200,
        CASE WHEN n % 100 = 0 THEN 'failed' ELSE 'delivered' END, now(), now(),
        CASE WHEN n % 100 = 0 THEN 'refused' ELSE 'delivered' END, now()
 FROM generate_series(1, 20000) AS n
