@@ -161,6 +161,19 @@ def test_a_deployment_that_is_well() -> None:
     ]
 
 
+def on_nodes(*names: str) -> BrokerSeen:
+    """A cluster of a, b and c, and `normalizer.raw` with a member on each of these."""
+    members = {"members": [f"rabbit@{name}" for name in names]}
+    everywhere = {"members": ["rabbit@a", "rabbit@b", "rabbit@c"]}
+    queues = {name: queue(name) | (members if name == "normalizer.raw" else everywhere) for name in QUEUES}
+    nodes = [NODE | {"name": f"rabbit@{name}"} for name in ("a", "b", "c")]
+    return broker(cluster=ClusterSeen("3.10.8", "admin", nodes), topology=topology(queues=queues))
+
+
+def test_queues_on_every_node_are_well() -> None:
+    assert bad(judge(seen(broker=on_nodes("a", "b", "c")))) == []
+
+
 AWAY = Trouble("ConnectError")
 PUBLISHER = {
     "users": {"crm": {"name": "crm", "tags": publisher_tags("bdk")}},
@@ -326,6 +339,14 @@ CASES: dict[str, tuple[Seen, str, str, str, str]] = {
             services=services(with_diagnosis("normalizer", broker={"consuming": {"normalizer.raw": False}}))
         ),
         *("wrong", "consumer", "normalizer", "does not consume normalizer.raw"),
+    ),
+    "queue on too few nodes": (
+        seen(broker=on_nodes("a", "b")),
+        *("wrong", "queues", "normalizer.raw", "it is on 2 of 3 nodes"),
+    ),
+    "queue on a node that is no more": (
+        seen(broker=on_nodes("a", "b", "gone")),
+        *("wrong", "queues", "normalizer.raw", "it counts on rabbit@gone, no node any more"),
     ),
     "task dead": (
         seen(services=services(with_diagnosis("ingest", tasks={"relay": "dead"}))),

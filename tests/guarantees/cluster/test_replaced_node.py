@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import aio_pika
 import pytest
 from leadbus import topology
+from leadbus.topology import TOPOLOGY
+from leadbus.topology.management import Management
 from leadbus_devstack import rabbitmq
 from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.rabbitmq_cluster import RabbitMQCluster
@@ -58,6 +60,7 @@ async def test_a_node_that_takes_the_place_of_a_lost_one_gets_the_queues(
     living.ctl("forget_cluster_node", lost.name)
     new = await asyncio.to_thread(cluster.add_node)
     assert _members(cluster) == {frozenset({living.name, other.name})}, "a new node holds nothing by itself"
+    assert await _short_by_the_management_api(vhost) == len(TOPOLOGY.queues), "which `leadbus doctor` reads"
     living.queues("grow", new.name, "all")
     living.queues("rebalance", "quorum")
 
@@ -68,6 +71,7 @@ async def test_a_node_that_takes_the_place_of_a_lost_one_gets_the_queues(
         within_seconds=_PATIENCE_SECONDS,
     )
     living.queues("check_if_node_is_quorum_critical")
+    assert await _short_by_the_management_api(vhost) == 0
 
     await asyncio.to_thread(cluster.kill, other)
     await _publish(vhost, b"after")
@@ -76,6 +80,13 @@ async def test_a_node_that_takes_the_place_of_a_lost_one_gets_the_queues(
 
 def _members(cluster: RabbitMQCluster) -> set[frozenset[str]]:
     return {frozenset(queue["members"]) for queue in cluster.queues("leadbus")}
+
+
+async def _short_by_the_management_api(vhost: Vhost) -> int:
+    """Queues on fewer than three nodes."""
+    async with Management(vhost.management_url, vhost.name) as management:
+        queues = await management.queues()
+    return sum(len(queue["members"]) < 3 for queue in queues.values())
 
 
 async def _publish(vhost: Vhost, body: bytes) -> None:

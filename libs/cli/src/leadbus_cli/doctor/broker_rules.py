@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from leadbus.topology import TOPOLOGY, UNROUTED
 from leadbus.topology.accounts import Accounts, Declared, drift, elevated, surplus
@@ -13,8 +13,11 @@ from leadbus_cli.doctor.findings import Finding, or_ok, warning, wrong
 from leadbus_cli.doctor.seen import BrokerSeen, ClusterSeen, TopologySeen, Trouble
 
 OLDEST_VERSION = (3, 10)
+MEMBERS = 3
+"""Nodes that a queue is to be on, where there are as many: one may be lost."""
 _APPLY = "`leadbus topology apply`"
 _USERS_RUNBOOK = "docs/runbooks/broker-users.md"
+_REPLACED_RUNBOOK = "docs/runbooks/broker-node-replaced.md"
 
 
 def judge_broker(broker: BrokerSeen | None, running: Collection[str]) -> list[Finding]:
@@ -101,6 +104,9 @@ def _declared(broker: BrokerSeen, seen: TopologySeen) -> Iterator[Finding]:
         yield wrong("topology", broker.vhost, differs.found, differs.do)
     for differs in not_in_effect(TOPOLOGY, seen.exchanges, seen.queues, overridden=seen.overridden):
         yield wrong("policy", broker.vhost, differs.found, differs.do)
+    if isinstance(broker.cluster, ClusterSeen):
+        declared = {queue.name: seen.queues.get(queue.name, {}) for queue in TOPOLOGY.queues}
+        yield from _spread(broker.cluster.nodes, declared)
     for said in surplus_bindings(TOPOLOGY, seen.bindings):
         yield warning(
             "binding",
@@ -108,6 +114,23 @@ def _declared(broker: BrokerSeen, seen: TopologySeen) -> Iterator[Finding]:
             f"{said} is not declared",
             "remove it in the management page if nobody needs it: what it brings is consumed too",
         )
+
+
+def _spread(nodes: Collection[object], queues: Mapping[str, Mapping[str, object]]) -> Iterator[Finding]:
+    """Queues on fewer nodes than they could be: they stand fewer losses than everybody believes."""
+    names = {str(node["name"]) for node in nodes if isinstance(node, dict)}
+    for name, queue in queues.items():
+        members = queue.get("members")
+        if not isinstance(members, list):
+            continue
+        here = names.intersection(members)
+        if gone := sorted(set(members) - names):
+            yield wrong(
+                "queues", name, f"it counts on {', '.join(gone)}, no node any more", _REPLACED_RUNBOOK
+            )
+        elif len(here) < min(len(names), MEMBERS):
+            found = f"it is on {len(here)} of {len(names)} nodes"
+            yield wrong("queues", name, found, f"`rabbitmq-queues grow`, see {_REPLACED_RUNBOOK}")
 
 
 def _users(broker: BrokerSeen) -> list[Finding]:
