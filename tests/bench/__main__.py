@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tests.bench.groups import Group
 from tests.bench.growth_group import GROWTH
 from tests.bench.http_load import RefusedError
 from tests.bench.latency_group import LATENCY
-from tests.bench.rig import Rig, standing
+from tests.bench.rig import LOGS, Rig, standing
 from tests.bench.rounds import interleaved
 from tests.bench.rows import Row, missed
 from tests.bench.same_rows import DifferentRowsError
@@ -77,24 +78,38 @@ def read_options(words: Sequence[str]) -> Options:
 def main(words: Sequence[str]) -> int:
     options = read_options(words)
     began = time.monotonic()
-    facts = machine.look()
-    print(facts)
+    machine_facts = machine.look()
+    print(machine_facts)
     try:
         with standing() as rig:
-            print(f"{rig.servers.description}; durable", flush=True)
+            settings = rig.postgres_settings()
+            print(f"{rig.servers.description}; {', '.join(map(' '.join, settings.items()))}", flush=True)
+            if options.scale >= 1:
+                refuse_forgetful(settings)
             rows = measure(rig, options)
+            facts = asdict(machine_facts) | {"servers": rig.servers.description, "postgres": settings}
     except _TROUBLE as error:
-        print(f"bench could not be run: {error}", file=sys.stderr)
+        print(f"bench could not be run: {error} (logs: {LOGS})", file=sys.stderr)
+        return 2
+    except Exception:  # noqa: BLE001 -- 1 is for missed gates, and nothing else
+        traceback.print_exc()
         return 2
     results = RESULTS if options.whole else PART_OF_RESULTS
     report.write(rows, results)
-    FACTS.write_text(json.dumps(asdict(facts), indent=2) + "\n")
+    FACTS.write_text(json.dumps(facts, indent=2) + "\n")
     print(f"\n{report.table(rows)}\n\n{results} written after {time.monotonic() - began:.0f} s")
     sys.stdout.flush()
     if late := missed(rows):
         print(f"gate missed: {', '.join(row.name for row in late)}", file=sys.stderr)
         return 1
     return 0
+
+
+def refuse_forgetful(postgres_settings: Mapping[str, str]) -> None:
+    """Raises DevstackError for a server that forgets what it confirmed: it is fast by that."""
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        if postgres_settings[name] == "off":
+            raise DevstackError(f"Postgres runs with {name}=off: its figures would say nothing")
 
 
 def measure(rig: Rig, options: Options) -> list[Row]:

@@ -79,7 +79,7 @@ class Drain:
         deadline = time.monotonic() + _START_SECONDS
         while (await link.depth(self.source))[1] == 0:
             if time.monotonic() > deadline or not self.process.running:
-                raise StalledError(f"{self.process.name} does not consume; see {self.process.log}")
+                raise StalledError(f"{self.process.name} does not consume")
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _arrived(self, link: Link, expected: int) -> None:
@@ -88,14 +88,14 @@ class Drain:
             if depth != seen:
                 seen, since = depth, time.monotonic()
             if time.monotonic() - since > _STALLED_SECONDS or not self.process.running:
-                raise StalledError(f"{self.process.name}: {depth} of {expected}; see {self.process.log}")
+                raise StalledError(f"{self.process.name}: {depth} of {expected}")
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _settled(self) -> None:
         deadline = time.monotonic() + _STALLED_SECONDS
         while not await self.settled():
             if time.monotonic() > deadline:
-                raise StalledError(f"{self.process.name} leaves rows undone; see {self.process.log}")
+                raise StalledError(f"{self.process.name} leaves rows undone")
             await asyncio.sleep(_WATCH_SECONDS)
 
 

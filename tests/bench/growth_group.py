@@ -39,28 +39,26 @@ class StoredLeads:
         return first
 
     async def holding(self, level: int) -> str:
-        """URL of a database with about `level` leads: what was drained into a large one stays there."""
+        """URL of a database with about `level` leads; what was drained into a large one stays there."""
         postgres_url = self._rig.servers.postgres_url
         prefix = stored_leads.name_of(self._rig.database_url())
-        if BASE not in self._made:
-            self._made[BASE] = await self._make_base(f"{prefix}_base")
-        if level == BASE:
-            return stored_leads.copy_of(postgres_url, f"{prefix}_base", f"{prefix}_{level}")
-        if level not in self._made:
+        if not self._made:
+            await self._make_base(f"{prefix}_base")
+        if level not in self._made or level == BASE:
             url = stored_leads.copy_of(postgres_url, f"{prefix}_base", f"{prefix}_{level}")
-            await stored_leads.multiply(url, level)
-            # Else the next commits would wait behind gigabytes on their way to the disk.
+            if level > BASE:
+                await stored_leads.multiply(url, level)
+            # Else the next commits would wait behind what is on its way to the disk.
             await asyncio.to_thread(os.sync)
             self._made[level] = url
         return self._made[level]
 
-    async def _make_base(self, name: str) -> str:
+    async def _make_base(self, name: str) -> None:
         rig = self._rig
         await clean(rig)
         await drain(rig, normalizer(rig), BASE - WARM_UP_MESSAGES)
-        url = stored_leads.copy_of(rig.servers.postgres_url, stored_leads.name_of(rig.database_url()), name)
+        stored_leads.copy_of(rig.servers.postgres_url, stored_leads.name_of(rig.database_url()), name)
         databases.execute(rig.database_url(), f"TRUNCATE {', '.join(TABLES)}")
-        return url
 
 
 @dataclass(frozen=True)

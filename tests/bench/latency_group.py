@@ -53,7 +53,7 @@ async def mailed(pipeline: Pipeline, messages: int, *, within_seconds: float = _
     deadline = time.monotonic() + within_seconds
     while (count := len(accepted(pipeline.mails))) < messages:
         if time.monotonic() > deadline:
-            raise StalledError(f"{count} of {messages} mails; logs in {pipeline.rig.directory}")
+            raise StalledError(f"{count} of {messages} mails")
         await asyncio.sleep(_WATCH_SECONDS)
 
 

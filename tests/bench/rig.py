@@ -37,6 +37,8 @@ FINDING_KEY = "bench bench bench bench bench bench"
 _SETTINGS = {"normalizer": {"FINDING_KEY": FINDING_KEY}}
 """Nothing but what has no default."""
 _ROOT = Path(__file__).parents[2]
+LOGS = _ROOT / ".leadbus" / "bench-logs"
+"""Of the last run that failed."""
 # What a database server is given in production; the defaults are for a machine of 2005.
 _POSTGRES_SETTINGS = {
     "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 4 // 1024**2}MB",
@@ -77,6 +79,11 @@ class Rig:
     def sample(self) -> Sample:
         return Sample.read(self.sample_file)
 
+    def postgres_settings(self) -> dict[str, str]:
+        """What a figure depends on most, as the server says."""
+        names = ("fsync", "synchronous_commit", "full_page_writes", "wal_compression", "shared_buffers")
+        return {name: str(asyncio.run(ask(self.servers.postgres_url, f"SHOW {name}"))) for name in names}
+
     def server_roles(self) -> dict[str, list[int]]:
         """Process ids of `broker` and `postgres`; nothing when the servers are not processes of ours."""
         names = {"RabbitMQ": "broker", "Postgres": "postgres"}
@@ -108,24 +115,28 @@ class Rig:
 
 @contextmanager
 def standing() -> Iterator[Rig]:
-    """Servers up, durable; topology, schemas and dealers in place. All gone afterwards."""
+    """Servers up, durable; topology, schemas and dealers in place. Only logs of a failure stay."""
     place = scratch_directory("bench")
     servers = start_servers(durable=True)
     try:
         _tune(servers)
         name = "" if servers.own else f"bench-{os.getpid()}"
         stacks.migrate(servers.postgres_url, name)
-        stack = Stack(servers, place / "logs", place / "mail", name=name, settings=_SETTINGS)
+        stack = Stack(servers, place, place / "mail", name=name, settings=_SETTINGS)
         try:
             stack.apply_topology()
             asyncio.run(_write_settings(stack))
-            rig = Rig(servers, stack, place / "logs")
+            rig = Rig(servers, stack, place)
             asyncio.run(_take_sample(rig)).write(rig.sample_file)
             yield rig
         finally:
             stack.stop()
             if not servers.own:
                 stack.remove()
+    except Exception:
+        shutil.rmtree(LOGS, ignore_errors=True)
+        shutil.copytree(place, LOGS, ignore=shutil.ignore_patterns("mail*"))
+        raise
     finally:
         servers.stop()
         shutil.rmtree(place, ignore_errors=True)

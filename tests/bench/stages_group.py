@@ -110,7 +110,7 @@ async def planned(pipeline: Pipeline, messages: int) -> None:
             if count != seen:
                 seen, since = count, time.monotonic()
             if time.monotonic() - since > _STALLED_SECONDS:
-                raise StalledError(f"{count} of {messages} mails; logs in {pipeline.rig.directory}")
+                raise StalledError(f"{count} of {messages} mails")
             await asyncio.sleep(_WATCH_SECONDS)
     finally:
         await connection.close()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from leadbus_devstack.errors import DevstackError
 
-from tests.bench.__main__ import GROUPS, read_options
+from tests.bench.__main__ import GROUPS, read_options, refuse_forgetful
 
 
 def test_without_options_everything_is_measured_three_times() -> None:
@@ -29,3 +30,11 @@ def test_what_makes_no_sense_ends_with_one_line(words: list[str], capsys: pytest
 def test_every_group_can_be_asked_for_by_a_name_of_its_own() -> None:
     names = [group.name for group in GROUPS]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["fsync", "synchronous_commit", "full_page_writes"])
+def test_a_server_that_forgets_is_not_measured(name: str) -> None:
+    durable = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+    refuse_forgetful(durable)
+    with pytest.raises(DevstackError, match=f"{name}=off"):
+        refuse_forgetful(durable | {name: "off"})
