@@ -16,16 +16,16 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 _DEEPEST = 32
 _NAMES_KEPT = 1024
-# Made once: `json.dumps` with arguments makes an encoder per call.
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def dump(values: Mapping[str, Any]) -> str:
     """JSON text of an AMQP table. Raises ValueError for one that nests deeper than 32 levels."""
-    return _encode(_escaped(values, _DEEPEST))
+    return to_json(_escaped(values, _DEEPEST)).decode()
 
 
 def load(text: str) -> Any:

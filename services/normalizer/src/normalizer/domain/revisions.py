@@ -75,7 +75,8 @@ def fill(known: Lead, readings: Iterable[Reading], cause: UUID) -> list[Revision
 def revise(known: Lead | None, told: Lead, cause: UUID) -> Revision | None:
     """`told` as the revision after `known`; None when the content is the same."""
     if known is None:
-        return Revision(told.model_copy(update={"revision": 1}), cause, RECEIVED)
+        first = told if told.revision == 1 else told.model_copy(update={"revision": 1})
+        return Revision(first, cause, RECEIVED)
     changed = told.changed_since(known)
     if not changed:
         return None
