@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from leadbus_cli import acts
+from leadbus_cli.api import ServiceApi
+from leadbus_cli.errors import Unreachable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -161,7 +163,7 @@ def test_asked(
     code: int,
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(acts.typer, "confirm", lambda *_, **__: agreed)
+    monkeypatch.setattr("leadbus_cli.acts.typer.confirm", lambda *_, **__: agreed)
     assert leadbus(*REDRIVE).code == code
     assert service.acted == acted
 
@@ -172,7 +174,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_so(
     def pressed(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(acts.time, "sleep", pressed)
+    monkeypatch.setattr("leadbus_cli.acts.time.sleep", pressed)
     ran = leadbus(*REDRIVE, "--yes")
     assert (ran.code, len(ran.complaints)) == (130, 1)
     assert f"job {JOB_ID} goes on" in ran.complaints[0]
@@ -309,8 +311,6 @@ def test_jobs_listed_shown_and_cancelled(
 def test_a_service_that_restarts_is_waited_for(
     leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from leadbus_cli.api import ServiceApi, Unreachable
-
     get, times = ServiceApi.get, 0
 
     def away_once(self: ServiceApi, *path: str, **query: Any) -> Any:
