@@ -14,7 +14,7 @@ _TESTS = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 SUITE = sorted(path.relative_to(ROOT) for path in (ROOT / "tests" / "guarantees").rglob("test_*.py"))
 
 
-@pytest.mark.parametrize(("path", "test"), _NAMED, ids="::".join)
+@pytest.mark.parametrize(("path", "test"), _NAMED, ids=map("::".join, _NAMED))
 def test_what_is_named_exists(path: str, test: str) -> None:
     source = (ROOT / path).read_text(encoding="utf-8")
     assert not test or test in _TESTS.findall(source)

@@ -1,12 +1,12 @@
 """Whatever comes, in whatever order: random faults on two replicas of everything, and all is accounted for.
 
-LEADBUS_GUARANTEES_SEED repeats a run's decisions; LEADBUS_GUARANTEES_SECONDS is the length of the long one.
+LEADBUS_GUARANTEES_SEED, which stands in the header of every run, repeats its decisions;
+LEADBUS_GUARANTEES_SECONDS is the length of the long one.
 """
 
 from __future__ import annotations
 
 import os
-import random
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.guarantees.nemesis import Nemesis
 from tests.guarantees.stream import Stream
 from tests.guarantees.system import System
 
-SEED = int(os.environ.get("LEADBUS_GUARANTEES_SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ["LEADBUS_GUARANTEES_SEED"])
 SHORT_SECONDS = 30.0
 LONG_SECONDS = float(os.environ.get("LEADBUS_GUARANTEES_SECONDS") or 300)
 
