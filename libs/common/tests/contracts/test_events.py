@@ -119,6 +119,6 @@ def test_no_key_for_a_source_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("changed", [(), ("customer", "vehicles")])
 def test_a_lead_that_is_written_already_is_not_written_again(changed: tuple[str, ...]) -> None:
-    event = LeadReceived.model_validate(EVENT_EXAMPLES["lead.received.v1"] | {"changed": changed})
+    event = LeadReceived.model_validate({**EVENT_EXAMPLES["lead.received.v1"], "changed": changed})
     written = event.lead.model_dump_json(exclude_none=True)
     assert lead_event_json(written, changed) == event.to_json()
