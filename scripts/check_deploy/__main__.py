@@ -1,11 +1,10 @@
 """`make k8s-check`: Dockerfile, docker-compose.yml and deploy/k8s against the code; nothing is contacted.
 
-Without kubectl (its built-in kustomize) the manifests cannot be built: said, and with CI=true an error.
+Without kubectl (its built-in kustomize) no overlay can be built: said, and each file is validated by itself.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -42,10 +41,9 @@ def main() -> None:
     if shutil.which("kubectl"):
         user = image.stages[-1].last("USER")
         found += _cluster_complaints(user.text if user else "0")
-    elif os.environ.get("CI") == "true":
-        found.append("kubectl is not there: deploy/k8s cannot be built (Debian: kubernetes-client)")
     else:
-        print("skipped: deploy/k8s, because kubectl is not there")
+        print("kubectl is not there: overlays not built, the files of deploy/k8s validated one by one")
+        found += manifests.schema_complaints(manifests.written(ROOT / "deploy" / "k8s"))
     for complaint in found:
         print(complaint, file=sys.stderr)
     sys.exit(1 if found else 0)

@@ -58,6 +58,16 @@ def built(folder: Path) -> list[Object]:
     return [one for one in yaml.safe_load_all(done.stdout) if one]
 
 
+def written(folder: Path) -> list[Object]:
+    """The objects as they stand in the files under a folder, before any overlay."""
+    return [
+        one
+        for file in sorted(folder.rglob("*.yaml"))
+        for one in yaml.safe_load_all(file.read_text("utf-8"))
+        if one and one["kind"] != "Kustomization"
+    ]
+
+
 def named(one: Object) -> str:
     return f"{one['kind']} {one['metadata']['name']}"
 
