@@ -61,6 +61,12 @@ class Scene:
         await asyncio.to_thread(service.start)
         await asyncio.to_thread(service.wait_ready)
 
+    async def revive(self, name: str) -> None:
+        """Start it again when the leases of what it had in its hands have ended."""
+        if name == "adf-mailer":
+            await self.expire_leases()
+        await self.start_again(name)
+
     async def send(self, by_http: int, by_queue: int) -> None:
         """Leads at the same time on both ways in; returns when each one is accepted."""
         new = [f"{self.run}-{len(self.leads) + number:05d}" for number in range(by_http + by_queue)]
