@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.signals import Ended, ending_in_order
 
 from tests.bench import machine, report
 from tests.bench.adf_group import ADF
@@ -81,7 +82,7 @@ def main(words: Sequence[str]) -> int:
     machine_facts = machine.look()
     print(machine_facts)
     try:
-        with standing() as rig:
+        with ending_in_order(), standing() as rig:
             settings = rig.postgres_settings()
             print(f"{rig.servers.description}; {', '.join(map(' '.join, settings.items()))}", flush=True)
             if options.scale >= 1:
@@ -91,6 +92,9 @@ def main(words: Sequence[str]) -> int:
     except _TROUBLE as error:
         print(f"bench could not be run: {error} (logs: {LOGS})", file=sys.stderr)
         return 2
+    except Ended as ended:
+        print(f"ended by {ended}", file=sys.stderr)
+        return ended.exit_code
     except Exception:  # noqa: BLE001 -- 1 is for missed gates, and nothing else
         traceback.print_exc()
         return 2

@@ -117,29 +117,37 @@ class Rig:
 def standing() -> Iterator[Rig]:
     """Servers up, durable; topology, schemas and dealers in place. Only logs of a failure stay."""
     place = scratch_directory("bench")
-    servers = start_servers(durable=True)
     try:
-        _tune(servers)
-        name = "" if servers.own else f"bench-{os.getpid()}"
-        stacks.migrate(servers.postgres_url, name)
-        stack = Stack(servers, place, place / "mail", name=name, settings=_SETTINGS)
+        servers = start_servers(durable=True)
         try:
-            stack.apply_topology()
-            asyncio.run(_write_settings(stack))
-            rig = Rig(servers, stack, place)
-            asyncio.run(_take_sample(rig)).write(rig.sample_file)
-            yield rig
+            _tune(servers)
+            with _stack(servers, place) as stack:
+                rig = Rig(servers, stack, place)
+                asyncio.run(_take_sample(rig)).write(rig.sample_file)
+                yield rig
         finally:
-            stack.stop()
-            if not servers.own:
-                stack.remove()
+            servers.stop()
     except Exception:
         shutil.rmtree(LOGS, ignore_errors=True)
         shutil.copytree(place, LOGS, ignore=shutil.ignore_patterns("mail*"))
         raise
     finally:
-        servers.stop()
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _stack(servers: Servers, place: Path) -> Iterator[Stack]:
+    name = "" if servers.own else f"bench-{os.getpid()}"
+    stacks.migrate(servers.postgres_url, name)
+    stack = Stack(servers, place, place / "mail", name=name, settings=_SETTINGS)
+    try:
+        stack.apply_topology()
+        asyncio.run(_write_settings(stack))
+        yield stack
+    finally:
+        stack.stop()
+        if not servers.own:
+            stack.remove()
 
 
 async def _take_sample(rig: Rig) -> Sample:
