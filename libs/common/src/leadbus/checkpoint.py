@@ -48,7 +48,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "delivery.intent_written": "deliveries are `sending` with lease and attempt; nothing is committed",
         "delivery.intent_committed": "the intent is committed; no try has begun",
         "delivery.begun": "a try has begun; the sink has not been called",
-        "delivery.lease_renewed": "a lease is extended and committed",
+        "delivery.lease_renewed": "a lease lasts, extended and committed where it had to be",
         "delivery.answered": "the sink answered; nothing of it is recorded",
         "delivery.state_written": "the delivery's new state is written; its event is not",
         "delivery.announced": "the event is in the outbox; nothing is committed",

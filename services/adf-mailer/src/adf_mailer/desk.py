@@ -28,14 +28,11 @@ class Desk:
 
     async def prepare(self, job: Job) -> mails.Posted | Skipped:
         """The mail for this try, stored before it is sent; or why none may go."""
-        async with self._database.transaction() as conn:
+        async with self._database.acquire() as conn:
             posted = await self._look(conn, job)
-            if isinstance(posted, Skipped):
-                return posted
-            moved = posted.mail is not None and posted.address != posted.mail.recipient
-            # In doubt the same bytes have to go to the same address, so that they can be recognised.
-            if posted.mail is not None and (job.in_doubt or job.repeat or not moved):
-                return posted
+        if isinstance(posted, Skipped) or _goes_out(posted, job):
+            return posted
+        async with self._database.transaction() as conn:
             lead = await leads.latest(conn, UUID(job.subject_id))
             if lead is None:
                 return Skipped("unknown_lead")
@@ -44,7 +41,7 @@ class Desk:
             route = await routes.by_name(conn, job.route)
             if route is None:
                 return Skipped("no_route")
-            if moved:
+            if _moved(posted):
                 await self._planner.carry_out(conn, [(lead, Deliver(route, "new"))])
                 return Skipped("address_changed")
             await self._write(conn, job, lead, route)
@@ -107,3 +104,15 @@ class Desk:
             return Skipped(refusals[0])
         await self._planner.carry_out(conn, [(lead, one) for one in decisions])
         return Skipped("planned_anew")
+
+
+def _moved(posted: mails.Posted) -> bool:
+    return posted.mail is not None and posted.address != posted.mail.recipient
+
+
+def _goes_out(posted: mails.Posted, job: Job) -> bool:
+    """Whether the mail that is written is the one to send, as nearly always.
+
+    In doubt the same bytes have to go to the same address, so that they can be recognised.
+    """
+    return posted.mail is not None and (job.in_doubt or job.repeat or not _moved(posted))

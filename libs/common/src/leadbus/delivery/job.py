@@ -43,7 +43,7 @@ class Job:
     deadline: datetime | None = None
     test: bool = False
     renew: Callable[[], Awaitable[None]] = field(default=_not_leased, repr=False, compare=False)
-    """Call before the deciding step: extends the lease, raises LeaseLost when it is gone."""
+    """Call before the deciding step: makes sure that the lease lasts, raises LeaseLost when it is gone."""
 
     @property
     def repeat(self) -> bool:
