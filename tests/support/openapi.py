@@ -14,11 +14,14 @@ from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from leadbus.topology import apply
 from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.ports import free_ports
 from leadbus_devstack.probe import answer
 from leadbus_devstack.services import ServiceName, ServiceProcess
+from leadbus_devstack.threads import run_apart
+from leadbus_devstack.vhosts import Vhost
 from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -42,11 +45,15 @@ _CHECKS = [
 
 
 @contextmanager
-def serving(service: str, databases: DatabaseFactory, logs: Path, **more: str) -> Iterator[str]:
-    """The URL of a service as a process on its own database. Without RabbitMQ: it answers all the same."""
+def serving(service: str, databases: DatabaseFactory, vhost: Vhost, logs: Path, **more: str) -> Iterator[str]:
+    """The URL of a service as a process on its own database, with the topology in the virtual host.
+
+    What reads queues is asked for as well, and would rightly answer 503 without RabbitMQ.
+    """
+    run_apart(lambda: apply(vhost.amqp_url, vhost.management_url))
     name = ServiceName(service)
     database_url = databases.create(name.package)
-    chosen = {"AMQP_URL": "amqp://127.0.0.1:1", "DATABASE_URL": database_url, "TOKEN_KEY": TOKEN_KEY, **more}
+    chosen = {"AMQP_URL": vhost.amqp_url, "DATABASE_URL": database_url, "TOKEN_KEY": TOKEN_KEY, **more}
     process = ServiceProcess(name, free_ports(1)[0], chosen, logs / f"{service}.log")
     process.start()
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.vhosts import Vhost
 
 from tests.support import openapi
 
@@ -26,17 +27,26 @@ OPERATIONS = [
     "GET /v1/poison",
     "POST /v1/poison/{poison_id}/retry",
     "POST /v1/poison/{poison_id}/discard",
+    "GET /v1/parked",
+    "GET /v1/parked/{queue}",
+    "GET /v1/parked/{queue}/{held_id}",
+    "GET /v1/parked/{queue}/{held_id}/body",
+    "GET /v1/jobs",
+    "POST /v1/jobs",
+    "GET /v1/jobs/{job_id}",
+    "POST /v1/jobs/{job_id}/run",
+    "POST /v1/jobs/{job_id}/cancel",
 ]
 SETTING = "PUT /v1/settings/{kind}/{name}"
 
 
 @pytest.fixture(scope="module")
 def operations(
-    database_factory: DatabaseFactory, tmp_path_factory: pytest.TempPathFactory
+    database_factory: DatabaseFactory, vhost: Vhost, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Any]]:
     logs = tmp_path_factory.mktemp("adf-mailer")
     smtp = {"SMTP_HOST": "127.0.0.1", "FROM_ADDRESS": "leads@leadbus.example"}
-    with openapi.serving("adf-mailer", database_factory, logs, **smtp) as url:
+    with openapi.serving("adf-mailer", database_factory, vhost, logs, **smtp) as url:
         yield openapi.operations(url)
 
 

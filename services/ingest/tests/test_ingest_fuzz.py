@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.vhosts import Vhost
 
 from tests.support import openapi
 from tests.support.openapi import ADMIN
@@ -24,12 +25,22 @@ OPERATIONS = [
     "GET /v1/sources/{source}/keys",
     "POST /v1/sources/{source}/keys/{key_id}/rotate",
     "POST /v1/sources/{source}/keys/{key_id}/revoke",
+    "GET /v1/unrouted",
+    "GET /v1/unrouted/{held_id}",
+    "GET /v1/unrouted/{held_id}/body",
+    "GET /v1/jobs",
+    "POST /v1/jobs",
+    "GET /v1/jobs/{job_id}",
+    "POST /v1/jobs/{job_id}/run",
+    "POST /v1/jobs/{job_id}/cancel",
 ]
 
 
 @pytest.fixture(scope="module")
-def ingest_url(database_factory: DatabaseFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with openapi.serving("ingest", database_factory, tmp_path_factory.mktemp("ingest")) as url:
+def ingest_url(
+    database_factory: DatabaseFactory, vhost: Vhost, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    with openapi.serving("ingest", database_factory, vhost, tmp_path_factory.mktemp("ingest")) as url:
         yield url
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.vhosts import Vhost
 
 from tests.support import openapi
 
@@ -24,15 +25,25 @@ OPERATIONS = [
     "GET /v1/quarantine/{entry_id}/body",
     "POST /v1/quarantine/{entry_id}/replay",
     "POST /v1/quarantine/{entry_id}/discard",
+    "GET /v1/parked",
+    "GET /v1/parked/{queue}",
+    "GET /v1/parked/{queue}/{held_id}",
+    "GET /v1/parked/{queue}/{held_id}/body",
+    "GET /v1/jobs",
+    "POST /v1/jobs",
+    "GET /v1/jobs/{job_id}",
+    "POST /v1/jobs/{job_id}/run",
+    "POST /v1/jobs/{job_id}/cancel",
 ]
 SETTING = "PUT /v1/settings/{kind}/{name}"
 
 
 @pytest.fixture(scope="module")
 def operations(
-    database_factory: DatabaseFactory, tmp_path_factory: pytest.TempPathFactory
+    database_factory: DatabaseFactory, vhost: Vhost, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Any]]:
-    with openapi.serving("normalizer", database_factory, tmp_path_factory.mktemp("normalizer")) as url:
+    logs = tmp_path_factory.mktemp("normalizer")
+    with openapi.serving("normalizer", database_factory, vhost, logs) as url:
         yield openapi.operations(url)
 
 
