@@ -233,10 +233,17 @@ LATIN_1 = bytes([4]) + "Jörg".encode("latin-1")
 LATIN_1_KEY = struct.pack(">I", 7) + bytes([4]) + "Jörg".encode("latin-1") + b"t\x01"
 
 
+def nested_tables(depth: int) -> bytes:
+    table = b""
+    for _ in range(depth):
+        table = b"\x01aF" + struct.pack(">I", len(table)) + table
+    return struct.pack(">I", len(table)) + table
+
+
 @pytest.mark.parametrize(
     ("flags", "properties"),
-    [(TIMESTAMP, NANOSECONDS), (MESSAGE_ID, LATIN_1), (HEADERS, LATIN_1_KEY)],
-    ids=["nanoseconds", "latin-1 message id", "latin-1 header name"],
+    [(TIMESTAMP, NANOSECONDS), (MESSAGE_ID, LATIN_1), (HEADERS, LATIN_1_KEY), (HEADERS, nested_tables(5000))],
+    ids=["nanoseconds", "latin-1 message id", "latin-1 header name", "headers nested too deep"],
 )
 async def test_trap_6_properties_that_no_client_can_read_do_not_end_the_connection(
     wire: Any, topology: Vhost, consume: Any, recorder: Any, eventually: Any, flags: int, properties: bytes

@@ -120,6 +120,15 @@ def test_a_header_that_nobody_can_read_costs_no_message(rest: bytes, flags: int)
         assert read.properties.message_id == known.properties.message_id
 
 
+def test_headers_nested_deeper_than_any_reader_goes_cost_no_message() -> None:
+    table = b""
+    for _ in range(5000):
+        table = b"\x01aF" + len(table).to_bytes(4, "big") + table
+    payload = b"\x00\x3c\x00\x00" + (9).to_bytes(8, "big") + (1 << 13).to_bytes(2, "big")
+    read = read_content(payload + len(table).to_bytes(4, "big") + table)
+    assert (read.body_bytes, read.unreadable, read.headers) == (9, "RecursionError", {})
+
+
 @given(
     bodies=st.lists(st.binary(max_size=3 * FRAME_BYTES), max_size=5),
     cuts=st.lists(st.integers(0, 3000), max_size=12),

@@ -66,7 +66,7 @@ def read_content(payload: bytes) -> Content:
     body_bytes, flags = _BODY_SIZE_AND_FLAGS.unpack_from(payload, 4)
     try:
         content = _ordinary(payload, body_bytes, flags) if not flags & _BEYOND else None
-    except (ValueError, IndexError, struct.error):
+    except Exception:  # noqa: BLE001 -- RecursionError among others; pamqp says what is wrong with it
         content = None
     return content or _by_pamqp(payload, body_bytes)
 
@@ -91,7 +91,7 @@ def message_of(delivery: Delivery, content: Content, body: bytes) -> IncomingMes
 
 
 def _ordinary(payload: bytes, body_bytes: int, flags: int) -> Content | None:
-    """None, or any of three errors, for what is not read here."""
+    """None, or any error, for what is not read here."""
     found: dict[str, Any] = {}
     position = _FIXED_BYTES
     for name, read in _present(flags):
