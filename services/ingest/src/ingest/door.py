@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from leadbus import checkpoint, outbox
 from leadbus.clock import Clock
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, at_once
 from leadbus.messages import raw_message
 from leadbus.web import Actor, audit
 
@@ -50,21 +50,16 @@ class Door:
 
         Raises Refusal ``key_invalid``.
         """
-        now = self._clock.now()
         async with self._database.acquire() as conn:
-            stored = await keys.find(conn, presented.key_id) if presented else None
-            key = admission.authenticate(presented, stored, now)
-            if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
-                await keys.touch(conn, key.key_id, now, now - USE_NOTED_EVERY)
-        return key
+            return await self._identify(conn, presented)
 
     async def admit(self, presented: KeyText | None, source: str, *, test: bool) -> Admitted:
         """Let a caller in, before anything of its body is read.
 
         Raises Refusal ``key_invalid`` first, then what its key is not good for.
         """
-        key = await self.identify(presented)
         async with self._database.acquire() as conn:
+            key = await self._identify(conn, presented)
             setting = await self._setting_of(conn, source) if key.source == source else None
         admission.admit(key, source, setting, test=test)
         assert setting is not None, "admit refuses a source without a setting"
@@ -118,6 +113,14 @@ class Door:
         """Note what RabbitMQ confirmed; part of the relay's transaction."""
         await raws.mark_published(conn, [UUID(subject) for subject in subjects], self._clock.now())
 
+    async def _identify(self, conn: Connection, presented: KeyText | None) -> ApiKey:
+        now = self._clock.now()
+        stored = await keys.find(conn, presented.key_id) if presented else None
+        key = admission.authenticate(presented, stored, now)
+        if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
+            await keys.touch(conn, key.key_id, now, now - USE_NOTED_EVERY)
+        return key
+
     async def _judge(self, conn: Connection, offer: Offer, setting: Source) -> Judgement:
         earlier = await raws.earlier(conn, offer)
         judgement = judge(
@@ -139,7 +142,9 @@ class Door:
 
     async def _store(self, conn: Connection, offer: Offer) -> Receipt:
         raw_id, accepted_at = uuid4(), self._clock.now()
-        receipt = await raws.insert(conn, offer, raw_id, accepted_at)
+        receipt = raws.receipt_of(offer, raw_id, accepted_at)
         message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
-        await outbox.add(conn, [message], subjects=[str(raw_id)])
+        publishing = outbox.adding([message], subjects=[str(raw_id)])
+        await at_once(conn, raws.inserting(offer, receipt), publishing)
+        checkpoint.passed("outbox.added")
         return receipt

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from asyncpg import Record
-from leadbus.db import Connection
+from leadbus.db import Connection, Part
 from leadbus.retention import Removed, removed
 
 from ingest.domain.raw import Offer, Receipt
@@ -25,8 +25,12 @@ UNION ALL
   ORDER BY accepted_at DESC LIMIT 1)
 """  # noqa: S608 -- a constant
 _INSERT = """
-INSERT INTO raw (raw_id, source, account, key_id, content_type, body, digest, size_bytes, test, accepted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+stored AS (
+    INSERT INTO raw (raw_id, source, account, key_id, content_type, body, digest, size_bytes, test,
+                     accepted_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    RETURNING raw_id
+)
 """
 _REMEMBER_KEY = "INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4)"
 _MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
@@ -79,8 +83,9 @@ async def earlier(conn: Connection, offer: Offer) -> Earlier:
     return Earlier(found.get(True), found.get(False))
 
 
-async def insert(conn: Connection, offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
-    receipt = Receipt(
+def receipt_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
+    """What the sender is told of an offer that was taken."""
+    return Receipt(
         raw_id=raw_id,
         source=offer.source,
         account=offer.account,
@@ -90,9 +95,12 @@ async def insert(conn: Connection, offer: Offer, raw_id: UUID, accepted_at: date
         test=offer.test,
         accepted_at=accepted_at,
     )
-    await conn.execute(
-        _INSERT,
-        raw_id,
+
+
+def inserting(offer: Offer, receipt: Receipt) -> Part:
+    """Store the offer, as a part of the statement that also has it published."""
+    arguments = (
+        receipt.raw_id,
         offer.source,
         offer.account,
         offer.key_id,
@@ -101,9 +109,9 @@ async def insert(conn: Connection, offer: Offer, raw_id: UUID, accepted_at: date
         receipt.digest,
         receipt.size_bytes,
         offer.test,
-        accepted_at,
+        receipt.accepted_at,
     )
-    return receipt
+    return Part(_INSERT, arguments, "(SELECT count(*) FROM stored) AS messages_stored")
 
 
 async def remember_key(conn: Connection, offer: Offer, raw_id: UUID) -> None:
