@@ -42,8 +42,8 @@ async def test_r2_two_replicas_share_out_jobs_and_never_one(bench: Bench) -> Non
         await asyncio.sleep(0.005)
 
     bench.kind.before_commit = slow
-    bench.begin(bench.runner(lease_seconds=2.0))
-    bench.begin(bench.runner(lease_seconds=2.0))
+    bench.begin(bench.runner())
+    bench.begin(bench.runner())
     job_id = await bench.started(batch_size=3)
     ended = await bench.ended(job_id)
     assert (ended["state"], ended["done"]) == ("done", 200)

@@ -185,8 +185,8 @@ async def test_d8_cancelled_in_the_middle(bench: Bench) -> None:
 async def test_d9_two_replicas_handle_each_message_once(bench: Bench) -> None:
     bodies = numbered(120)
     await bench.wire.park(*bodies)
-    bench.begin(lease_seconds=2.0)
-    bench.begin(lease_seconds=2.0)
+    bench.begin()
+    bench.begin()
     job = await bench.done("parked.redrive", filter=ALL, batch_size=5)
     assert (job["state"], job["done"]) == ("done", 120)
     assert bench.service.bodies == Counter(bodies)
@@ -343,3 +343,14 @@ async def test_d18_what_a_killed_job_tried_in_vain_the_next_runner_does_not_try(
     assert (job["state"], job["done"], job["failed"]) == ("done", 8, 2)
     assert tried == Counter([b"0000", b"0001"])
     await bench.wire.settled(PARKED, 2)
+
+
+@pytest.mark.parametrize("kind", ["parked.redrive", "parked.discard"])
+async def test_d19_names_that_no_database_holds(bench: Bench, kind: str) -> None:
+    await bench.wire.park(b"1", message_id="m\0n", headers={"ce-id": "\0"})
+    (one,) = await bench.messages()
+    assert (one["message_id"], one["attributes"]) == ("m\ufffdn", {"id": "\ufffd"})
+    bench.begin()
+    job = await bench.done(kind, filter=ALL, reason="r")
+    assert (job["done"], job["sample"][0]["message_id"]) == (1, "m\ufffdn")
+    await bench.wire.settled(PARKED, 0)

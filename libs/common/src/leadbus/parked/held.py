@@ -9,6 +9,7 @@ from functools import cached_property
 from leadbus.messages import IncomingMessage
 
 ID_LENGTH = 32
+_SHOWN_CHARACTERS = 255
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,8 @@ class Held:
     @property
     def size_bytes(self) -> int:
         return len(self.message.body)
+
+
+def shown(text: str | None) -> str | None:
+    """A stranger's text as JSON and Postgres can hold it, and not longer than a name is."""
+    return text and text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:_SHOWN_CHARACTERS]

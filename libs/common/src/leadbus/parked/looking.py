@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from leadbus.parked.held import Held
+from leadbus.parked.held import Held, shown
 from leadbus.parked.reader import HoldingReader, Walk
 
 MOST_MESSAGES = 5_000
@@ -17,7 +17,6 @@ MOST_BYTES = 64 * 1024 * 1024
 """How deep a look goes. Where more lies, it is a part of it, and not always the same."""
 
 _AT_ONCE = 100
-_SHOWN_CHARACTERS = 255
 _PREFIXES = ("cloudevents_", "cloudevents:", "ce-")
 _SHOWN = frozenset(
     {"id", "source", "type", "time", "specversion", "account", "receivedat", "test", "trial", "correlationid"}
@@ -114,15 +113,15 @@ class Looker:
         return HeldMessage(
             id=held.id,
             position=position,
-            message_id=_shown(properties.message_id),
+            message_id=shown(properties.message_id),
             exchange=message.exchange,
-            routing_key=_shown(message.routing_key) or "",
+            routing_key=shown(message.routing_key) or "",
             size_bytes=held.size_bytes,
             digest=held.digest,
-            content_type=_shown(properties.content_type),
-            type=_shown(properties.type),
-            app_id=_shown(properties.app_id),
-            user_id=_shown(message.user_id),
+            content_type=shown(properties.content_type),
+            type=shown(properties.type),
+            app_id=shown(properties.app_id),
+            user_id=shown(message.user_id),
             timestamp=properties.timestamp,
             death=_death(message.headers.get("x-death")),
             attributes=attributes,
@@ -155,9 +154,9 @@ def _headers(headers: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     for name, value in headers.items():
         attribute = _attribute(name)
         if attribute in _SHOWN and isinstance(value, str | int | datetime):
-            attributes[attribute] = _shown(str(value)) or ""
+            attributes[attribute] = shown(str(value)) or ""
         elif not name.startswith("x-"):
-            others.append(_shown(name) or "")
+            others.append(shown(name) or "")
     return attributes, sorted(others)[:50]
 
 
@@ -179,7 +178,3 @@ def _death(told: Any) -> Death | None:
         at=at if isinstance(at, datetime) else None,
         count=count if isinstance(count, int) and abs(count) < 2**53 else None,
     )
-
-
-def _shown(text: str | None) -> str | None:
-    return text and text.encode("utf-8", "replace").decode()[:_SHOWN_CHARACTERS]

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from leadbus.jobs import Item, JobBroken, Work
-from leadbus.parked.held import Held
+from leadbus.parked.held import Held, shown
 from leadbus.parked.reader import HoldingReader, NoQueue, Walk
 from leadbus.web.audit import record_all
 
@@ -71,8 +71,8 @@ class Turn:
     def _told(self, held: Held) -> dict[str, Any]:
         told: dict[str, Any] = {
             "job_id": str(self.work.job_id),
-            "message_id": _storable(held.message.properties.message_id),
-            "routing_key": _storable(held.message.routing_key),
+            "message_id": shown(held.message.properties.message_id),
+            "routing_key": shown(held.message.routing_key),
             "digest": held.digest,
             "size_bytes": held.size_bytes,
         }
@@ -195,8 +195,3 @@ class Walking:
                 left -= 1
                 held.append(one)
         return held
-
-
-def _storable(text: str | None) -> str | None:
-    """A stranger's text as Postgres holds it."""
-    return text and text.replace("\0", "").encode("utf-8", "replace").decode()[:255]
