@@ -31,11 +31,18 @@ def upgrade():
     op.execute({ddl!r})
 """
 INDEX_REVISION = """
+from alembic import op
 from leadbus.db import build_indexes
 revision = "{revision}"
 down_revision = {down!r}
 def upgrade():
+    op.execute({after!r})
     build_indexes({indexes!r})
+"""
+_WAITS_SINCE_A_SECOND = """
+SELECT count(*) > 0 FROM pg_locks
+ WHERE locktype = 'virtualxid' AND NOT granted AND waitstart < clock_timestamp() - interval '1 second'
+   AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())
 """
 
 
@@ -54,9 +61,13 @@ class Package:
         path = self._migrations / "versions" / f"{revision}.py"
         path.write_text(REVISION.format(revision=revision, down=down, ddl=ddl))
 
-    def add_index(self, revision: str, down: str, name: str, definition: str) -> None:
+    def add_index(
+        self, revision: str, down: str, name: str, definition: str, *, after: str = "SELECT"
+    ) -> None:
         path = self._migrations / "versions" / f"{revision}.py"
-        path.write_text(INDEX_REVISION.format(revision=revision, down=down, indexes={name: definition}))
+        path.write_text(
+            INDEX_REVISION.format(revision=revision, down=down, after=after, indexes={name: definition})
+        )
 
     def remove(self, revision: str) -> None:
         (self._migrations / "versions" / f"{revision}.py").unlink()
@@ -177,6 +188,45 @@ async def test_mig7_indexes_are_built_while_others_wait_their_turn(
         " WHERE indexname = 'noted'"
     )
     assert [("(seen_at)" in row["indexdef"], row["indisvalid"]) for row in built] == [(True, True)]
+    await connection.close()
+
+
+async def test_mig8_indexes_are_built_however_long_others_read(
+    package: Package, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build waits for every older snapshot, and stops no writer while it does: there is no hurry."""
+    monkeypatch.setattr("leadbus.db.migrations.LOCK_TIMEOUT_SECONDS", 0.2)
+    await asyncio.to_thread(migrate, package.name, database_url)
+    package.add_index("0002", "0001", "noted", "inbox (digest)")
+    package.add(
+        "0003", "0002", "CREATE TABLE waits AS SELECT current_setting('lock_timeout') AS lock_timeout"
+    )
+    reading, looking = await asyncpg.connect(database_url), await asyncpg.connect(database_url)
+    async with reading.transaction(isolation="repeatable_read"):
+        await reading.fetch("SELECT FROM inbox")
+        migrating = asyncio.create_task(asyncio.to_thread(migrate, package.name, database_url))
+        async with asyncio.timeout(30):
+            while not await looking.fetchval(_WAITS_SINCE_A_SECOND):
+                assert not migrating.done(), migrating.exception()
+                await asyncio.sleep(0.05)
+        await looking.execute("INSERT INTO inbox VALUES ('c', 's', 'a', 'i', 'd', now())")
+    await migrating
+    assert await looking.fetchval("SELECT lock_timeout FROM waits") == "200ms"
+    await reading.close()
+    await looking.close()
+
+
+async def test_mig9_indexes_are_built_in_a_revision_of_their_own(package: Package, database_url: str) -> None:
+    """What came before them would be committed, and done once more by the run after one cut short."""
+    package.add_index(
+        "0002", "0001", "noted", "inbox (digest)", after="ALTER TABLE inbox ADD COLUMN note text"
+    )
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a revision of their own"):
+            await asyncio.to_thread(migrate, package.name, database_url)
+    connection = await asyncpg.connect(database_url)
+    assert await connection.fetchval("SELECT version_num FROM alembic_version") == "0001"
+    assert await connection.fetchval("SELECT count(*) FROM pg_attribute WHERE attname = 'note'") == 0
     await connection.close()
 
 

@@ -63,12 +63,24 @@ def run_env(metadatas: Sequence[MetaData]) -> None:
 def build_indexes(indexes: Mapping[str, str]) -> None:
     """In a revision: build indexes (``{name: "table (columns) …"}``) while the table is written to.
 
-    Outside of the revision's transaction: what a run that was cut short left behind is made anew.
+    Outside of any transaction: what a run that was cut short left behind is made anew. So nothing else may
+    come before it in its revision, or that would be done twice; RuntimeError says so.
     """
+    if op.get_bind().scalar(text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")):
+        raise RuntimeError(
+            "indexes are built in a revision of their own: one cut short could not be repeated"
+        )
     with op.get_context().autocommit_block():
+        # It waits until all older snapshots are gone, a backup's too, and stops no writer meanwhile.
+        op.execute("SET lock_timeout = 0")
         for name, definition in indexes.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+        op.execute(_give_up_on_locks())
+
+
+def _give_up_on_locks() -> str:
+    return f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"
 
 
 def _config(package: str) -> Config:
@@ -89,7 +101,7 @@ async def _migrate(package: str, url: str) -> None:
 
 def _upgrade(connection: SyncConnection, package: str) -> None:
     _wait_for_turn(connection, zlib.crc32(f"leadbus migrate {package}".encode()))
-    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
+    connection.execute(text(_give_up_on_locks()))
     connection.commit()
     config = _config(package)
     config.attributes["connection"] = connection

@@ -1,4 +1,4 @@
-"""Indexes of test deliveries, and by which retention finds what is old enough; built beside services."""
+"""Indexes of operators' lists of deliveries, and of retention; built beside running services."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ INDEXES = {
     "lead_received": "lead (received_at, lead_id)",
     "mail_bytes": "mail (written_at) WHERE raw IS NOT NULL",
     "poison_settled": "poison (settled_at) WHERE settled_at IS NOT NULL",
+    **delivery.INDEXES_V2,
     **delivery.INDEXES_V3,
     **inbox.INDEXES_V2,
 }
