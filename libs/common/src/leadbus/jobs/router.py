@@ -146,7 +146,7 @@ class _Desk:
                 _possible(job, JobEvent.RUN_ASKED)
                 expired = job.expired
                 if expired:
-                    await store.end(conn, job_id, JobState.CANCELLED, "plan_expired")
+                    await store.end(conn, job_id, _possible(job, JobEvent.EXPIRED), "plan_expired")
                 else:
                     await store.start(conn, job_id, actor.subject)
                     await audit(conn, actor, "job.run", f"job/{job_id}", {"kind": job.kind})
@@ -163,7 +163,7 @@ class _Desk:
             state = _possible(job, JobEvent.CANCEL_ASKED)
             await store.ask_to_cancel(conn, job_id, actor.subject)
             if state is JobState.CANCELLED:
-                await store.end(conn, job_id, state, "cancelled")
+                await store.end(conn, job_id, state)
             await audit(conn, actor, "job.cancel", f"job/{job_id}", {"kind": job.kind})
         self._wake()
         return await self._view(job_id)
@@ -198,9 +198,7 @@ class _Desk:
 
     async def _other(self, subject: str | None) -> str | None:
         async with self.database.acquire() as conn:
-            found = await conn.fetchval(
-                "SELECT id FROM job WHERE subject = $1 AND state = 'running'", subject
-            )
+            found = await store.running_on(conn, subject)
         return str(found) if found else None
 
     async def _view(self, job_id: UUID) -> JobView:

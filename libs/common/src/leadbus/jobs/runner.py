@@ -12,7 +12,7 @@ from leadbus import pulse
 from leadbus.cancellation import really_cancelled
 from leadbus.db import Database, is_out_of_reach
 from leadbus.jobs import measures, store
-from leadbus.jobs.machine import JobState
+from leadbus.jobs.machine import JobEvent
 from leadbus.jobs.store import Claimed, LeaseLost
 from leadbus.jobs.work import Interrupted, JobBroken, Kind, Work
 from leadbus.log import logger
@@ -138,27 +138,30 @@ class JobRunner:
             await self._release(claimed.id, token)
 
     async def _to_its_end(self, claimed: Claimed, token: UUID) -> None:
-        verdict = await self._batches(claimed, token)
-        if verdict is None:
-            return
-        async with self._database.transaction() as conn:
-            await store.finish(conn, claimed.id, token, verdict)
-        measures.ENDED.labels(kind=claimed.kind, state=verdict.value).inc()
-        _log.info("jobs.ended", job_id=str(claimed.id), kind=claimed.kind, state=verdict.value)
+        event = await self._batches(claimed, token)
+        if event is not None:
+            await self._finish(claimed, token, event)
 
-    async def _batches(self, claimed: Claimed, token: UUID) -> JobState | None:
+    async def _finish(self, claimed: Claimed, token: UUID, event: JobEvent, code: str | None = None) -> None:
+        """Raises LeaseLost."""
+        async with self._database.transaction() as conn:
+            state = await store.finish(conn, claimed.id, token, event, code)
+        measures.ENDED.labels(kind=claimed.kind, state=state.value).inc()
+        _log.info("jobs.ended", job_id=str(claimed.id), kind=claimed.kind, state=state.value, code=code)
+
+    async def _batches(self, claimed: Claimed, token: UUID) -> JobEvent | None:
         """Batch after batch; how the job ended, None when another runner is to go on with it."""
         if await self._cancel_asked(claimed.id, token):
-            return JobState.CANCELLED
+            return JobEvent.HALTED
         async with contextlib.aclosing(self._kinds[claimed.kind].run(self._as_work(claimed, token))) as run:
             began = time.monotonic()
             async for number in run:
                 if await self._cancel_asked(claimed.id, token):
-                    return JobState.CANCELLED
+                    return JobEvent.HALTED
                 if await self._pace(began + number / claimed.rate_per_second):
                     return None
                 began = time.monotonic()
-        return JobState.DONE
+        return JobEvent.FINISHED
 
     def _as_work(self, claimed: Claimed, token: UUID) -> Work:
         # At most a second's worth at once: a rate is a promise to whoever is behind.
@@ -192,16 +195,12 @@ class JobRunner:
         return self._draining.is_set()
 
     async def _break(self, claimed: Claimed, token: UUID, code: str) -> None:
+        """Where that cannot be written, another runner tries the job, and it breaks again."""
         try:
-            async with self._database.transaction() as conn:
-                await store.finish(conn, claimed.id, token, JobState.FAILED, code)
-        except LeaseLost:
-            return
+            await self._finish(claimed, token, JobEvent.BROKE, code)
         except Exception as error:
-            if not is_out_of_reach(error):
+            if not isinstance(error, LeaseLost) and not is_out_of_reach(error):
                 raise
-            return  # it is tried again when the database is back, and breaks again
-        measures.ENDED.labels(kind=claimed.kind, state=JobState.FAILED.value).inc()
 
     async def _release(self, job_id: UUID, token: UUID) -> None:
         """Else the next runner waits for the end of the lease; no more than that is lost."""

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from leadbus.db import Connection
-from leadbus.jobs.machine import JobState
+from leadbus.jobs.machine import JobEvent, JobState, after
 
 PLAN_SECONDS = 3600.0
 """How long a plan may be run: after that what was counted may be something else."""
@@ -24,9 +24,10 @@ VALUES ($1, $2, 'planned', $3, $4::text::jsonb, $5, $6, $7, $8, $9::text::jsonb,
 """
 _LOCK = """
 SELECT id, kind, state, subject, dealers, cancel_asked_at IS NOT NULL AS cancel_asked,
-       expires_at <= clock_timestamp() AS expired
+       expires_at <= clock_timestamp() AS expired, lease_token
   FROM job WHERE id = $1 FOR UPDATE
 """
+_RUNNING_ON = "SELECT id FROM job WHERE subject = $1 AND state = 'running'"
 # What the plan would have left out is counted again by the run.
 _START = """
 UPDATE job SET state = 'running', run_by = $2, run_at = clock_timestamp(), left_out = 0 WHERE id = $1
@@ -131,6 +132,7 @@ class Locked:
     dealers: Sequence[str] | None
     cancel_asked: bool
     expired: bool
+    lease_token: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,12 @@ async def start(conn: Connection, job_id: UUID, actor: str) -> None:
         raise SubjectTaken from None
 
 
+async def running_on(conn: Connection, subject: str | None) -> UUID | None:
+    """The job that works on these things just now."""
+    found: UUID | None = await conn.fetchval(_RUNNING_ON, subject)
+    return found
+
+
 async def ask_to_cancel(conn: Connection, job_id: UUID, actor: str) -> None:
     await conn.execute(_ASK_TO_CANCEL, job_id, actor)
 
@@ -193,7 +201,7 @@ async def end(conn: Connection, job_id: UUID, state: JobState, reason: str | Non
 
 
 async def expire(conn: Connection) -> None:
-    """End plans that nobody ran in time."""
+    """End plans that nobody ran in time (EXPIRED), all at once."""
     await conn.execute(_EXPIRE)
 
 
@@ -209,16 +217,11 @@ async def claim(
     row = await conn.fetchrow(_CLAIM, token, lease_seconds, list(kinds), list(but))
     if row is None:
         return None
+    plain = ("id", "kind", "reason", "run_by", "batch_size", "rate_per_second", "total")
     return Claimed(
-        id=row["id"],
-        kind=row["kind"],
+        **{name: row[name] for name in plain},
         filter=json.loads(row["filter"]),
         dealers=frozenset(row["dealers"]) if row["dealers"] is not None else None,
-        reason=row["reason"],
-        run_by=row["run_by"],
-        batch_size=row["batch_size"],
-        rate_per_second=row["rate_per_second"],
-        total=row["total"],
         bound=json.loads(row["bound"]),
         reached=json.loads(row["reached"]) if row["reached"] else None,
         counts=Counts(row["done"], row["failed"], row["left_out"]),
@@ -239,17 +242,15 @@ async def release(conn: Connection, job_id: UUID, token: UUID) -> None:
 
 
 async def finish(
-    conn: Connection, job_id: UUID, token: UUID, state: JobState, reason: str | None = None
-) -> None:
-    """End a job that is ours. Raises LeaseLost."""
-    row = await conn.fetchval(
-        "SELECT true FROM job WHERE id = $1 AND lease_token = $2 AND state = 'running' FOR UPDATE",
-        job_id,
-        token,
-    )
-    if row is None:
+    conn: Connection, job_id: UUID, token: UUID, event: JobEvent, reason: str | None = None
+) -> JobState:
+    """End a job that is ours, as the event says. Raises LeaseLost."""
+    job = await lock(conn, job_id)
+    if job is None or job.lease_token != token:
         raise LeaseLost
+    state = after(job.state, event, cancel_asked=job.cancel_asked)
     await end(conn, job_id, state, reason)
+    return state
 
 
 async def advance(
@@ -281,9 +282,8 @@ async def items(conn: Connection, job_id: UUID, identities: Sequence[str]) -> di
 
 
 async def remember(conn: Connection, job_id: UUID, found: Sequence[Item]) -> None:
-    latest = {item.identity: item for item in found}
-    if latest:
-        told = list(latest.values())
+    told = list({item.identity: item for item in found}.values())
+    if told:
         await conn.execute(
             _REMEMBER,
             job_id,
