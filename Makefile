@@ -40,7 +40,7 @@ status: $(READY) ## say what runs and where
 	@$(BIN)/python -m leadbus_devstack status
 
 test: $(READY) ## the suite on real servers, about 15 minutes on two cores
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full" --session-timeout=1500 $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full" --session-timeout=2700 $(ARGS)
 
 test-full: $(READY) ## the suite and everything that takes long
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
