@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from leadbus_cli import acts
-from leadbus_cli.api import ServiceApi
-from leadbus_cli.errors import Unreachable
+from leadbus_cli.api import ApiProblem, ServiceApi
+from leadbus_cli.errors import CliError, Unreachable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -254,7 +254,7 @@ def test_every_act_is_a_job(
         (("parked", "redrive", QUEUE, "--all", "--id", HELD_ID), "which messages?"),
         (("parked", "redrive", "normalizer.none", "--all"), "there is no queue"),
         (("parked", "redrive", "nobody.queue", "--all"), "there is no queue"),
-        (("parked", "list", "--queue", "nobody"), "there is no queue"),
+        (("parked", "list", "nobody"), "there is no queue"),
         (("parked", "show", QUEUE, HELD_ID), "there is no message"),
         (("unrouted", "show", HELD_ID), "there is no message"),
         (("unrouted", "redrive"), "which messages?"),
@@ -308,8 +308,31 @@ def test_jobs_listed_shown_and_cancelled(
     assert service.acted == ["cancel"]
 
 
-def test_a_service_that_restarts_is_waited_for(
+def test_a_service_that_is_away_hides_no_other(
     leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEADBUS_ADF_MAILER_URL")
+    monkeypatch.setenv("LEADBUS_INGEST_URL", "http://127.0.0.1:1")
+    for command in (("jobs", "list"), ("parked", "list")):
+        ran = leadbus(*command, "--json")
+        assert (ran.code, [one["service"] for one in ran.json["items"]]) == (1, ["normalizer"])
+        assert ran.complaints == ["ingest at http://127.0.0.1:1 does not answer (ConnectError)"]
+    assert leadbus("jobs", "show", JOB_ID).code == 0
+    nowhere = leadbus("jobs", "show", UNKNOWN)
+    assert (nowhere.code, nowhere.complaints[1]) == (1, f"there is no job {UNKNOWN} where it could be asked")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unreachable("normalizer does not answer"),
+        ApiProblem("normalizer", 503, {"title": "The database does not answer just now"}),
+        ApiProblem("normalizer", 502, {}),
+    ],
+    ids=["nobody listens", "database away", "proxy"],
+)
+def test_a_service_that_restarts_is_waited_for(
+    leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch, answer: CliError
 ) -> None:
     get, times = ServiceApi.get, 0
 
@@ -318,7 +341,7 @@ def test_a_service_that_restarts_is_waited_for(
         if path[:2] == ("v1", "jobs") and len(path) == 3:
             times += 1
             if times == 2:
-                raise Unreachable("normalizer does not answer")
+                raise answer
         return get(self, *path, **query)
 
     monkeypatch.setattr(ServiceApi, "get", away_once)

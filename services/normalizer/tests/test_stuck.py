@@ -214,7 +214,7 @@ async def test_what_a_person_is_told(deploy: Deploy, payload: Any) -> None:
     code, out, _ = await leadbus(normalizer, "parked", "list", "--json")
     queues = {one["queue"]: one["messages"] for one in json.loads(out)["items"]}
     assert (code, queues) == (0, {QUEUE: 3, "normalizer.ledger": 0})
-    code, out, _ = await leadbus(normalizer, "parked", "list", "--queue", QUEUE, "--json")
+    code, out, _ = await leadbus(normalizer, "parked", "list", QUEUE, "--json")
     ids = [one["id"] for one in json.loads(out)["items"]]
     assert len(set(ids)) == 3
     code, out, _ = await leadbus(normalizer, "parked", "show", QUEUE, ids[0])

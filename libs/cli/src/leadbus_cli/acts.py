@@ -4,34 +4,52 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from leadbus_cli.api import ServiceApi
+from leadbus_cli.api import ApiProblem, ServiceApi
 from leadbus_cli.errors import CliError, Unreachable
 from leadbus_cli.output import complain, facts, print_json, say, table
 
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", min=1, max=500, help="At most so many between two looks at the job.")
+    int,
+    typer.Option(
+        "--batch-size", min=1, max=500, help="So many at a time; cancelling takes effect between two batches."
+    ),
 ]
 Rate = Annotated[
-    float, typer.Option("--rate", min=0.1, max=1000.0, help="At most so many a second; gentle is 10.")
+    float,
+    typer.Option(
+        "--rate", min=0.1, max=1000.0, help="At most so many a second; 10 is gentle on the other side."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _POLL_SECONDS = 1.0
 _AWAY_SECONDS = 120.0
+_AWAY = frozenset({502, 503, 504})
 _INTERRUPTED = 130
 """As shells say that somebody pressed ctrl-C."""
 _PLAN = ("kind", "filter", "dealers", "reason", "total", "left_out", "batch_size", "rate_per_second")
 _OPEN = ("planned", "running")
 
 
-def plan_and_run(service: ServiceApi, body: Mapping[str, Any], *, yes: bool, as_json: bool) -> None:
+def plan_and_run(
+    service: ServiceApi,
+    kind: str,
+    filter_: Mapping[str, Any],
+    *,
+    batch_size: int,
+    rate: float,
+    yes: bool,
+    as_json: bool,
+    reason: str | None = None,
+) -> None:
     """Plan, show, ask, run, watch. Raises CliError when anything of it failed or nobody agreed."""
-    planned = service.post("v1", "jobs", body=body)
+    body = {"kind": kind, "filter": filter_, "batch_size": batch_size, "rate_per_second": rate}
+    planned = service.post("v1", "jobs", body=body | given(reason=reason))
     if not as_json:
         _show_plan(planned)
     if planned["remaining"] == 0:
@@ -80,13 +98,6 @@ def described(job: Mapping[str, Any]) -> str:
     )
 
 
-def picked(ids: Sequence[str], *, every: bool) -> dict[str, Any]:
-    """The part of a filter that names messages. Raises CliError unless exactly one way is taken."""
-    if bool(ids) == every:
-        raise CliError("which messages? Give --id (again and again), or --all")
-    return {"all": True} if every else {"ids": list(ids)}
-
-
 def given(**filters: Any) -> dict[str, Any]:
     """Those that were given."""
     return {name: value for name, value in filters.items() if value not in (None, False)}
@@ -114,8 +125,10 @@ def _watch(service: ServiceApi, job_id: str, *, quiet: bool) -> dict[str, Any]:
         try:
             job: dict[str, Any] = service.get("v1", "jobs", job_id)
             last_answer = time.monotonic()
-        except Unreachable:
-            if time.monotonic() - last_answer > _AWAY_SECONDS:
+        except (Unreachable, ApiProblem) as error:
+            # A service whose database is away answers, and so does whatever stands before one that is.
+            away = isinstance(error, Unreachable) or error.status in _AWAY
+            if not away or time.monotonic() - last_answer > _AWAY_SECONDS:
                 raise
             job = {}
         line = described(job) if job else f"{service.name} does not answer; the job goes on when it is back"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -13,6 +13,8 @@ from leadbus_cli.errors import CliError, Unreachable
 
 TIMEOUT_SECONDS = 30.0
 _PAGE = 500
+
+T = TypeVar("T")
 
 
 class ApiProblem(CliError):  # noqa: N818 - the name RFC 9457 gives it
@@ -112,6 +114,20 @@ class ServiceApi:
             raise CliError(
                 f"{self.name} at {self.url} did not answer with JSON: is that the service?"
             ) from None
+
+
+def of_each(
+    services: Iterable[ServiceApi], ask: Callable[[ServiceApi], Iterable[T]]
+) -> tuple[list[T], list[str]]:
+    """What they say one after the other, and a line for each that does not answer: it hides no other."""
+    found: list[T] = []
+    missing: list[str] = []
+    for service in services:
+        try:
+            found += ask(service)
+        except Unreachable as error:
+            missing += error.lines
+    return found, missing
 
 
 @cache

@@ -55,6 +55,15 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_body(body: bytes, of: Mapping[str, Any], *, as_json: bool) -> None:
+    """A message byte for byte, or as part of the JSON of what it is the body of."""
+    if as_json:
+        print_json({**of, "body": body.decode("utf-8", "backslashreplace")})
+        return
+    sys.stdout.buffer.write(body)
+    sys.stdout.flush()
+
+
 def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, indent: str = "") -> None:
     """Rows by column name; ids are never cut."""
     drawn = Table(box=None, pad_edge=False, header_style="bold")

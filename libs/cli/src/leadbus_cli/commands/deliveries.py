@@ -11,7 +11,6 @@ from leadbus_cli import acts
 from leadbus_cli.acts import BatchSize, Rate, Yes
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands.destinations import Sink
-from leadbus_cli.commands.holding import plan_of
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
@@ -125,8 +124,15 @@ def redrive(
     if delivery_ids:
         _operate(delivery_ids, sink, "redrive", as_json=as_json)
         return
-    body = plan_of("deliveries.redrive", filter_, batch_size, rate, None)
-    acts.plan_and_run(_only_sink(sink), body, yes=yes, as_json=as_json)
+    acts.plan_and_run(
+        _only_sink(sink),
+        "deliveries.redrive",
+        filter_,
+        batch_size=batch_size,
+        rate=rate,
+        yes=yes,
+        as_json=as_json,
+    )
 
 
 @app.command("cancel")

@@ -13,7 +13,7 @@ from leadbus_cli.output import Json, Limit, facts, heading, listing, print_json,
 
 app = typer.Typer(help="Hosts and accounts that deliveries go to.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="As listed.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As listed.")]
 Sink = Annotated[str | None, typer.Option("--sink", help="Only this service, such as adf-mailer.")]
 Number = Annotated[
     str | None, typer.Option(metavar="N|none", help="A whole number from 1; `none` lifts the limit.")

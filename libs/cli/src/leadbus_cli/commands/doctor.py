@@ -27,7 +27,10 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at services, broker, databases, rights, clocks and tokens. Exit code 1 when anything is wrong."""
+    """Say all that is wrong with a deployment.
+
+    Looks at services, broker, databases, rights, clocks and tokens. Exit code 1 when anything is wrong.
+    """
     from leadbus_cli.doctor.asking import ask
     from leadbus_cli.doctor.findings import Level
     from leadbus_cli.doctor.judging import judge

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.errors import CliError
-from leadbus_cli.output import facts, listing, print_json
+from leadbus_cli.output import facts, listing, print_body, print_json
 
 HeldId = Annotated[str, typer.Argument(metavar="ID", help="Id of the message, as listed.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="Only this message; may be given again.")]
@@ -46,15 +46,11 @@ def show_message(service: ServiceApi, *path: str, reveal: bool, as_json: bool) -
     if not reveal:
         print_json(message) if as_json else facts(message)
         return
-    body = service.request("GET", "v1", *path, "body").content
-    if as_json:
-        print_json({**message, "body": body.decode("utf-8", "backslashreplace")})
-    else:
-        sys.stdout.buffer.write(body)
-        sys.stdout.flush()
+    print_body(service.request("GET", "v1", *path, "body").content, message, as_json=as_json)
 
 
-def plan_of(kind: str, filter_: dict[str, Any], batch_size: int, rate: float, reason: str | None) -> Any:
-    """The body of a plan."""
-    said = {"kind": kind, "filter": filter_, "batch_size": batch_size, "rate_per_second": rate}
-    return said | ({"reason": reason} if reason is not None else {})
+def picked(ids: Sequence[str], *, every: bool) -> dict[str, Any]:
+    """The part of a filter that names messages. Raises CliError unless exactly one way is taken."""
+    if bool(ids) == every:
+        raise CliError("which messages? Give --id (again and again), or --all")
+    return {"all": True} if every else {"ids": list(ids)}

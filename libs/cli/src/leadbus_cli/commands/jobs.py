@@ -1,4 +1,4 @@
-"""``leadbus jobs``: long acts, planned, running and ended."""
+"""``leadbus jobs``: long acts (redrive, replay, discard), planned, running and ended."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from leadbus_cli import acts
-from leadbus_cli.api import ServiceApi
+from leadbus_cli.api import ServiceApi, of_each
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import Json, Limit, facts, heading, listing, print_json, say, table
 
-app = typer.Typer(help="Long acts: planned, running and ended.", no_args_is_help=True)
+app = typer.Typer(
+    help="Redrives, replays and discards by filter: planned, running, ended.", no_args_is_help=True
+)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
 _COLUMNS = (
@@ -46,13 +48,17 @@ def list_(
     """Jobs, the newest first."""
     deployment = Deployment.find()
     asked = [deployment.service(service)] if service else deployment.all()
-    found = [
-        {"service": one.name, **job}
-        for one in asked
-        for job in one.items("v1", "jobs", limit=limit, kind=kind, state=state)
-    ]
+    found, missing = of_each(
+        asked,
+        lambda one: [
+            {"service": one.name, **job}
+            for job in one.items("v1", "jobs", limit=limit, kind=kind, state=state)
+        ],
+    )
     found.sort(key=lambda job: str(job["planned_at"]), reverse=True)
     listing(found[:limit], _COLUMNS, as_json=as_json)
+    if missing:
+        raise CliError(*missing)
 
 
 @app.command("show")
@@ -88,9 +94,16 @@ def cancel(job_id: JobId, as_json: Json = False) -> None:
 
 
 def _found(job_id: str) -> tuple[ServiceApi, Mapping[str, Any]]:
-    if uuid_of(job_id) is not None:
-        for service in Deployment.find().all():
-            job = service.find("v1", "jobs", job_id)
-            if job is not None:
-                return service, job
-    raise CliError(f"there is no job {job_id}")
+    if uuid_of(job_id) is None:
+        raise CliError(f"there is no job {job_id}")
+
+    def asked(service: ServiceApi) -> list[tuple[ServiceApi, Mapping[str, Any]]]:
+        job = service.find("v1", "jobs", job_id)
+        return [] if job is None else [(service, job)]
+
+    found, missing = of_each(Deployment.find().all(), asked)
+    if not found:
+        raise CliError(
+            *missing, f"there is no job {job_id}" + (" where it could be asked" if missing else "")
+        )
+    return found[0]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who may bring the messages of a source.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Lower-case letters, digits, points, hyphens.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, points, hyphens.")]
 _COLUMNS = ("name", "user", "source", "keys", "connections", "rights")
 
 

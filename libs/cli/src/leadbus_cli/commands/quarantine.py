@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,11 +9,10 @@ import typer
 from leadbus_cli import acts
 from leadbus_cli.acts import BatchSize, Rate, Yes
 from leadbus_cli.api import ServiceApi
-from leadbus_cli.commands.holding import plan_of
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
-from leadbus_cli.output import Json, Limit, facts, listing, print_json, say
+from leadbus_cli.output import Json, Limit, facts, listing, print_body, print_json, say
 
 app = typer.Typer(help="Raw messages that could not be read or placed.", no_args_is_help=True)
 
@@ -67,11 +65,7 @@ def show(
     entry = _entry(normalizer, entry_id)
     if reveal:
         body = normalizer.request("GET", "v1", "quarantine", entry_id, "body").content
-        if as_json:
-            print_json({**entry, "body": body.decode("utf-8", "backslashreplace")})
-        else:
-            sys.stdout.buffer.write(body)
-            sys.stdout.flush()
+        print_body(body, entry, as_json=as_json)
     elif as_json:
         print_json(entry)
     else:
@@ -113,8 +107,15 @@ def replay(
     if bool(entry_ids) == bool(filter_):
         raise CliError("which entries? Give ids or a filter, such as --reason payload_invalid")
     if not entry_ids:
-        body = plan_of("quarantine.replay", filter_, batch_size, rate, None)
-        acts.plan_and_run(_normalizer(), body, yes=yes, as_json=as_json)
+        acts.plan_and_run(
+            _normalizer(),
+            "quarantine.replay",
+            filter_,
+            batch_size=batch_size,
+            rate=rate,
+            yes=yes,
+            as_json=as_json,
+        )
         return
     normalizer = _normalizer()
     for entry_id in entry_ids:

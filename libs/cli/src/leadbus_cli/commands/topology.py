@@ -40,7 +40,7 @@ def apply(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the broker so, its users with it, and read it back. Applying twice changes nothing."""
+    """Make the broker what is declared, its users with it, and read it back. Twice changes nothing more."""
     from leadbus import topology
 
     if no_users and (credentials or generate or rotate):

@@ -7,7 +7,7 @@ import typer
 from leadbus_cli import acts
 from leadbus_cli.acts import BatchSize, Rate, Yes
 from leadbus_cli.api import ServiceApi
-from leadbus_cli.commands.holding import All, HeldId, Ids, Reveal, Why, list_messages, plan_of, show_message
+from leadbus_cli.commands.holding import All, HeldId, Ids, Reveal, Why, list_messages, picked, show_message
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.output import Json, Limit
 
@@ -22,7 +22,7 @@ def list_(limit: Limit = 50, as_json: Json = False) -> None:
 
 @app.command("show")
 def show(held_id: HeldId, reveal: Reveal = False, as_json: Json = False) -> None:
-    """Who a message is and where it was sent."""
+    """What a message is and where it was sent."""
     show_message(_ingest(), "unrouted", held_id, reveal=reveal, as_json=as_json)
 
 
@@ -35,10 +35,17 @@ def redrive(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Publish them again, to the same exchange under the same key. What still goes nowhere stays."""
-    filter_ = acts.picked(ids or [], every=every)
-    body = plan_of("unrouted.redrive", filter_, batch_size, rate, None)
-    acts.plan_and_run(_ingest(), body, yes=yes, as_json=as_json)
+    """Publish messages again, to the same exchange under the same key. What still goes nowhere stays."""
+    filter_ = picked(ids or [], every=every)
+    acts.plan_and_run(
+        _ingest(),
+        "unrouted.redrive",
+        filter_,
+        batch_size=batch_size,
+        rate=rate,
+        yes=yes,
+        as_json=as_json,
+    )
 
 
 @app.command("discard")
@@ -51,10 +58,18 @@ def discard(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Give them up for good: their bytes are gone, who they were stays on record."""
-    filter_ = acts.picked(ids or [], every=every)
-    body = plan_of("unrouted.discard", filter_, batch_size, rate, reason)
-    acts.plan_and_run(_ingest(), body, yes=yes, as_json=as_json)
+    """Give messages up for good. Their bytes are gone; ids, size, digest and reason stay on record."""
+    filter_ = picked(ids or [], every=every)
+    acts.plan_and_run(
+        _ingest(),
+        "unrouted.discard",
+        filter_,
+        batch_size=batch_size,
+        rate=rate,
+        reason=reason,
+        yes=yes,
+        as_json=as_json,
+    )
 
 
 def _ingest() -> ServiceApi:
