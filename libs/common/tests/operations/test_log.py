@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -256,3 +257,28 @@ def test_any_address_is_seen(address: str) -> None:
 )
 def test_words_about_data_can_be_said(key: str) -> None:
     assert not forbidden(key)
+
+
+def test_the_lines_of_a_batch_are_those_of_their_messages(written: io.StringIO) -> None:
+    rows: list[dict[str, Any]] = [
+        {"lead_id": UUID(int=7), "outcome": "received", "size_bytes": 12, "skipped": []},
+        {"reason": PLANTED["email"], "customer_phone": PLANTED["phone"], "note": PLANTED["phone"]},
+    ]
+    for row in rows:
+        log.logger("normalizer").info("raw.normalized", **row)
+    alone = lines(written)
+    written.seek(0)
+    written.truncate()
+    log.each("normalizer", "raw.normalized", rows)
+    together = lines(written)
+    silent(written)
+    for one, other in zip(alone, together, strict=True):
+        assert one.pop("timestamp") <= other.pop("timestamp")
+        assert one == other
+
+
+def test_a_batch_says_nothing_below_the_level(written: io.StringIO) -> None:
+    log.configure("tester", "WARNING", stream=written)
+    log.each("normalizer", "raw.normalized", [{"outcome": "received"}])
+    log.each("normalizer", "raw.normalized", [])
+    assert written.getvalue() == ""

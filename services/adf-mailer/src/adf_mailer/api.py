@@ -121,7 +121,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
             message = await poison.lock(conn, poison_id)
             if message is None:
                 raise Problem(NOT_FOUND, "there is none that waits for a decision")
-            taken = await consumer.take(conn, [message])
+            taken = await consumer.take(conn, [consumer.read(message)])
             if taken.poison:
                 raise Problem(CONFLICT, f"it still cannot be read: {taken.poison[0].reason}")
             await _settle(conn, poison_id, "retried", actor, clock)

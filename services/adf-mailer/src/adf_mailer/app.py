@@ -68,7 +68,8 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     consumer = BatchConsumer(
         broker,
         QUEUE,
-        leads.handle,
+        leads.store,
+        read=leads.read,
         poison=leads.set_aside,
         batch_size=settings.batch_size,
         prefetch=2 * settings.batch_size,

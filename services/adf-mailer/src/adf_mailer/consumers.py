@@ -25,6 +25,14 @@ QUEUE = "adf-mailer.leads"
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """A message and what it tells, or why that cannot be read."""
+
+    message: IncomingMessage
+    told: Told | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What became of a batch: new messages and what was decided, messages known already or unreadable."""
 
@@ -43,21 +51,37 @@ class LeadsConsumer:
     clock: Clock
     wake: Callable[[], None]
 
+    def read(self, message: IncomingMessage) -> Read:
+        """What a message tells, or why it cannot be read; nothing is decided yet."""
+        try:
+            return Read(message, read(message))
+        except Unreadable as unreadable:
+            return Read(message, unreadable)
+
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Everything these messages tell takes effect, or nothing of it; raises what the database raises.
 
         A message that cannot be read is kept as poison in the same transaction and holds nobody up.
         """
+        await self.store([self.read(message) for message in messages])
+
+    async def store(self, reads: Sequence[Read]) -> None:
+        """`handle` what was read before."""
         async with self.database.transaction() as conn:
-            taken = await self.take(conn, messages)
+            taken = await self.take(conn, reads)
         report_fresh(taken.fresh, taken.decided)
         report_repeated(taken.repeated)
         report_poison(taken.poison)
         self.wake()
 
-    async def take(self, conn: Connection, messages: Sequence[IncomingMessage]) -> Taken:
+    async def take(self, conn: Connection, reads: Sequence[Read]) -> Taken:
         """The same in the caller's transaction, without waking anybody."""
-        readable, spoilt = _read(messages)
+        readable = [(one.message, one.told) for one in reads if not isinstance(one.told, Unreadable)]
+        spoilt = [
+            Poison(one.message, one.told.reason, one.told.detail)
+            for one in reads
+            if isinstance(one.told, Unreadable)
+        ]
         fresh, repeated, reused = await self._new_ones(conn, readable)
         decided = await self._carry_out(conn, fresh)
         await poison.insert(conn, [*spoilt, *reused], now=self.clock.now())
@@ -122,18 +146,6 @@ class LeadsConsumer:
             for lead in ahead
             for decision in decide(lead, before[lead.lead_id], found, told.get(lead.lead_id, set()))
         ]
-
-
-def _read(
-    messages: Sequence[IncomingMessage],
-) -> tuple[list[tuple[IncomingMessage, Told]], list[Poison]]:
-    readable, spoilt = [], []
-    for message in messages:
-        try:
-            readable.append((message, read(message)))
-        except Unreadable as unreadable:
-            spoilt.append(Poison(message, unreadable.reason, unreadable.detail))
-    return readable, spoilt
 
 
 def _newest(told: Iterable[Lead]) -> dict[UUID, Lead]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from uuid import UUID
 
+from leadbus import log
 from leadbus.contracts import Lead
-from leadbus.log import logger
 
 from adf_mailer.domain.routing import Decision, Deliver
 from adf_mailer.events import LeadTold, Told
 from adf_mailer.metrics import POISON, REPEATS
 from adf_mailer.store.poison import Poison
 
-_log = logger("adf-mailer")
+_COMPONENT = "adf-mailer"
+_log = log.logger(_COMPONENT)
 
 
 def report_fresh(told: Iterable[Told], decided: Iterable[tuple[Lead, Decision]]) -> None:
@@ -23,25 +24,27 @@ def report_fresh(told: Iterable[Told], decided: Iterable[tuple[Lead, Decision]])
     by_lead = defaultdict[tuple[UUID, int], list[Decision]](list)
     for lead, decision in decided:
         by_lead[lead.lead_id, lead.revision].append(decision)
+    leads = []
     for one in told:
         if not isinstance(one, LeadTold):
             _log.info("adf.erased", leads=len(one.erased.lead_ids), outcome="erased")
             continue
         decisions = by_lead.get((one.lead.lead_id, one.lead.revision), [])
-        _log.info(
-            "adf.lead",
-            **_named(one.lead),
-            outcome="decided" if decisions else "outdated",
-            mails=[each.route.name for each in decisions if isinstance(each, Deliver)],
-            skipped=[each.reason for each in decisions if not isinstance(each, Deliver)],
+        leads.append(
+            {
+                **_named(one.lead),
+                "outcome": "decided" if decisions else "outdated",
+                "mails": [each.route.name for each in decisions if isinstance(each, Deliver)],
+                "skipped": [each.reason for each in decisions if not isinstance(each, Deliver)],
+            }
         )
+    log.each(_COMPONENT, "adf.lead", leads)
 
 
-def report_repeated(told: Iterable[Told]) -> None:
-    for one in told:
-        REPEATS.inc()
-        named = _named(one.lead) if isinstance(one, LeadTold) else {}
-        _log.info("adf.lead", **named, outcome="duplicate")
+def report_repeated(told: Sequence[Told]) -> None:
+    REPEATS.inc(len(told))
+    named = (_named(one.lead) if isinstance(one, LeadTold) else {} for one in told)
+    log.each(_COMPONENT, "adf.lead", [{**one, "outcome": "duplicate"} for one in named])
 
 
 def report_poison(poison: Iterable[Poison]) -> None:
@@ -59,4 +62,4 @@ def report_poison(poison: Iterable[Poison]) -> None:
 
 
 def _named(lead: Lead) -> dict[str, object]:
-    return {"lead_id": str(lead.lead_id), "revision": lead.revision}
+    return {"lead_id": lead.lead_id, "revision": lead.revision}

@@ -1,6 +1,4 @@
-"""What is seen from outside: metrics, and a line per batch; per raw message only for what went wrong, and
-when debugging. Ids and codes only. What became of one message stands in the tables, and the API tells it.
-"""
+"""What is seen from outside: metrics, and one wide line per raw message. Ids and codes only."""
 
 from __future__ import annotations
 
@@ -8,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from logging import DEBUG
 from typing import get_args
+from uuid import UUID
 
-from leadbus import metrics
+from leadbus import log, metrics
 from leadbus.contracts.vocabulary import SOURCES, QuarantineReason
 from leadbus.log import logger
 from leadbus.metrics.catalogue import CounterMetric
@@ -80,9 +78,7 @@ _log = logger("normalizer")
 
 
 def report_told(told: Sequence[Told], now: datetime) -> None:
-    """Raw messages that were read and placed: one line for all, each its own only when debugging."""
-    if not told:
-        return
+    """Raw messages that were read and placed."""
     for (source, change, test), number in Counter(
         (one.raw.source, one.change, one.test) for one in told
     ).items():
@@ -92,16 +88,22 @@ def report_told(told: Sequence[Told], now: datetime) -> None:
             NORMALIZED.labels(source=source, change=change).inc(number)
     ages_seconds = [max(0.0, (now - one.raw.received_at).total_seconds()) for one in told]
     _observe_ages(told, ages_seconds)
-    counts: dict[str, int] = Counter(str(one.change) for one in told)
-    _log.info(
+    log.each(
+        "normalizer",
         "raw.normalized",
-        **counts,
-        tests=sum(one.test for one in told),
-        warnings=sum(one.warnings for one in told),
-        oldest_age_ms=round(max(ages_seconds) * 1000),
+        [
+            {
+                **_named(one.raw),
+                "test": one.test,
+                "outcome": one.change,
+                "lead_id": one.lead_id,
+                "revision": one.revision,
+                "warnings": one.warnings,
+                "age_ms": round(age_seconds * 1000),
+            }
+            for one, age_seconds in zip(told, ages_seconds, strict=True)
+        ],
     )
-    if _log.isEnabledFor(DEBUG):
-        _tell_each(told, ages_seconds)
 
 
 def _observe_ages(told: Sequence[Told], ages_seconds: Sequence[float]) -> None:
@@ -109,19 +111,6 @@ def _observe_ages(told: Sequence[Told], ages_seconds: Sequence[float]) -> None:
     for one, age_seconds in zip(told, ages_seconds, strict=True):
         if one.change == "received" and not one.test:
             series[one.raw.source].observe(age_seconds)
-
-
-def _tell_each(told: Sequence[Told], ages_seconds: Sequence[float]) -> None:
-    for one, age_seconds in zip(told, ages_seconds, strict=True):
-        _log.debug(
-            "raw.told",
-            **_named(one.raw) | {"test": one.test},
-            outcome=one.change,
-            lead_id=str(one.lead_id),
-            revision=one.revision,
-            warnings=one.warnings,
-            age_ms=round(age_seconds * 1000),
-        )
 
 
 def report_quarantined(verdicts: Iterable[Verdict]) -> None:
@@ -139,15 +128,9 @@ def report_quarantined(verdicts: Iterable[Verdict]) -> None:
 
 
 def report_duplicates(raws: Sequence[Raw]) -> None:
-    """Messages that came again: after a lost connection they may be as many as were ever in flight."""
-    if not raws:
-        return
     for raw in raws:
         _count(raw, DUPLICATES, "repeated", kind="bare" if raw.bare else "id")
-    _log.info("raw.repeated", repeats=len(raws))
-    if _log.isEnabledFor(DEBUG):
-        for raw in raws:
-            _log.debug("raw.repeat", **_named(raw))
+    log.each("normalizer", "raw.duplicate", [{**_named(raw), "outcome": "duplicate"} for raw in raws])
 
 
 def report_released(raw: Raw, how: How) -> None:
@@ -172,5 +155,5 @@ def _count(raw: Raw, counter: CounterMetric, outcome: str, **labels: str) -> Non
 
 def _named(raw: Raw) -> dict[str, object]:
     """With the wire id only where it has the form of ours: a foreign sender may have put anything there."""
-    named = {"source": raw.source, "raw_key": str(raw.key), "size_bytes": len(raw.body), "test": raw.test}
-    return named | {"raw_id": raw.wire_id} if _UUID.fullmatch(raw.wire_id) else named
+    named = {"source": raw.source, "raw_key": raw.key, "size_bytes": len(raw.body), "test": raw.test}
+    return named | {"raw_id": UUID(raw.wire_id)} if _UUID.fullmatch(raw.wire_id) else named

@@ -5,8 +5,9 @@ this package (`redaction`, `tracebacks`) are the last line of defence, not the f
 """
 
 from leadbus.log.configuration import configure, logger, unconfigured
+from leadbus.log.each import each
 from leadbus.log.wide import Wide, wide
 
-__all__ = ["Wide", "configure", "logger", "unconfigured", "wide"]
+__all__ = ["Wide", "configure", "each", "logger", "unconfigured", "wide"]
 
 unconfigured()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, TextIO
 
 import structlog
 
 from leadbus.log import redaction, tracebacks
+from leadbus.log.each import ROWS
 
 # Libraries whose log arguments are host names, channel numbers and reply texts. Every other library is
 # heard by its template alone: arguments may be message bodies (FastStream) or exceptions quoting them.
@@ -39,7 +40,8 @@ def configure(service: str, level: str = "INFO", *, stream: TextIO | None = None
     _configure_structlog([*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter])
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Formatter(
+            shared,
             foreign_pre_chain=[_say_template_only, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_LAST_DEFENCE],
             use_get_message=True,
@@ -116,8 +118,30 @@ def _say_template_only(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders the lines of a batch (see `each`) as well: what they share is worked out once."""
+
+    def __init__(self, shared: Sequence[structlog.types.Processor], **options: Any) -> None:
+        super().__init__(**options)
+        self._shared = shared
+
+    def format(self, record: logging.LogRecord) -> str:
+        rows = getattr(record, ROWS, None)
+        if rows is None:
+            return super().format(record)
+        shared: Event = {"event": record.msg}
+        for processor in self._shared:
+            shared = processor(record, record.levelname.lower(), shared)  # type: ignore[assignment]
+        redaction.redact(None, "", shared)
+        return "\n".join(_encode({**redaction.redact(None, "", dict(row)), **shared}) for row in rows)
+
+
+# Made once: `json.dumps` with arguments makes an encoder per call.
+_encode = json.JSONEncoder(ensure_ascii=False, default=lambda value: type(value).__name__).encode
+
+
 def _to_json(event: Any, **_options: Any) -> str:
-    return json.dumps(event, ensure_ascii=False, default=lambda value: type(value).__name__)
+    return _encode(event)
 
 
 _LAST_DEFENCE: list[structlog.types.Processor] = [

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 REDACTED = "[redacted]"
 _LARGEST_COUNT = 1_000_000
+_KEPT = 1024
 
 # fmt: off
 _FORBIDDEN_WORDS = frozenset({
@@ -39,10 +42,13 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 def scrub(text: str) -> str:
     """`text` without email addresses, telephone numbers and credentials in URLs."""
+    if text.isalpha():
+        return text
     without_credentials = _CREDENTIALS.sub(f"{REDACTED}@", text)
     return _PERSONAL.sub(lambda found: found[0] if found["identifier"] else REDACTED, without_credentials)
 
 
+@lru_cache(_KEPT)
 def forbidden(key: str) -> bool:
     """Whether a field called `key` may hold personal data, a body or a secret."""
     if key in _ALLOWED_KEYS:
@@ -67,6 +73,8 @@ def _field(key: str, value: Any) -> Any:
 def _clean(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, bytes | bytearray | memoryview):

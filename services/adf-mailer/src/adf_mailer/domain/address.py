@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
@@ -12,11 +13,16 @@ _MAX_BYTES = 254
 _MAX_LOCAL_PART_BYTES = 64
 
 
+_KEPT = 4096
+
+
+@lru_cache(_KEPT)
 def addr_spec(value: str) -> str:
     """The address as it goes on the wire: local part as written, domain lower case and in ASCII.
 
     Raises ValueError, without the value, for anything that is not exactly one plain address: display
     names, lists, quoted local parts, characters outside ASCII in the local part, domains without a dot.
+    Remembered, because every mail goes through it twice and routes are few.
     """
     try:
         checked = validate_email(

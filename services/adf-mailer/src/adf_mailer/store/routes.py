@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from leadbus.db import Connection
 
@@ -10,6 +11,7 @@ from adf_mailer.domain.route import AdfRoute, Route
 
 KIND = "AdfRoute"
 
+_KEPT = 4096
 _OF_DEALERS = """
 SELECT name, spec::text AS spec FROM setting
 WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name
@@ -19,12 +21,18 @@ WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name
 async def of_dealers(conn: Connection, dealers: Iterable[str]) -> list[Route]:
     """Every route of these dealers, enabled or not, by name."""
     rows = await conn.fetch(_OF_DEALERS, list(dealers))
-    return [Route(row["name"], AdfRoute.model_validate_json(row["spec"])) for row in rows]
+    return [_route(row["name"], row["spec"]) for row in rows]
 
 
 async def by_name(conn: Connection, name: str) -> Route | None:
     spec = await conn.fetchval("SELECT spec::text FROM setting WHERE kind = 'AdfRoute' AND name = $1", name)
-    return None if spec is None else Route(name, AdfRoute.model_validate_json(spec))
+    return None if spec is None else _route(name, spec)
+
+
+@lru_cache(_KEPT)
+def _route(name: str, written: str) -> Route:
+    """Read once for as long as it stays as written."""
+    return Route(name, AdfRoute.model_validate_json(written))
 
 
 async def same_address(conn: Connection, route: Route) -> str | None:

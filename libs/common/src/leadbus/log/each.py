@@ -1,0 +1,20 @@
+"""The lines of a batch: one for each message, written together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ROWS = "leadbus_rows"
+"""Attribute of a record that stands for several lines."""
+
+
+def each(component: str, event: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What `logger(component).info(event, **row)` says for each of `rows`, at a tenth of its cost.
+
+    Give ids as UUIDs: they hold nothing that would have to be looked for. Before `configure` nothing is said.
+    """
+    named = logging.getLogger(f"leadbus.{component}")
+    if rows and named.isEnabledFor(logging.INFO):
+        named.info(event, extra={ROWS: [{"component": component, **row} for row in rows]})
