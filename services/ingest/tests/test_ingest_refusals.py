@@ -124,6 +124,8 @@ async def test_bad_input(ingest: Any, case: str, *, rehearsed: bool) -> None:
 def _refused(bad: Bad) -> float:
     if bad.reason is None:
         return 0
+    if bad.reason is Reason.TEST_NOT_ALLOWED:
+        return float(metrics.TESTS.labels(source=bad.source, outcome="refused")._value.get())
     known = bad.source in {"contactatonce", "adf"}
     series = metrics.REFUSED.labels(source=bad.source if known else metrics.NO_SOURCE, reason=bad.reason)
     return float(series._value.get())
