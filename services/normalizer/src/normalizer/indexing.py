@@ -38,8 +38,18 @@ class Indexing:
         """Look for such leads for ever."""
         while True:
             await self._count()
-            done = await self.index()
-            await asyncio.sleep(self._pause_seconds if done else self._poll_seconds)
+            if not await self._index_until_counted_again():
+                await asyncio.sleep(self._poll_seconds)
+
+    async def _index_until_counted_again(self) -> bool:
+        """Batches until none is left or a poll has passed; was there any? A count reads all that are left."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._poll_seconds
+        any_done = False
+        while loop.time() < until and await self.index():
+            any_done = True
+            await asyncio.sleep(self._pause_seconds)
+        return any_done
 
     async def index(self) -> int:
         """Do one batch; returns how many leads were in it."""

@@ -16,13 +16,15 @@ WITH old AS MATERIALIZED (
 )
 UPDATE raw SET body = '', attributes = '{{}}', pruned_at = now() FROM old WHERE raw.raw_key = old.raw_key
 """  # noqa: S608 -- constants only
-# By when it was received, which the index of its state has; one that is still told of stays. A lead that no
-# sink spoke of is not finished, however old.
+# By when it was received, a walk of the state's own index for each; one that is still told of stays. A lead
+# that no sink spoke of is not finished, however old.
 _LEADS = f"""
-SELECT lead_id FROM lead
- WHERE state = ANY('{{delivered,failed,unrouted}}') AND received_at < $1 AND last_raw_at < $1
-   AND NOT EXISTS (SELECT FROM raw WHERE raw.lead_id = lead.lead_id AND {_OPEN})
- LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT lead_id FROM unnest('{{delivered,failed,unrouted}}'::text[]) AS ended (state) CROSS JOIN LATERAL (
+    SELECT lead_id FROM lead
+     WHERE lead.state = ended.state AND received_at < $1 AND last_raw_at < $1
+       AND NOT EXISTS (SELECT FROM raw WHERE raw.lead_id = lead.lead_id AND {_OPEN})
+     ORDER BY received_at, lead_id LIMIT $2 FOR UPDATE SKIP LOCKED
+) AS old LIMIT $2
 """  # noqa: S608 -- constants only
 _LEADLESS = f"""
 SELECT raw_key FROM raw WHERE lead_id IS NULL AND stored_at < $1 AND NOT {_OPEN}
@@ -37,10 +39,13 @@ _LEADS_QUARANTINE = """
 DELETE FROM quarantine USING raw WHERE raw.raw_key = quarantine.raw_key AND raw.lead_id = ANY($1::uuid[])
 """
 _LEADS_RAWS = "DELETE FROM raw WHERE lead_id = ANY($1::uuid[])"
+# OFFSET keeps each a look into the index: joined, it is planned as a walk through all lists there are.
 _LEADS_TERMS = """
-DELETE FROM lead_term USING lead CROSS JOIN LATERAL unnest(lead.terms) AS listed (term)
- WHERE lead.lead_id = ANY($1::uuid[]) AND lead_term.term = listed.term
-   AND lead_term.received_at = lead.received_at AND lead_term.lead_id = lead.lead_id
+DELETE FROM lead_term WHERE ctid = ANY (ARRAY(
+    SELECT place FROM lead CROSS JOIN unnest(terms) AS listed (term) CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM lead_term
+         WHERE term = listed.term AND received_at = lead.received_at AND lead_id = lead.lead_id OFFSET 0
+    ) AS found WHERE lead.lead_id = ANY($1::uuid[])))
 """
 _LEADS_LEDGER = "DELETE FROM ledger WHERE lead_id = ANY($1::uuid[])"
 _LEADS_REVISIONS = "DELETE FROM lead_revision WHERE lead_id = ANY($1::uuid[])"
