@@ -183,6 +183,27 @@ def test_a_key_whose_answer_was_lost_is_revoked_again(leadbus: Any, ingest: Inge
     assert (broker.users(), ingest.active) == ({}, [])
 
 
+def test_when_its_rights_cannot_be_set_the_user_is_removed_again_and_no_key_made(
+    leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise ManagementError("PUT /api/topic-permissions/crm: ConnectError")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Management, "set_topic_permission", away)
+        patched.setattr(Management, "delete_user", away)
+        left = leadbus(*ADD)
+    with monkeypatch.context() as patched:
+        patched.setattr(Management, "set_topic_permission", away)
+        assert leadbus("publisher", "remove", "crm").code == 0
+        removed = leadbus(*ADD)
+    assert left.complaints[0] == removed.complaints[0]
+    assert "PUT /api/topic-permissions/crm: ConnectError" in left.complaints[0]
+    assert "`leadbus publisher remove crm`" in left.complaints[1]
+    assert removed.complaints[1:] == [f"user {broker.prefix}crm was removed again"]
+    assert (broker.users(), ingest.keys) == ({}, [])
+
+
 def test_when_the_user_cannot_be_enabled_the_key_is_revoked_again(
     leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

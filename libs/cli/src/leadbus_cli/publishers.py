@@ -66,12 +66,14 @@ class Publishers:
             raise CliError(f"there is no source {source}: {', '.join(SOURCES)}")
         password = generated()
         async with self._users() as users:
-            user = await users.prepare(name, source)
+            user, key, keyed = await users.free(name), None, False
             try:
-                key = await self._make_key(name, source, account, label) if with_key else None
-                await users.enable(name, source, password)
+                await users.prepare(user, source)
+                if keyed := with_key:
+                    key = await self._make_key(name, source, account, label)
+                await users.enable(user, source, password)
             except BaseException as error:
-                keyed = with_key and not _certainly_refused(error)
+                keyed = keyed and not _certainly_refused(error)
                 raise CliError(
                     *_reasons(error), *await self._undone(users, name, user, source, keyed=keyed)
                 ) from error

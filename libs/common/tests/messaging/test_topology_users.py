@@ -308,8 +308,9 @@ async def test_a_publishers_rights_are_restored_from_what_its_user_says(
 ) -> None:
     await make(clean_vhost, Users(GIVEN, prefix))
     publishers = PublisherUsers(management, prefix)
-    user = await publishers.prepare("crm", "bdk")
-    await publishers.enable("crm", "bdk", "its password")
+    user = await publishers.free("crm")
+    await publishers.prepare(user, "bdk")
+    await publishers.enable(user, "bdk", "its password")
     await _api(clean_vhost, "DELETE", f"topic-permissions/{clean_vhost.name}/{user}")
     applied = await make(clean_vhost, Users(GIVEN, prefix))
     (change,) = applied.changes

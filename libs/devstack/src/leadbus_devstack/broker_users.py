@@ -36,10 +36,11 @@ class BrokerUsers:
             found = PublisherUsers(management, self._prefix)
             there = {publisher.name for publisher in await found.all()}
             for source in publishers:
+                user = self._prefix + source
                 if source not in there:
-                    await found.remove(self._prefix + source)  # of this name, but not ours
-                    await found.prepare(source, source)
-                await found.enable(source, source, self._password(source))
+                    await found.remove(user)  # of this name, but not ours
+                    await found.prepare(user, source)
+                await found.enable(user, source, self._password(source))
 
     def _password(self, name: str) -> str:
         return self._passwords.setdefault(name, generated())

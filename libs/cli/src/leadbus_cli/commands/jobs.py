@@ -14,9 +14,7 @@ from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import Json, Limit, facts, heading, listing, print_json, say, table
 
-app = typer.Typer(
-    help="Redrives, replays and discards by filter: planned, running, ended.", no_args_is_help=True
-)
+app = typer.Typer(help="Redrives, replays and discards that take long.", no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
 _COLUMNS = (

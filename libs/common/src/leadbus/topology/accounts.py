@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leadbus.topology.management import Management
-from leadbus.topology.users import NOTHING, PUBLISHER_TAG, USERS, Rights, User, publisher_rights, source_in
+from leadbus.topology.users import NO_RIGHTS, PUBLISHER_TAG, USERS, Rights, User, publisher_rights, source_in
 
 ELEVATED = frozenset({"administrator", "monitoring", "policymaker", "management", "impersonator"})
 """Tags that RabbitMQ gives rights for."""
-_NO_RIGHTS = {"configure": NOTHING, "write": NOTHING, "read": NOTHING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,17 @@ class Accounts:
         return self.permissions.get(user, {}).get(self.vhost)
 
     def may_act(self, user: str) -> bool:
-        return (self.permission(user) or _NO_RIGHTS) != _NO_RIGHTS
+        return (self.permission(user) or NO_RIGHTS.permission) != NO_RIGHTS.permission
+
+    def unfinished(self, user: str) -> bool:
+        """A publisher's user whose making was cut short: it has no rights anywhere and no password."""
+        found = self.users.get(user)
+        return (
+            found is not None
+            and is_publisher(found)
+            and not found.get("password_hash")
+            and not self.permissions.get(user)
+        )
 
     def publishers(self, prefix: str = "") -> dict[str, Publisher]:
         """Publishers' users that belong to this virtual host, by their name on the broker."""
@@ -65,7 +74,7 @@ class Publisher:
 
     @property
     def rights(self) -> Rights:
-        return publisher_rights(self.source) if self.source else Rights()
+        return publisher_rights(self.source) if self.source else NO_RIGHTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,8 @@ from leadbus.topology import accounts as found_accounts
 from leadbus.topology.accounts import Accounts, Declared
 from leadbus.topology.credentials import Credentials, CredentialsError, NoCredentials, has_password
 from leadbus.topology.management import Management, ManagementError
-from leadbus.topology.users import NOTHING, USERS, Rights, User
+from leadbus.topology.users import NO_RIGHTS, USERS, Rights, User
 
-_WITHHELD = {"configure": NOTHING, "write": NOTHING, "read": NOTHING}
 _NO_PASSWORD = {"password_hash": ""}
 _UNAUTHORIZED = 401
 
@@ -75,7 +74,7 @@ class Granting:
     async def withhold(self, management: Management) -> None:
         """Before exchanges are made: who would be unguarded there has to wait for its topic permission."""
         for user in found_accounts.unguarded(self.accounts, self.declared):
-            await management.set_permission(user, _WITHHELD)
+            await management.set_permission(user, NO_RIGHTS.permission)
             await management.close_connections_of(user)
 
     async def grant(self, management: Management) -> tuple[str, ...]:

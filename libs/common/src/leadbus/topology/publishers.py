@@ -9,7 +9,7 @@ from leadbus.topology.accounts import Accounts, Publisher, is_publisher
 from leadbus.topology.declaration import RAW_EXCHANGE
 from leadbus.topology.granting import all_accounts
 from leadbus.topology.management import Management
-from leadbus.topology.users import USERS, publisher_rights, publisher_tags
+from leadbus.topology.users import USERS, publisher_rights, publisher_tags, source_in
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.ASCII)
 _RESERVED = frozenset({"guest", *(user.name for user in USERS)})
@@ -37,13 +37,11 @@ class PublisherUsers:
         found = (await self.accounts()).publishers(self.prefix)
         return [found[name] for name in sorted(found)]
 
-    async def prepare(self, name: str, source: str) -> str:
-        """A user that has its rights and no password, so that nobody can log in as it. Returns its name.
+    async def free(self, name: str) -> str:
+        """The name of a user that can be made for this publisher.
 
-        Raises PublisherError for a bad or taken name and while there is no exchange; ValueError for a source
-        that is none of ours.
+        Raises PublisherError for a bad or taken name and while there is no exchange.
         """
-        rights = publisher_rights(source)
         user = self._user(name)
         if user in (await all_accounts(self.management)).users:
             raise PublisherError(
@@ -54,29 +52,30 @@ class PublisherUsers:
                 f"there is no exchange {RAW_EXCHANGE} in virtual host {self.management.vhost!r}:"
                 " `leadbus topology apply` makes it"
             )
-        try:
-            await self.management.put_user(
-                user, {"password_hash": "", "tags": ",".join(publisher_tags(source))}
-            )
-            for exchange, topic in rights.topic_permissions.items():
-                await self.management.set_topic_permission(user, exchange, topic)
-            await self.management.set_permission(user, rights.permission)
-        except BaseException:
-            await self.management.delete_user(user)
-            raise
         return user
 
-    async def enable(self, name: str, source: str, password: str) -> None:
+    async def prepare(self, user: str, source: str) -> None:
+        """Make it with its rights and no password: cut short anywhere, nobody can log in as it.
+
+        Raises ValueError for a source that is none of ours.
+        """
+        rights = publisher_rights(source)
+        await self.management.put_user(user, {"password_hash": "", "tags": ",".join(publisher_tags(source))})
+        for exchange, topic in rights.topic_permissions.items():
+            await self.management.set_topic_permission(user, exchange, topic)
+        await self.management.set_permission(user, rights.permission)
+
+    async def enable(self, user: str, source: str, password: str) -> None:
         """From here on it can log in."""
-        await self.management.put_user(
-            self._user(name), {"password": password, "tags": ",".join(publisher_tags(source))}
-        )
+        await self.management.put_user(user, {"password": password, "tags": ",".join(publisher_tags(source))})
 
     async def find(self, name: str) -> Publisher:
-        """Raises PublisherError when there is none of this name here."""
+        """One of this virtual host, or one whose making was cut short. Raises PublisherError for none."""
         accounts = await all_accounts(self.management)
         user = self._user(name)
         found = accounts.publishers(self.prefix).get(user)
+        if found is None and accounts.unfinished(user):
+            found = Publisher(user, name, source_in(accounts.users[user]["tags"]))
         if found is None:
             raise PublisherError(_why_none(accounts, user))
         return found

@@ -44,6 +44,9 @@ class Rights:
         }
 
 
+NO_RIGHTS = Rights()
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """`name` as declared; on a broker that several deployments share, a prefix stands before it."""
