@@ -17,7 +17,7 @@ from leadbus.db import Database
 from leadbus.web.lists import ListQuery
 from normalizer.api.leads import FOUND, LEADS
 from normalizer.domain.terms import Terms
-from normalizer.store import forgetting, ledger, queries, terms
+from normalizer.store import ledger, queries, terms
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 LEADS_STORED = 20_000
@@ -83,14 +83,6 @@ async def explained(database: Database, sql: str, *arguments: object) -> set[str
     async with database.acquire() as conn:
         (told,) = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *arguments))
     return read(told["Plan"])
-
-
-async def read_whole(database: Database, table: str, sql: str, *arguments: object) -> bool:
-    """Whether the plan reads all of `table`."""
-    async with database.acquire() as conn:
-        (told,) = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *arguments))
-    scanned = (node for node in nodes(told["Plan"]) if node["Node Type"] == "Seq Scan")
-    return any(node["Relation Name"] == table for node in scanned)
 
 
 def written(query: ListQuery, statement: Any) -> str:
@@ -160,14 +152,3 @@ async def test_leads_to_be_indexed_are_found_by_their_index(
     statement: Any, mark: Any, filled: Database
 ) -> None:
     assert await explained(filled, statement, mark, 200) == {"lead_terms_by"}
-
-
-@pytest.mark.parametrize("days", [1, 7, 300])
-async def test_old_leads_are_found_by_their_index(days: Any, filled: Database) -> None:
-    assert not await read_whole(filled, "lead", forgetting._LEADS, AT - timedelta(days=days), 200)
-
-
-async def test_places_in_lists_that_leave_are_looked_up(filled: Database) -> None:
-    async with filled.acquire() as conn:
-        some = [row["lead_id"] for row in await conn.fetch("SELECT lead_id FROM lead LIMIT 200")]
-    assert not await read_whole(filled, "lead_term", forgetting._LEADS_TERMS, some)

@@ -316,12 +316,14 @@ SELECT id, 's', 'a', n::text, 'd', 'body', 4, '{}', at, at, false, false, false,
     [
         (forgetting._RAW_BYTES, "old", "raw_bytes"),
         (forgetting._LEADS, "old", "lead_state"),
+        (forgetting._LEADS, "half", "lead_"),
         (forgetting._LEADLESS, "old", "raw_leadless"),
         (forgetting._HOLD_RAWS, "leads", "raw_lead"),
         (forgetting._OPENED, "leads", "quarantine_open"),
         (forgetting._LEADS_QUARANTINE, "leads", "raw_lead"),
         (forgetting._LEADS_RAWS, "leads", "raw_lead"),
         (forgetting._LEADS_TERMS, "leads", "lead_term_pkey"),
+        (forgetting._LEADS_TERMS, "batch", "lead_term_pkey"),
         (forgetting._LEADS_LEDGER, "leads", "ledger_pkey"),
         (forgetting._LEADS_REVISIONS, "leads", "lead_revision_pkey"),
     ],
@@ -332,9 +334,14 @@ async def test_what_is_old_is_found_by_an_index(
     now = workshop.clock.now()
     await workshop.fetch(MANY, now)
     await workshop.fetch("ANALYZE lead, lead_term, ledger, lead_revision, quarantine, raw")
-    some = [row["lead_id"] for row in await workshop.fetch("SELECT lead_id FROM lead LIMIT 5")]
-    wanted = (now - timedelta(days=380), 50) if arguments == "old" else (some,)
-    (row,) = await workshop.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *wanted)
+    some = [row["lead_id"] for row in await workshop.fetch("SELECT lead_id FROM lead LIMIT 60")]
+    wanted: dict[str, tuple[Any, ...]] = {
+        "old": (now - timedelta(days=380), 50),
+        "half": (now - timedelta(days=200), 50),
+        "leads": (some[:5],),
+        "batch": (some,),
+    }
+    (row,) = await workshop.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *wanted[arguments])
     plan = json.dumps(next(iter(row.values())))
     assert index in plan
     assert "Seq Scan" not in plan
