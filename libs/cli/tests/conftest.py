@@ -1,4 +1,4 @@
-"""The command as a person runs it, against services over real HTTP."""
+"""The command as a person runs it, against services over real HTTP, played or the real three."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 import uvicorn
 from leadbus_cli.main import run as run_command
+from leadbus_devstack import stack as stacks
+from leadbus_devstack.servers import Servers
+from leadbus_devstack.stack import Stack
 
 TOKEN_KEY = "a key for tests that is long enough to sign with"
 
@@ -58,6 +62,30 @@ def leadbus(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
         return Ran(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def stack(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system, empty, on the shared servers, under production rights."""
+    folder = tmp_path_factory.mktemp("stack")
+    name = f"cli-{worker_label}-{secrets.token_hex(3)}"
+    stacks.migrate(servers.postgres_url, name)
+    made = Stack(servers, folder / "logs", folder / "mail", name=name)
+    try:
+        with stacks.running(made):
+            yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def cli(leadbus: Leadbus, stack: Stack) -> Leadbus:
+    """The command where ``make up`` has left its endpoints."""
+    folder = Path(".leadbus")
+    folder.mkdir()
+    (folder / "endpoints.json").write_text(stack.endpoints().as_json(), "utf-8")
+    (folder / "token-key").write_text(stack.token_key.get_secret_value(), "utf-8")
+    return leadbus
 
 
 @pytest.fixture(scope="session")

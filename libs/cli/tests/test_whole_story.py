@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +15,12 @@ from leadbus.contracts.examples import CONTACTATONCE
 from leadbus.envelope import Envelope
 from leadbus.messages import raw_message
 from leadbus.publisher import Publisher, PublishResult
-from leadbus_devstack import stack as stacks
-from leadbus_devstack.servers import Servers
 from leadbus_devstack.stack import Stack
 from leadbus_devstack.threads import run_apart
 from pydantic import SecretStr
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 DEADLINE_SECONDS = 30
-
-
-@pytest.fixture(scope="module")
-def stack(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole system, empty, on the shared servers."""
-    folder = tmp_path_factory.mktemp("stack")
-    name = f"cli-{worker_label}-{secrets.token_hex(3)}"
-    stacks.migrate(servers.postgres_url, name)
-    made = Stack(servers, folder / "logs", folder / "mail", name=name)
-    try:
-        with stacks.running(made):
-            yield made
-    finally:
-        made.remove()
-
-
-@pytest.fixture
-def cli(leadbus: Any, stack: Stack) -> Any:
-    """The command where ``make up`` has left its endpoints."""
-    folder = Path(".leadbus")
-    folder.mkdir()
-    (folder / "endpoints.json").write_text(stack.endpoints().as_json(), "utf-8")
-    (folder / "token-key").write_text(stack.token_key.get_secret_value(), "utf-8")
-    return leadbus
 
 
 def eventually(probe: Callable[[], Any]) -> Any:
