@@ -18,6 +18,7 @@ from leadbus import outbox
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database, schema_state
 from leadbus.health import Health
+from leadbus.topology import vhost_of
 from leadbus.web import Actor, Role, require
 
 PART_SECONDS = 3.0
@@ -193,7 +194,7 @@ class Diagnosing:
             user=url.user or "guest",
             host=url.host or "",
             port=url.port or (5671 if url.scheme == "amqps" else 5672),
-            vhost="/" if url.path in ("", "/") else url.path[1:],
+            vhost=vhost_of(str(url)),
             publishing=self._publisher.connected if self._publisher is not None else None,
             consuming={consumer.queue: consumer.consuming for consumer in self._consumers},
         )
