@@ -7,7 +7,7 @@ A service declares a rule for everything of its own that grows; what is shared h
 
 from leadbus.retention.rule import Pace, Removed, Rule
 from leadbus.retention.settings import Days, RetentionSettings, at_least
-from leadbus.retention.shared import audit_rule, inbox_rule, jobs_rule, removed
+from leadbus.retention.shared import audit_rule, first, inbox_rule, jobs_rule, removed
 from leadbus.retention.task import Retention
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Rule",
     "at_least",
     "audit_rule",
+    "first",
     "inbox_rule",
     "jobs_rule",
     "removed",

@@ -7,6 +7,7 @@ however old. Settings and their history are kept: few, and nobody's personal dat
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from leadbus import inbox
 from leadbus.db import Connection
@@ -32,11 +33,7 @@ def inbox_rule(days: float) -> Rule:
     async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
         return {"inbox": await inbox.prune(conn, before=before, limit=limit)}
 
-    async def oldest(conn: Connection) -> datetime | None:
-        seen: datetime | None = await conn.fetchval(_OLDEST_SEEN)
-        return seen
-
-    return Rule("inbox", days, remove, oldest)
+    return Rule("inbox", days, remove, partial(first, query=_OLDEST_SEEN))
 
 
 def audit_rule(days: float) -> Rule:
@@ -45,11 +42,7 @@ def audit_rule(days: float) -> Rule:
     async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
         return {"audit": removed(await conn.execute(_AUDIT, before, limit))}
 
-    async def oldest(conn: Connection) -> datetime | None:
-        at: datetime | None = await conn.fetchval(_OLDEST_ACT)
-        return at
-
-    return Rule("audit", days, remove, oldest)
+    return Rule("audit", days, remove, partial(first, query=_OLDEST_ACT))
 
 
 def jobs_rule(days: float) -> Rule:
@@ -58,13 +51,15 @@ def jobs_rule(days: float) -> Rule:
     async def remove(conn: Connection, before: datetime, limit: int) -> Removed:
         return {"job": removed(await conn.execute(_JOBS, before, limit))}
 
-    async def oldest(conn: Connection) -> datetime | None:
-        planned: datetime | None = await conn.fetchval(_OLDEST_JOB)
-        return planned
-
-    return Rule("jobs", days, remove, oldest)
+    return Rule("jobs", days, remove, partial(first, query=_OLDEST_JOB))
 
 
 def removed(status: str) -> int:
     """The number of rows in a command's status, `DELETE 7`."""
     return int(status.rpartition(" ")[2])
+
+
+async def first(conn: Connection, query: str) -> datetime | None:
+    """The moment that `query` answers with; None without a row."""
+    moment: datetime | None = await conn.fetchval(query)
+    return moment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from leadbus.db import Connection
-from leadbus.retention import Removed, removed
+from leadbus.retention import Removed, first, removed
 
 _OPEN = "('queued', 'waiting', 'sending')"
 # Asked of each one in turn: a join would read all deliveries there are to find a batch.
@@ -59,7 +59,7 @@ async def mail_bytes(conn: Connection, before: datetime, limit: int) -> Removed:
 
 
 async def oldest_mail_bytes(conn: Connection) -> datetime | None:
-    return await _first(conn, "SELECT written_at FROM mail WHERE raw IS NOT NULL ORDER BY written_at LIMIT 1")
+    return await first(conn, "SELECT written_at FROM mail WHERE raw IS NOT NULL ORDER BY written_at LIMIT 1")
 
 
 async def attempts(conn: Connection, before: datetime, limit: int) -> Removed:
@@ -69,7 +69,7 @@ async def attempts(conn: Connection, before: datetime, limit: int) -> Removed:
 
 async def oldest_attempt(conn: Connection) -> datetime | None:
     oldest = "SELECT finished_at FROM attempt WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT 1"
-    return await _first(conn, oldest)
+    return await first(conn, oldest)
 
 
 async def poison(conn: Connection, before: datetime, limit: int) -> Removed:
@@ -79,7 +79,7 @@ async def poison(conn: Connection, before: datetime, limit: int) -> Removed:
 
 async def oldest_poison(conn: Connection) -> datetime | None:
     """Also of those that nobody decided about."""
-    return await _first(conn, "SELECT at FROM poison ORDER BY id LIMIT 1")
+    return await first(conn, "SELECT at FROM poison ORDER BY id LIMIT 1")
 
 
 async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
@@ -102,9 +102,4 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
 
 async def oldest_lead(conn: Connection) -> datetime | None:
     oldest = "SELECT received_at FROM lead WHERE received_at IS NOT NULL ORDER BY received_at LIMIT 1"
-    return await _first(conn, oldest)
-
-
-async def _first(conn: Connection, query: str) -> datetime | None:
-    moment: datetime | None = await conn.fetchval(query)
-    return moment
+    return await first(conn, oldest)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from leadbus.db import Connection, Part
-from leadbus.retention import Removed, removed
+from leadbus.retention import Removed, first, removed
 
 from ingest.domain.raw import Offer, Receipt
 
@@ -145,8 +145,7 @@ async def forget(conn: Connection, published_before: datetime, limit: int) -> Re
 
 async def oldest(conn: Connection) -> datetime | None:
     """When the oldest published message was published."""
-    published: datetime | None = await conn.fetchval(_OLDEST)
-    return published
+    return await first(conn, _OLDEST)
 
 
 def _receipt(row: Record) -> Receipt:

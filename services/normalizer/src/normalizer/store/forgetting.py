@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from leadbus.db import Connection
-from leadbus.retention import Removed, removed
+from leadbus.retention import Removed, first, removed
 
 # Somebody still has to decide about these; their bytes are what there is to decide about.
 _OPEN = "EXISTS (SELECT FROM quarantine q WHERE q.raw_key = raw.raw_key AND q.state = 'open')"
@@ -60,7 +60,7 @@ async def raw_bytes(conn: Connection, before: datetime, limit: int) -> Removed:
 
 
 async def oldest_raw_bytes(conn: Connection) -> datetime | None:
-    return await _first(
+    return await first(
         conn, "SELECT stored_at FROM raw WHERE pruned_at IS NULL ORDER BY stored_at, raw_key LIMIT 1"
     )
 
@@ -85,7 +85,7 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
 
 
 async def oldest_lead(conn: Connection) -> datetime | None:
-    return await _first(conn, "SELECT received_at FROM lead ORDER BY received_at, lead_id LIMIT 1")
+    return await first(conn, "SELECT received_at FROM lead ORDER BY received_at, lead_id LIMIT 1")
 
 
 async def leadless(conn: Connection, before: datetime, limit: int) -> Removed:
@@ -98,11 +98,6 @@ async def leadless(conn: Connection, before: datetime, limit: int) -> Removed:
 
 
 async def oldest_leadless(conn: Connection) -> datetime | None:
-    return await _first(
+    return await first(
         conn, "SELECT stored_at FROM raw WHERE lead_id IS NULL ORDER BY stored_at, raw_key LIMIT 1"
     )
-
-
-async def _first(conn: Connection, query: str) -> datetime | None:
-    moment: datetime | None = await conn.fetchval(query)
-    return moment
