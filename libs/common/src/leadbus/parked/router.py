@@ -1,8 +1,5 @@
 """`/v1/parked` and `/v1/unrouted`: what lies there. What is done about it is a job."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -18,7 +15,8 @@ from leadbus.parked.problems import guarded
 from leadbus.parked.reader import HoldingReader
 from leadbus.topology.declaration import UNROUTED, parked
 from leadbus.web.audit import record as audit
-from leadbus.web.lists import DEFAULT_LIMIT, MAX_LIMIT, Page
+from leadbus.web.download import download
+from leadbus.web.lists import DEFAULT_LIMIT, MAX_LIMIT, Page, of_cursor, to_cursor
 from leadbus.web.problems import (
     FORBIDDEN,
     INVALID_CURSOR,
@@ -148,7 +146,7 @@ async def _page(looker: Looker, part: Part, actor: Actor) -> Page[HeldMessage]:
     with guarded():
         looked = await looker.look(skip=part.skip, limit=part.limit)
     end = part.skip + len(looked.messages)
-    return Page(items=looked.messages, next_cursor=_cursor(end) if looked.more else None)
+    return Page(items=looked.messages, next_cursor=to_cursor(["position", end]) if looked.more else None)
 
 
 async def _one(looker: Looker, held_id: str, actor: Actor) -> HeldMessage:
@@ -168,15 +166,7 @@ async def _body(database: Database, looker: Looker, object_: str, held_id: str, 
         raise Problem(NOT_FOUND)
     async with database.transaction() as conn:
         await audit(conn, actor, "parked.read_body", object_)
-    return Response(
-        body,
-        media_type="application/octet-stream",
-        headers={
-            "Content-Disposition": f'attachment; filename="{held_id}.raw"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        },
-    )
+    return download(body, f"{held_id}.raw")
 
 
 def _unlimited(actor: Actor) -> None:
@@ -199,18 +189,9 @@ def _refusal(prove: Callable[[IncomingMessage], Any]) -> Callable[[IncomingMessa
     return refusal
 
 
-def _cursor(position: int) -> str:
-    said = json.dumps(["position", position], separators=(",", ":"))
-    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
-
-
 def _position(cursor: str) -> int:
-    """Raises Problem invalid-cursor for what ``_cursor`` did not say."""
-    try:
-        said = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        raise Problem(INVALID_CURSOR) from None
-    match said:
+    """Raises Problem invalid-cursor for what ``_page`` did not say."""
+    match of_cursor(cursor):
         case ["position", int(position)] if not isinstance(position, bool) and 0 <= position <= MOST_MESSAGES:
             return position
     raise Problem(INVALID_CURSOR)

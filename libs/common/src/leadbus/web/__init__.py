@@ -2,6 +2,7 @@
 
 from leadbus.web.app import create_app
 from leadbus.web.audit import record as audit
+from leadbus.web.download import download
 from leadbus.web.etag import Condition, if_match, set_etag
 from leadbus.web.lists import Filter, Listing, ListQuery, Page
 from leadbus.web.problems import FieldError, Problem, ProblemType, problem_responses, problem_type
@@ -21,6 +22,7 @@ __all__ = [
     "TokenVerifier",
     "audit",
     "create_app",
+    "download",
     "if_match",
     "problem_responses",
     "problem_type",

@@ -192,19 +192,17 @@ class ListQuery:
 
     def encode(self, sorted_by: Any, key: Any) -> str:
         """The cursor behind the row with these values."""
-        said = json.dumps([self.sort, *to_jsonable_python([sorted_by, key])], separators=(",", ":"))
-        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+        return to_cursor([self.sort, *to_jsonable_python([sorted_by, key])])
 
     def decode(self, cursor: str) -> tuple[Any, Any]:
         """Raises Problem invalid-cursor for anything `encode` did not say for this sort."""
         try:
-            said = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            sort, *values = said
+            sort, *values = of_cursor(cursor)
             if sort != self.sort or len(values) != 2:
                 raise Problem(INVALID_CURSOR)
             column, key = self._columns()
             return _adapter(column).validate_python(values[0]), _adapter(key).validate_python(values[1])
-        except (ValueError, TypeError, RecursionError, ValidationError):
+        except (ValueError, TypeError, ValidationError):
             raise Problem(INVALID_CURSOR) from None
 
     @property
@@ -213,6 +211,20 @@ class ListQuery:
 
     def _columns(self) -> tuple[Any, Any]:
         return self.listing.sorts[self.sort.removeprefix("-")], self.listing.key
+
+
+def to_cursor(said: Any) -> str:
+    """JSON as clients are given it for a place in a list; they are not meant to read it."""
+    written = json.dumps(said, separators=(",", ":"))
+    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+
+
+def of_cursor(cursor: str) -> Any:
+    """What `to_cursor` was given, if it was that. Raises Problem invalid-cursor for what is no JSON."""
+    try:
+        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError):
+        raise Problem(INVALID_CURSOR) from None
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from leadbus.db import is_out_of_reach
 from leadbus.log import Wide, wide
-from leadbus.web import Actor, FieldError, Problem, Role, problem_responses, require
+from leadbus.web import Actor, FieldError, Problem, Role, download, problem_responses, require
 from leadbus.web.problems import NOT_FOUND
 
 from ingest import metrics
@@ -90,11 +90,7 @@ def router(door: Door, settings: IngestSettings) -> APIRouter:
         content = await door.reveal(raw_id, actor)
         if content is None:
             raise Problem(NOT_FOUND)
-        return Response(
-            content,
-            media_type="application/octet-stream",
-            headers={"Content-Disposition": f'attachment; filename="{raw_id}"'},
-        )
+        return download(content, f"{raw_id}.raw")
 
     return router
 

@@ -107,14 +107,7 @@ async def raw_body(database: Database, actor: Actor, raw_key: UUID) -> Response:
         if kept.pruned:
             raise Problem(PRUNED)
         await web.audit(conn, actor, "raw.read_body", f"raw/{raw_key}")
-    return Response(
-        kept.body,
-        media_type="application/octet-stream",
-        headers={
-            "Content-Disposition": f'attachment; filename="{raw_key}.raw"',
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return web.download(kept.body, f"{raw_key}.raw")
 
 
 async def _find(
