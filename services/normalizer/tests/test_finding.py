@@ -276,6 +276,30 @@ async def test_leads_of_an_earlier_release_are_indexed(
     assert await index(keyed, TERMS) == 0
 
 
+async def test_how_many_are_left_is_counted_by_the_poll_not_by_the_batch(
+    keyed: Any, message: Any, payload: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("normalizer.indexing.BATCH", 1)
+    told, none_left = list[int](), asyncio.Event()
+
+    def tell(left: int) -> None:
+        told.append(left)
+        if not left:
+            none_left.set()
+
+    monkeypatch.setattr("normalizer.reporting.UNINDEXED.set", tell)
+    for number in range(3):
+        await brought(keyed, message, payload, str(number))
+    indexing = asyncio.create_task(Indexing(keyed.database, OTHER, poll_seconds=600, pause_seconds=0).run())
+    async with asyncio.timeout(60):
+        await none_left.wait()
+    indexing.cancel()
+    await asyncio.wait([indexing])
+    # Once for all batches, and at once when none is left.
+    assert told == [3, 0]
+    assert await keyed.fetch("SELECT FROM lead WHERE terms_by <> $1", OTHER.mark) == []
+
+
 async def test_a_key_is_replaced_while_leads_stay_findable(keyed: Any, message: Any, payload: Any) -> None:
     old = await brought(keyed, message, payload, "1", **customer(phone="+13125550148"))
     http = desk(keyed, OTHER, TERMS)

@@ -46,9 +46,11 @@ class Indexing:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._poll_seconds
         any_done = False
-        while loop.time() < until and await self.index():
+        while await self.index():
             any_done = True
             await asyncio.sleep(self._pause_seconds)
+            if loop.time() > until:
+                break
         return any_done
 
     async def index(self) -> int:

@@ -20,7 +20,13 @@ class NormalizerSettings(RetentionSettings):
     model_config = SettingsConfigDict(env_prefix="NORMALIZER_")
 
     batch_size: int = Field(400, ge=1, le=1000, description="Most messages taken in one transaction.")
-    prefetch: int = Field(800, ge=1, le=2000, description="Messages the broker sends ahead; two batches.")
+    prefetch: int = Field(
+        800,
+        ge=1,
+        le=2000,
+        description="Messages the broker sends ahead; two batches. All lie in memory: fewer where sources "
+        "send megabytes.",
+    )
     hold_seconds: float = Field(
         120.0,
         gt=0,
