@@ -27,6 +27,7 @@ _ALLOWED_KEYS = frozenset({"content_type", "logger_name", "queue_name", "task_na
 
 _EMAIL = r"[^\s<>\"(),:;@\[\]]+@[^\s<>\"'(),:;@\[\]]+\.[^\s<>\"'(),:;@\[\].]{2,}"
 _PHONE = r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().\-/\u00a0]{0,2}\d){8,14}(?![\w.])"
+_SHORTEST_PHONE = 9
 _IDENTIFIER = "|".join(
     (
         r"<?[0-9a-fA-F-]{32,}[\w.-]*@[\w.-]+>?",  # a Message-ID of ours: ids, no person
@@ -42,10 +43,11 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 def scrub(text: str) -> str:
     """`text` without email addresses, telephone numbers and credentials in URLs."""
-    if text.isalpha():
+    if "@" in text:
+        text = _CREDENTIALS.sub(f"{REDACTED}@", text)
+    elif len(text) < _SHORTEST_PHONE or text.isalpha():
         return text
-    without_credentials = _CREDENTIALS.sub(f"{REDACTED}@", text)
-    return _PERSONAL.sub(lambda found: found[0] if found["identifier"] else REDACTED, without_credentials)
+    return _PERSONAL.sub(lambda found: found[0] if found["identifier"] else REDACTED, text)
 
 
 @lru_cache(_KEPT)
