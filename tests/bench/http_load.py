@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from tests.bench import leads
 
+_KEPT_SECONDS = 3.0
+
 
 class RefusedError(Exception):
     """The door answered something else than 202."""
@@ -44,6 +46,12 @@ class Door:
     async def _post_on_idle(self, idle: list[_Connection], number: int) -> None:
         self.posted[number] = time.monotonic()
         connection = idle.pop() if idle else await _Connection.open(self.url)
+        if connection.stale:
+            # A server closes what was idle for long: those below it in the pile are no better.
+            for old in [connection, *idle]:
+                old.close()
+            idle.clear()
+            connection = await _Connection.open(self.url)
         await connection.post(self._request(number))
         idle.append(connection)
 
@@ -66,6 +74,12 @@ class Door:
 class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
+        self._used_at = time.monotonic()
+
+    @property
+    def stale(self) -> bool:
+        """The server may have closed it: uvicorn does after five seconds."""
+        return time.monotonic() - self._used_at > _KEPT_SECONDS
 
     @classmethod
     async def open(cls, url: str) -> _Connection:
@@ -76,6 +90,7 @@ class _Connection:
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         body = await self._reader.readexactly(_content_length(head))
+        self._used_at = time.monotonic()
         if not head.startswith(b"HTTP/1.1 202"):
             raise RefusedError(f"{head.splitlines()[0].decode()}: {body[:300].decode()}")
 
