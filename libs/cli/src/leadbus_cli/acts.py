@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -36,27 +37,31 @@ _PLAN = ("kind", "filter", "dealers", "reason", "total", "left_out", "batch_size
 _OPEN = ("planned", "running")
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a long act is to go, as its options say."""
+
+    batch_size: int
+    rate_per_second: float
+    yes: bool = field(kw_only=True)
+    as_json: bool = field(kw_only=True)
+
+
 def plan_and_run(
-    service: ServiceApi,
-    kind: str,
-    filter_: Mapping[str, Any],
-    *,
-    batch_size: int,
-    rate: float,
-    yes: bool,
-    as_json: bool,
-    reason: str | None = None,
+    service: ServiceApi, kind: str, filter_: Mapping[str, Any], manner: Manner, reason: str | None = None
 ) -> None:
     """Plan, show, ask, run, watch. Raises CliError when anything of it failed or nobody agreed."""
-    body = {"kind": kind, "filter": filter_, "batch_size": batch_size, "rate_per_second": rate}
-    planned = service.post("v1", "jobs", body=body | given(reason=reason))
+    as_json = manner.as_json
+    pace = {"batch_size": manner.batch_size, "rate_per_second": manner.rate_per_second}
+    asked = {"kind": kind, "filter": filter_, **pace, **given(reason=reason)}
+    planned = service.post("v1", "jobs", body=asked)
     if not as_json:
         _show_plan(planned)
     if planned["remaining"] == 0:
         ended = service.post("v1", "jobs", planned["id"], "cancel")
         print_json(ended) if as_json else say("nothing to do")
         return
-    if not yes and not _agreed(planned, as_json=as_json):
+    if not manner.yes and not _agreed(planned, as_json=as_json):
         service.post("v1", "jobs", planned["id"], "cancel")
         raise CliError("nothing was touched")
     run(service, planned["id"], as_json=as_json)

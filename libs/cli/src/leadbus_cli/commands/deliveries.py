@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from leadbus_cli import acts
-from leadbus_cli.acts import BatchSize, Rate, Yes
+from leadbus_cli.acts import BatchSize, Manner, Rate, Yes
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands.destinations import Sink
 from leadbus_cli.deployment import Deployment
@@ -124,15 +124,8 @@ def redrive(
     if delivery_ids:
         _operate(delivery_ids, sink, "redrive", as_json=as_json)
         return
-    acts.plan_and_run(
-        _only_sink(sink),
-        "deliveries.redrive",
-        filter_,
-        batch_size=batch_size,
-        rate=rate,
-        yes=yes,
-        as_json=as_json,
-    )
+    manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+    acts.plan_and_run(_only_sink(sink), "deliveries.redrive", filter_, manner)
 
 
 @app.command("cancel")

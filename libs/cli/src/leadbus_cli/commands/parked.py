@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from leadbus_cli import acts
-from leadbus_cli.acts import BatchSize, Rate, Yes
+from leadbus_cli.acts import BatchSize, Manner, Rate, Yes
 from leadbus_cli.api import ServiceApi, of_each
 from leadbus_cli.commands.holding import All, HeldId, Ids, Reveal, Why, list_messages, picked, show_message
 from leadbus_cli.deployment import Deployment
@@ -57,15 +57,8 @@ def redrive(
     """Have messages handled again, as if they came now. What fails again stays where it is."""
     service, name = _owner(queue)
     filter_ = {"queue": name, **picked(ids or [], every=every)}
-    acts.plan_and_run(
-        service,
-        "parked.redrive",
-        filter_,
-        batch_size=batch_size,
-        rate=rate,
-        yes=yes,
-        as_json=as_json,
-    )
+    manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+    acts.plan_and_run(service, "parked.redrive", filter_, manner)
 
 
 @app.command("discard")
@@ -82,16 +75,8 @@ def discard(
     """Give messages up for good. Their bytes are gone; ids, size, digest and reason stay on record."""
     service, name = _owner(queue)
     filter_ = {"queue": name, **picked(ids or [], every=every)}
-    acts.plan_and_run(
-        service,
-        "parked.discard",
-        filter_,
-        batch_size=batch_size,
-        rate=rate,
-        reason=reason,
-        yes=yes,
-        as_json=as_json,
-    )
+    manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+    acts.plan_and_run(service, "parked.discard", filter_, manner, reason)
 
 
 def _list_queues(*, as_json: bool) -> None:

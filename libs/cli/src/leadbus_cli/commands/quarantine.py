@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from leadbus_cli import acts
-from leadbus_cli.acts import BatchSize, Rate, Yes
+from leadbus_cli.acts import BatchSize, Manner, Rate, Yes
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
@@ -107,15 +107,8 @@ def replay(
     if bool(entry_ids) == bool(filter_):
         raise CliError("which entries? Give ids or a filter, such as --reason payload_invalid")
     if not entry_ids:
-        acts.plan_and_run(
-            _normalizer(),
-            "quarantine.replay",
-            filter_,
-            batch_size=batch_size,
-            rate=rate,
-            yes=yes,
-            as_json=as_json,
-        )
+        manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+        acts.plan_and_run(_normalizer(), "quarantine.replay", filter_, manner)
         return
     normalizer = _normalizer()
     for entry_id in entry_ids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from leadbus_cli import acts
-from leadbus_cli.acts import BatchSize, Rate, Yes
+from leadbus_cli.acts import BatchSize, Manner, Rate, Yes
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands.holding import All, HeldId, Ids, Reveal, Why, list_messages, picked, show_message
 from leadbus_cli.deployment import Deployment
@@ -37,15 +37,8 @@ def redrive(
 ) -> None:
     """Publish messages again, to the same exchange under the same key. What still goes nowhere stays."""
     filter_ = picked(ids or [], every=every)
-    acts.plan_and_run(
-        _ingest(),
-        "unrouted.redrive",
-        filter_,
-        batch_size=batch_size,
-        rate=rate,
-        yes=yes,
-        as_json=as_json,
-    )
+    manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+    acts.plan_and_run(_ingest(), "unrouted.redrive", filter_, manner)
 
 
 @app.command("discard")
@@ -60,16 +53,8 @@ def discard(
 ) -> None:
     """Give messages up for good. Their bytes are gone; ids, size, digest and reason stay on record."""
     filter_ = picked(ids or [], every=every)
-    acts.plan_and_run(
-        _ingest(),
-        "unrouted.discard",
-        filter_,
-        batch_size=batch_size,
-        rate=rate,
-        reason=reason,
-        yes=yes,
-        as_json=as_json,
-    )
+    manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
+    acts.plan_and_run(_ingest(), "unrouted.discard", filter_, manner, reason)
 
 
 def _ingest() -> ServiceApi:
