@@ -5,6 +5,7 @@ Rules that hold for whoever borrows a connection:
 * Settings are changed with ``SET LOCAL`` and advisory locks taken with ``pg_advisory_xact_lock`` only:
   connections go back to the pool without a reset query, which would cost a round trip per use.
 * Isolation is READ COMMITTED; the set-based statements of inbox and outbox rely on it.
+* Statements are planned once per connection, by index (`leadbus.db.planning`).
 * No outside I/O inside a transaction (the outbox relay alone may): the server ends a transaction that
   idles longer than ``IDLE_IN_TRANSACTION_SECONDS``.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
 from leadbus.db.parts import Part, at_once
+from leadbus.db.planning import plan_for_arguments
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
 from leadbus.db.schema import Schema, schema_state
 
@@ -34,6 +36,7 @@ __all__ = [
     "is_out_of_reach",
     "is_unavailable",
     "migrate",
+    "plan_for_arguments",
     "run_env",
     "schema_state",
 ]

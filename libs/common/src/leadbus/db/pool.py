@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from leadbus.backoff import waits
 from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
+from leadbus.db.planning import PLANNED_ONCE
 from leadbus.log import logger
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Database:
             reset=_no_reset,
             server_settings={
                 "application_name": "leadbus",
+                **PLANNED_ONCE,
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS * 1000),
             },
         )

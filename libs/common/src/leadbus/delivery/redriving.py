@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, plan_for_arguments
 from leadbus.delivery import operations, store
 from leadbus.delivery.machine import Phase
 from leadbus.delivery.router import IN_FLIGHT
@@ -97,7 +97,8 @@ class DeliveriesRedrive:
             raise Problem(IN_FLIGHT)
         among = [Phase.SENDING] if asked.phase is None else []
         arguments = _arguments(asked, dealers, among)
-        async with self._database.acquire() as conn:
+        async with self._database.transaction() as conn:
+            await plan_for_arguments(conn)
             counted = await conn.fetchrow(_COUNT, *arguments)
             some = await conn.fetch(_SOME, *arguments)
         assert counted is not None
@@ -114,6 +115,7 @@ class DeliveriesRedrive:
         reached: int = (work.reached or {"seq": 0})["seq"]
         while True:
             async with self._database.transaction() as conn:
+                await plan_for_arguments(conn)
                 found = await conn.fetch(_NEXT, *arguments, reached, work.bound["seq"], work.batch_size)
                 if not found:
                     return
