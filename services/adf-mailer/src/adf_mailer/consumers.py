@@ -140,7 +140,8 @@ class LeadsConsumer:
         if not ahead:
             return []
         found = await routes.of_dealers(conn, {lead.dealer.dealer_id for lead in ahead})
-        told = await mails.told(conn, [lead.lead_id for lead in ahead])
+        known = [lead.lead_id for lead in ahead if before[lead.lead_id]]
+        told = await mails.told(conn, known) if known else {}
         return [
             (lead, decision)
             for lead in ahead

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 from leadbus.delivery import machine, store
 from leadbus.delivery.announcing import Told, announce
 from leadbus.delivery.breaker import BreakerSettings
@@ -54,18 +54,20 @@ class NewDelivery:
 
 
 _INSERT = """
-INSERT INTO delivery (
-    id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
-    planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements, test)
-SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1::text, $2,
-       greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7, test
-FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[],
-            $15::text[], $16::timestamptz[], $17::timestamptz[], $18::boolean[]) WITH ORDINALITY
-    AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline,
-            test, n)
-ORDER BY n
-ON CONFLICT (key) DO NOTHING
-RETURNING id
+planned AS (
+    INSERT INTO delivery (
+        id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
+        planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements, test)
+    SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1::text, $2,
+           greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7, test
+    FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[],
+                $15::text[], $16::timestamptz[], $17::timestamptz[], $18::boolean[]) WITH ORDINALITY
+        AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline,
+                test, n)
+    ORDER BY n
+    ON CONFLICT (key) DO NOTHING
+    RETURNING id
+)
 """
 
 # Sorted, so that two plans that introduce the same destinations wait for each other in the same order.
@@ -88,8 +90,12 @@ async def plan(
     if not all(delivery.destination for delivery in deliveries):
         raise ValueError("a delivery needs a destination; without one, skip it")
     moment = now or datetime.now(UTC)
-    await conn.execute(_INTRODUCE, [delivery.destination for delivery in deliveries], moment)
-    return await _insert(conn, deliveries, Phase.QUEUED, moment)
+    introducing = Part(
+        f"introduced AS ({_INTRODUCE} RETURNING name)",
+        ([delivery.destination for delivery in deliveries], moment),
+        "(SELECT count(*) FROM introduced) AS destinations_introduced",
+    )
+    return await _insert(conn, deliveries, Phase.QUEUED, moment, beside=(introducing,))
 
 
 async def skip(
@@ -176,11 +182,12 @@ async def _insert(
     phase: Phase,
     now: datetime,
     reason: str | None = None,
+    *,
+    beside: Sequence[Part] = (),
 ) -> list[UUID | None]:
     ids = [uuid4() for _ in deliveries]
     skipped = phase is Phase.SKIPPED
-    rows = await conn.fetch(
-        _INSERT,
+    arguments = (
         phase.value,
         now,
         "skipped" if skipped else None,
@@ -200,7 +207,9 @@ async def _insert(
         [delivery.deadline for delivery in deliveries],
         [delivery.test for delivery in deliveries],
     )
-    planned = {row["id"] for row in rows}
+    inserting = Part(_INSERT, arguments, "ARRAY(SELECT id FROM planned) AS planned")
+    row = await at_once(conn, *beside, inserting)
+    planned = set(row["planned"])
     return [delivery_id if delivery_id in planned else None for delivery_id in ids]
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from leadbus.contracts import Lead
 from leadbus.db import Connection
 
@@ -23,15 +22,12 @@ class Known:
     before: Before | None
 
 
-_MAKE = """
-INSERT INTO lead (lead_id, revision, contactable, erased, updated_at)
+# Made where it is unknown, written as it is where it is known: either way it is ours until the end.
+_HOLD = """
+INSERT INTO lead AS known (lead_id, revision, contactable, erased, updated_at)
 SELECT lead_id, 0, false, false, $2 FROM unnest($1::uuid[]) AS new (lead_id) ORDER BY lead_id
-ON CONFLICT DO NOTHING
-"""
-
-_LOCK = """
-SELECT lead_id, revision, material, contactable, erased FROM lead
-WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE
+ON CONFLICT (lead_id) DO UPDATE SET updated_at = known.updated_at
+RETURNING lead_id, revision, material, contactable, erased
 """
 
 _WRITE = """
@@ -53,12 +49,7 @@ UPDATE mail SET raw = NULL WHERE lead_id = ANY($1::uuid[])
 
 async def lock(conn: Connection, lead_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Known]:
     """Every one of these leads, locked in id order until the transaction ends; unknown ones are made."""
-    ids = sorted(lead_ids)
-    rows: list[asyncpg.Record] = []
-    # Again where one was there when it was to be made, and was forgotten before it could be locked.
-    while len(rows) < len(ids):
-        await conn.execute(_MAKE, ids, now)
-        rows = await conn.fetch(_LOCK, ids)
+    rows = await conn.fetch(_HOLD, sorted(lead_ids), now)
     return {
         row["lead_id"]: Known(
             revision=row["revision"],
