@@ -25,6 +25,9 @@ AWAY = {
     "lock_timeout": asyncpg.LockNotAvailableError("55P03"),
     "idle_in_transaction": asyncpg.IdleInTransactionSessionTimeoutError("25P03"),
     "closed": asyncpg.InterfaceError("connection is closed"),
+    "taken_back": asyncpg.InterfaceError(
+        "cannot call Connection.execute(): connection has been released back to the pool"
+    ),
     "failed": asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state'),
     "losing": asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
     "deadlock": asyncpg.DeadlockDetectedError("40P01"),
@@ -198,3 +201,56 @@ async def test_db13_listener_comes_back_and_says_so(
 
     await eventually(reconnected)
     listening.cancel()
+
+
+@pytest.mark.parametrize("way", ["acquire", "transaction"])
+async def test_db15_a_server_that_stands_still_does_not_hold_who_is_cancelled(
+    private_postgres: Any, way: str
+) -> None:
+    database = Database(private_postgres.url)
+    await database.open()
+    inside, frozen = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        async with getattr(database, way)() as conn:
+            inside.set()
+            await frozen.wait()
+            await conn.fetchval("SELECT true")
+
+    task = asyncio.create_task(work())
+    await inside.wait()
+    private_postgres.freeze()
+    frozen.set()
+    await asyncio.wait([task], timeout=0.3)
+    assert not task.done(), "it waits for the server"
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled(), "a cancellation stays one, though the connection could not be given back"
+    private_postgres.thaw()
+    await work()
+    await database.close()
+
+
+async def test_db16_the_error_of_the_work_is_raised_and_not_that_of_its_rollback(
+    database: Database, storage_url: str
+) -> None:
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 -- it is the work that fails
+        async with database.transaction() as conn:
+            await conn.execute("SELECT 1")
+            await _terminate_others(storage_url)
+            raise ZeroDivisionError
+    async with database.transaction() as conn:
+        assert await conn.fetchval("SELECT 1") == 1
+
+
+async def test_db17_what_fails_is_rolled_back_and_the_connection_goes_on(database: Database) -> None:
+    async with database.acquire() as conn:
+        await conn.execute("CREATE TABLE word (word text PRIMARY KEY)")
+        backend = await conn.fetchval("SELECT pg_backend_pid()")
+    with pytest.raises(asyncpg.UniqueViolationError):  # noqa: PT012 -- it is the second that fails
+        async with database.transaction() as conn:
+            await conn.execute("INSERT INTO word VALUES ('one')")
+            await conn.execute("INSERT INTO word VALUES ('one')")
+    async with database.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM word") == 0
+        assert await conn.fetchval("SELECT pg_backend_pid()") == backend

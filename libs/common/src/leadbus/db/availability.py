@@ -24,6 +24,7 @@ _AWAY_STATES = frozenset(
 # Invalid authorization (a password was rotated); no such database; a right revoked; no such table.
 _REFUSING_CLASS = "28"
 _REFUSING_STATES = frozenset({"3D000", "42501", "42P01"})
+_CLOSED_WORDS = ("clos", "released back to the pool")
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818 -- it names a condition, as http.HTTPStatus does
@@ -79,8 +80,9 @@ def _says_refusing(error: BaseException) -> bool:
 
 
 def _says_closed(error: BaseException) -> bool:
-    # asyncpg has no code for these two: used after the close; and used between the loss of the server and
-    # the close, when its protocol is in a state that only a new connection gets out of.
+    # asyncpg has no code for these: used after the close; used after the pool has noticed the loss and taken
+    # the connection back from whoever holds it; and used between the loss of the server and the close, when
+    # its protocol is in a state that only a new connection gets out of.
     if isinstance(error, asyncpg.InternalClientError):
         return True
-    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
+    return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in _CLOSED_WORDS)

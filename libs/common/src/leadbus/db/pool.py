@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -27,6 +28,8 @@ COMMAND_TIMEOUT_SECONDS = 10.0
 ACQUIRE_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 PING_TIMEOUT_SECONDS = 2.0
+GIVE_BACK_SECONDS = 1.0
+"""For a rollback, and for a connection to be ready for the next one; then it is cut."""
 IDLE_IN_TRANSACTION_SECONDS = 30
 # Away once we run (a password was rotated); at the start somebody configured us wrong.
 _REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -39,12 +42,34 @@ async def _no_reset(_: Any) -> None:
     """asyncpg itself still rolls back a transaction that was left open."""
 
 
+async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[Any]) -> None:
+    """Whatever was done with the connection is what counts: asyncpg ends one that cannot be given back.
+
+    Of an interrupted statement the server has to be told, and a frozen one never hears it.
+    """
+    try:
+        await pool.release(connection, timeout=GIVE_BACK_SECONDS)
+    except Exception as error:  # noqa: BLE001 -- the connection is gone either way
+        _log.info("db.connection_dropped", error=type(error).__name__)
+
+
+async def _roll_back(transaction: Transaction, connection: Connection) -> None:
+    """The error that brought us here is the one to raise; the server ends what it is not told to."""
+    try:
+        async with asyncio.timeout(GIVE_BACK_SECONDS):
+            await transaction.rollback()
+    except Exception as error:  # noqa: BLE001 -- above
+        _log.info("db.not_rolled_back", error=type(error).__name__)
+        with contextlib.suppress(asyncpg.InterfaceError):  # it is gone already
+            connection.terminate()
+
+
 class Database:
     """A pool of asyncpg connections, and SQLAlchemy sessions for operator queries.
 
     ``url`` is ``postgresql://user:password@host:port/name``. Every command is bounded by
     ``COMMAND_TIMEOUT_SECONDS``; a server that is away shows as an error for which
-    ``is_unavailable`` is true.
+    ``is_unavailable`` is true. Whoever is cancelled meanwhile ends as a cancelled one, and within seconds.
     """
 
     def __init__(self, url: SecretStr | str, *, min_size: int = 1, max_size: int = 10) -> None:
@@ -89,16 +114,27 @@ class Database:
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
         """A connection outside any transaction (each statement commits by itself)."""
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise DatabaseUnavailable("the pool is not open")
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
+        try:
             yield connection
+        finally:
+            await _give_back(pool, connection)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error."""
-        async with self.acquire() as connection, connection.transaction():
-            yield connection
+        async with self.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException:
+                await _roll_back(transaction, connection)
+                raise
+            await transaction.commit()
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
