@@ -7,10 +7,9 @@ from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from adf_mailer.delivery import SmartHost, TlsMode
+from adf_mailer.delivery import PREPARE_SECONDS, SmartHost, TlsMode
 from adf_mailer.domain.address import AddrSpec
 
-_PREPARE_SECONDS = 5.0
 _MARGIN_SECONDS = 2.0
 _LEASE_PER_ACT = 1.5
 _LEAST_LEADS_DAYS = 30
@@ -117,7 +116,7 @@ class AdfMailerSettings(RetentionSettings):
     def act_timeout_seconds(self) -> float:
         """The longest a try can take when every step takes as long as it may."""
         return (
-            _PREPARE_SECONDS
+            PREPARE_SECONDS
             + self.smtp_before_dot_timeout_seconds
             + self.smtp_answer_timeout_seconds
             + _MARGIN_SECONDS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
@@ -15,6 +17,9 @@ from adf_mailer.desk import Desk
 from adf_mailer.metrics import END_TO_END, IN_DOUBT, RESPONSES
 from adf_mailer.planning import SINK
 from adf_mailer.store.mails import Posted
+
+PREPARE_SECONDS = 5.0
+"""For reading what to send. Longer, and the whole try could be cut off, which leaves a mail in doubt."""
 
 _log = logger("delivery")
 
@@ -31,7 +36,8 @@ class AdfMailSink:
 
     async def deliver(self, job: Job) -> Outcome:
         try:
-            posted = await self._desk.prepare(job)
+            async with asyncio.timeout(PREPARE_SECONDS):
+                posted = await self._desk.prepare(job)
         except Exception as error:  # noqa: BLE001 -- whatever it is, this try ends here
             # Nothing was sent yet: what is raised here must not count as a mail in doubt.
             if not is_unavailable(error):
