@@ -1,7 +1,7 @@
 """A whole system on a RabbitMQ and a Postgres of its own, so that both may be broken.
 
-Building one takes longer than most faults, so the tests of a file share it: each with a stream and accounts
-of its own. A test that failed leaves nobody its system.
+Building one takes longer than most faults, so tests that want the same share one, each with a stream and
+accounts of its own. A test that failed leaves nobody its system.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ SETTINGS = {
 }
 SMALL_DISK_SETTINGS = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
 
+_SYSTEMS_AT_ONCE = 2
 _failed = pytest.StashKey[bool]()
 
 
@@ -89,40 +90,58 @@ def running_system(options: Options, place: Path) -> Iterator[System]:
         yield System(stack, rabbitmq, postgres, run=secrets.token_hex(4), disk=disk)
 
 
-class Shared:
-    """One system for test after test, until one of them fails on it."""
+class Systems:
+    """One system for test after test that want the same, until one of them fails on it; the last two live."""
 
-    def __init__(self, options: Options, places: pytest.TempPathFactory) -> None:
-        self._options = options
+    def __init__(self, places: pytest.TempPathFactory) -> None:
         self._places = places
-        self._open = contextlib.ExitStack()
-        self._system: System | None = None
+        self._living: list[tuple[Options, System, contextlib.ExitStack]] = []
 
-    def system(self) -> System:
-        if self._system is None:
-            place = self._places.mktemp("system")
-            self._system = self._open.enter_context(running_system(self._options, place))
-        return self._system
+    def of(self, options: Options) -> System:
+        """One on which nothing has failed so far."""
+        for position, (built_for, system, _) in enumerate(self._living):
+            if built_for == options:
+                self._living.append(self._living.pop(position))
+                return system
+        while len(self._living) >= _SYSTEMS_AT_ONCE:
+            self._end(0)
+        parts = contextlib.ExitStack()
+        system = parts.enter_context(running_system(options, self._places.mktemp("system")))
+        self._living.append((options, system, parts))
+        return system
+
+    def spoilt(self, spoilt: System) -> None:
+        """Nobody gets this one any more."""
+        for position, (_, system, _) in enumerate(self._living):
+            if system is spoilt:
+                self._end(position)
+                return
 
     def close(self) -> None:
-        self._system = None
-        self._open.close()
+        while self._living:
+            self._end(0)
+
+    def _end(self, position: int) -> None:
+        _, _, parts = self._living.pop(position)
+        parts.close()
 
 
-@pytest.fixture(scope="module")
-def shared(options: Options, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    """What the tests of a file share."""
-    made = Shared(options, tmp_path_factory)
+@pytest.fixture(scope="session")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+    """What the tests of a worker share."""
+    made = Systems(tmp_path_factory)
     yield made
     made.close()
 
 
 @pytest.fixture
-def system(shared: Shared, request: pytest.FixtureRequest) -> Iterator[System]:
-    """A system on which nothing has failed so far."""
-    yield shared.system()
+def system(systems: Systems, options: Options, request: pytest.FixtureRequest) -> Iterator[System]:
+    """A system as the file wants it, on which nothing has failed so far."""
+    given = systems.of(options)
+    print(f"logs of the system: {given.stack.logs}")
+    yield given
     if request.node.stash.get(_failed, False):
-        shared.close()
+        systems.spoilt(given)
 
 
 @pytest.hookimpl(wrapper=True)

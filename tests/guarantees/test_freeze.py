@@ -20,7 +20,8 @@ HEARTBEAT = "heartbeat=3"
 
 @pytest.fixture(scope="module")
 def options() -> Options:
-    return Options(amqp_query=HEARTBEAT)
+    # The proxies only pass: so this is the system of the network's tests too.
+    return Options(links=True, amqp_query=HEARTBEAT)
 
 
 def test_the_freeze_outlasts_every_timeout() -> None:
