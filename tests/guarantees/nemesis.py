@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from leadbus_devstack.fault_proxy import Mode
 from leadbus_devstack.links import Server
 
+from tests.guarantees.accounting import IN_FLIGHT
 from tests.guarantees.faults import Fault, alarmed, frozen, killed, network, smtp
 from tests.guarantees.stream import Stream
 from tests.guarantees.system import System
@@ -37,7 +38,7 @@ def everything() -> dict[str, list[Fault]]:
         "postgres": [killed("postgres"), frozen("postgres"), *_network(Server.POSTGRES)],
         "smtp": [
             frozen("smtp"),
-            smtp("refuses", refuse=True),
+            smtp("refuses", doubts=IN_FLIGHT, refuse=True),
             smtp("defers", rcpt={"*": "451 4.3.0 later"}),
             smtp("breaks off after the dot", doubts=_ANY_NUMBER, drop_after_dot="stored"),
             smtp("hangs after the dot", doubts=_ANY_NUMBER, hang_after_data="unstored"),

@@ -13,8 +13,9 @@ from tests.guarantees.system import System
 
 pytestmark = pytest.mark.timeout(400)
 
+GONE = smtp("refuses connections", doubts=accounting.IN_FLIGHT, refuse=True)
+"""It ends what it was in the middle of, so what was under way at that moment is in doubt."""
 NO_DOUBT = (
-    smtp("refuses connections", refuse=True),
     smtp("defers every mail after its final dot", data="452 4.2.2 full"),
     smtp("breaks off at DATA", drop_after_data=True),
 )
@@ -29,6 +30,10 @@ IN_DOUBT = (
     smtp("hangs after the final dot, mail kept", doubts=_ANY_NUMBER, hang_after_data="stored"),
     smtp("hangs after the final dot, mail lost", doubts=_ANY_NUMBER, hang_after_data="unstored"),
 )
+
+
+async def test_a_mail_server_that_is_away_is_waited_for(system: System) -> None:
+    await endure(system, GONE, lasting_seconds=3)
 
 
 @pytest.mark.parametrize(
