@@ -30,7 +30,7 @@ SETTINGS = {
     "adf-mailer": {
         "SMTP_STEP_TIMEOUT_SECONDS": "2",
         "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "2",
-        "SMTP_ANSWER_TIMEOUT_SECONDS": "4",
+        "SMTP_ANSWER_TIMEOUT_SECONDS": "6",
         "RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]",
         "RETRY_THEN_EVERY_SECONDS": "5",
         "PROBE_STEPS_SECONDS": "[1, 2, 3]",
