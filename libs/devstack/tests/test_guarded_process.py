@@ -68,9 +68,11 @@ def test_stop_ends_daemons_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_all_end_with_their_owner(tmp_path: Path, number: signal.Signals) -> None:
     script = textwrap.dedent(f"""
-        import os, time
+        import os, signal, time
         from pathlib import Path
         from leadbus_devstack.processes import GuardedProcess
+        # A shell starts what runs in the background deaf to SIGINT, and its children with it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         here = Path({str(tmp_path)!r})
         GuardedProcess("x", ["sh", "-c", {_WITH_DAEMON!r}], here / "log", dict(os.environ), here).start()
         time.sleep(1000)
