@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leadbus import metrics
-from leadbus.delivery import Ambiguous, Delivered, Transient, measures
+from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Transient, measures
 
 Bench = Any
 
@@ -78,3 +78,26 @@ async def test_met4_the_backlog_is_read_from_indexes(bench: Bench) -> None:
         plan = [row[0] for row in await conn.fetch(f"EXPLAIN {measures._BACKLOG}", bench.clock.now())]
     assert any("delivery" in line and "Index Scan" in line for line in plan), plan
     assert not any("Seq Scan on delivery" in line for line in plan), plan
+
+
+async def test_met5_a_doubt_is_counted_once_by_whoever_has_it_first(bench: Bench, gate: Any) -> None:
+    """A holder that wakes up after another called its try ambiguous, and knows no better itself."""
+    bench.sink.name = "met5-sink"
+
+    async def answer(job: Job) -> Outcome:
+        await gate.answer(job)
+        return Ambiguous("no_answer")
+
+    bench.sink.answer = answer
+    await bench.plan("a")
+    slow = bench.engine()
+    await bench.until(lambda: bool(gate.waiting), slow)
+    await bench.expire_leases()
+    await bench.settle(bench.engine())
+    gate.opened.set()
+    await bench.settle(slow)
+    assert [one["reason"] for one in await bench.attempts("a")] == ["no_answer"], "told all the same"
+    assert value("leadbus_delivery_ambiguous_total", sink="met5-sink") == 1
+    name = "leadbus_delivery_attempts_total"
+    assert value(name, sink="met5-sink", outcome="ambiguous", reason="lease_expired") == 1
+    assert value(name, sink="met5-sink", outcome="ambiguous", reason="no_answer") is None

@@ -104,7 +104,9 @@ class Ending:
         checkpoint.passed("delivery.recorded")
         for act in ended:
             assert act.outcome is not None
-            self._count(act.row, act.outcome, act.duration_ms)
+            row = rows.get(act.row.id)
+            late = row is None or row.lease_token != act.token
+            self._count(act.row, act.outcome, act.duration_ms, again=late)
             forget(act)
         self._tell(recorded)
 
@@ -140,8 +142,11 @@ class Ending:
         if recorded.told:
             self._announced()
 
-    def _count(self, row: store.Row, outcome: Outcome, duration_ms: int | None) -> None:
-        if row.test:
+    def _count(
+        self, row: store.Row, outcome: Outcome, duration_ms: int | None, *, again: bool = False
+    ) -> None:
+        """``again``: a doubt was counted already, when its lease ended; still not to know is no news."""
+        if row.test or (again and isinstance(outcome, Ambiguous)):
             return
         sink = self._rules.sink
         reason = reason_of(outcome) or "none"
