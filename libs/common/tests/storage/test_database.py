@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from leadbus.db import Database, DatabaseUnavailable, is_out_of_reach, is_unavailable
+from leadbus.db import Database, DatabaseUnavailable, is_out_of_reach, is_unavailable, on_commit
 from sqlalchemy import text
 
 AWAY = {
@@ -254,3 +254,35 @@ async def test_db17_what_fails_is_rolled_back_and_the_connection_goes_on(databas
     async with database.acquire() as conn:
         assert await conn.fetchval("SELECT count(*) FROM word") == 0
         assert await conn.fetchval("SELECT pg_backend_pid()") == backend
+
+
+async def test_db18_a_hook_is_called_once_what_was_written_can_be_seen(database: Database) -> None:
+    called: list[str] = []
+    async with database.transaction() as conn:
+        on_commit(conn, lambda: called.append("first"))
+        on_commit(conn, lambda: called.append("second"))
+        assert called == []
+    assert called == ["first", "second"]
+    async with database.transaction():
+        pass
+    assert called == ["first", "second"], "forgotten with its transaction"
+
+
+async def test_db19_a_hook_is_not_called_when_nothing_was_committed(database: Database) -> None:
+    called: list[str] = []
+    with pytest.raises(ValueError, match="a bug"):  # noqa: PT012 -- it is the work that fails
+        async with database.transaction() as conn:
+            on_commit(conn, lambda: called.append("rolled back"))
+            raise ValueError("a bug")
+    with pytest.raises(asyncpg.PostgresError):  # noqa: PT012 -- it is the commit that fails
+        async with database.transaction() as conn:
+            on_commit(conn, lambda: called.append("refused"))
+            await conn.execute("CREATE TEMPORARY TABLE later (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+            await conn.execute("INSERT INTO later VALUES (1), (1)")
+    assert called == []
+
+
+async def test_db20_there_is_no_commit_to_wait_for_outside_a_transaction(database: Database) -> None:
+    async with database.acquire() as conn:
+        with pytest.raises(RuntimeError, match="no transaction"):
+            on_commit(conn, lambda: None)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from leadbus.db.after_commit import on_commit
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
 from leadbus.db.parts import Part, at_once
 from leadbus.db.planning import plan_for_arguments
@@ -36,6 +37,7 @@ __all__ = [
     "is_out_of_reach",
     "is_unavailable",
     "migrate",
+    "on_commit",
     "plan_for_arguments",
     "run_env",
     "schema_state",

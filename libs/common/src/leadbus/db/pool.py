@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from leadbus.backoff import waits
+from leadbus.db.after_commit import commit_hooks
 from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
 from leadbus.db.planning import PLANNED_ONCE
@@ -127,14 +128,16 @@ class Database:
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error."""
         async with self.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield connection
-            except BaseException:
-                await _roll_back(transaction, connection)
-                raise
-            await transaction.commit()
+            with commit_hooks(connection) as committed:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    yield connection
+                except BaseException:
+                    await _roll_back(transaction, connection)
+                    raise
+                await transaction.commit()
+                committed()
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
