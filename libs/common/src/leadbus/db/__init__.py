@@ -3,7 +3,8 @@
 Rules that hold for whoever borrows a connection:
 
 * Settings are changed with ``SET LOCAL`` and advisory locks taken with ``pg_advisory_xact_lock`` only:
-  connections go back to the pool without a reset query, which would cost a round trip per use.
+  connections go back to the pool without a reset query, which would cost a round trip per use. Locks known
+  when a transaction begins cost none either (``Database.transaction(locks=...)``).
 * Isolation is READ COMMITTED; the set-based statements of inbox and outbox rely on it.
 * Statements are planned once per connection, by index (`leadbus.db.planning`).
 * No outside I/O inside a transaction (the outbox relay alone may): the server ends a transaction that

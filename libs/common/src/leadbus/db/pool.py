@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from asyncpg.transaction import Transaction
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
@@ -18,6 +17,7 @@ from leadbus.db.after_commit import commit_hooks
 from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
 from leadbus.db.planning import PLANNED_ONCE
+from leadbus.db.transactions import GIVE_BACK_SECONDS, LockingTransaction, Transaction, roll_back
 from leadbus.log import logger
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ COMMAND_TIMEOUT_SECONDS = 10.0
 ACQUIRE_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 PING_TIMEOUT_SECONDS = 2.0
-GIVE_BACK_SECONDS = 1.0
-"""For a rollback, and for a connection to be ready for the next one; then it is cut."""
 IDLE_IN_TRANSACTION_SECONDS = 30
 # Away once we run (a password was rotated); at the start somebody configured us wrong.
 _REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -52,17 +50,6 @@ async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnect
         await pool.release(connection, timeout=GIVE_BACK_SECONDS)
     except Exception as error:  # noqa: BLE001 -- the connection is gone either way
         _log.info("db.connection_dropped", error=type(error).__name__)
-
-
-async def _roll_back(transaction: Transaction, connection: Connection) -> None:
-    """The error that brought us here is the one to raise; the server ends what it is not told to."""
-    try:
-        async with asyncio.timeout(GIVE_BACK_SECONDS):
-            await transaction.rollback()
-    except Exception as error:  # noqa: BLE001 -- above
-        _log.info("db.not_rolled_back", error=type(error).__name__)
-        with contextlib.suppress(asyncpg.InterfaceError):  # it is gone already
-            connection.terminate()
 
 
 class Database:
@@ -118,23 +105,31 @@ class Database:
         pool = self._pool
         if pool is None:
             raise DatabaseUnavailable("the pool is not open")
-        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
+        # Not by asyncpg's own timeout: up to Python 3.11 it makes a task for each connection.
+        async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
+            connection = await pool.acquire()
         try:
             yield connection
         finally:
             await _give_back(pool, connection)
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error."""
+    async def transaction(self, *, locks: Sequence[int] = ()) -> AsyncIterator[Connection]:
+        """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error.
+
+        It begins with advisory locks on ``locks``, in their order and in the round trip of its begin; then
+        it holds no transaction of asyncpg's (``conn.transaction()`` raises InterfaceError).
+        """
         async with self.acquire() as connection:
             with commit_hooks(connection) as committed:
-                transaction = connection.transaction()
+                transaction: Transaction = (
+                    LockingTransaction(connection, locks) if locks else connection.transaction()
+                )
                 await transaction.start()
                 try:
                     yield connection
                 except BaseException:
-                    await _roll_back(transaction, connection)
+                    await roll_back(transaction, connection)
                     raise
                 await transaction.commit()
                 committed()
