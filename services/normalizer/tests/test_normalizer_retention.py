@@ -33,7 +33,9 @@ def settings(**given: Any) -> NormalizerSettings:
 
 def retention(workshop: Any, batch_size: int = 3, **given: float) -> Retention:
     pace = Pace(pause_seconds=0, batch_size=batch_size)
-    return Retention(workshop.database, rules(settings(**given)), clock=workshop.clock, pace=pace)
+    return Retention(
+        workshop.database, rules(settings(**given), workshop.clock), clock=workshop.clock, pace=pace
+    )
 
 
 async def counts(workshop: Any, *tables: str) -> list[int]:
@@ -134,7 +136,7 @@ async def test_a_message_that_is_gone_says_so(gone: str, workshop: Any) -> None:
             assert answer.status_code == 410
             assert answer.json()["type"].endswith("/raw-gone")
         story = (await http.get(f"/v1/raw/{gone}")).json()
-        assert story["pruned_at"]
+        assert datetime.fromisoformat(story["pruned_at"]) == workshop.clock.now()
         assert story["digest"]
         (lead_id,) = await workshop.leads()
         revisions = (await http.get(f"/v1/leads/{lead_id}")).json()["revisions"]
@@ -314,7 +316,7 @@ SELECT id, 's', 'a', n::text, 'd', 'body', 4, '{}', at, at, false, false, false,
 @pytest.mark.parametrize(
     ("statement", "arguments", "index"),
     [
-        (forgetting._RAW_BYTES, "old", "raw_bytes"),
+        (forgetting._RAW_BYTES, "contents", "raw_bytes"),
         (forgetting._LEADS, "old", "lead_state"),
         (forgetting._LEADS, "half", "lead_"),
         (forgetting._LEADLESS, "old", "raw_leadless"),
@@ -336,6 +338,7 @@ async def test_what_is_old_is_found_by_an_index(
     await workshop.fetch("ANALYZE lead, lead_term, ledger, lead_revision, quarantine, raw")
     some = [row["lead_id"] for row in await workshop.fetch("SELECT lead_id FROM lead LIMIT 60")]
     wanted: dict[str, tuple[Any, ...]] = {
+        "contents": (now - timedelta(days=380), 50, now),
         "old": (now - timedelta(days=380), 50),
         "half": (now - timedelta(days=200), 50),
         "leads": (some[:5],),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from leadbus import inbox, metrics
 from leadbus.clock import FakeClock
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, DatabaseUnavailable
 from leadbus.inbox import InboxEntry, Seen
 from leadbus.retention import (
     Pace,
@@ -152,6 +152,73 @@ async def test_rows_and_the_oldest_are_measured(database: Database, clock: FakeC
         await conn.execute("DELETE FROM thing")
     await retention(database, clock).prune()
     assert value("leadbus_retention_oldest_age_seconds", rule="things") == 0
+
+
+def failures(rule: str) -> float:
+    return metrics.REGISTRY.get_sample_value("leadbus_retention_failed_total", {"rule": rule}) or 0
+
+
+async def wrong(conn: Connection, before: datetime, limit: int) -> dict[str, int]:
+    raise ValueError("a mistake in the rule")
+
+
+async def wrongly_measured(conn: Connection) -> datetime | None:
+    raise ValueError("a mistake in the rule")
+
+
+async def slow(conn: Connection, before: datetime, limit: int) -> dict[str, int]:
+    """Raises what is also raised when Postgres is shut down."""
+    await conn.execute("SET LOCAL statement_timeout = 1")
+    await conn.execute("SELECT pg_sleep(60)")
+    return {}
+
+
+@pytest.mark.parametrize(
+    "failing", [Rule("wrong", 10, wrong, oldest), Rule("wrong", 0, forget, wrongly_measured)]
+)
+async def test_a_rule_that_raises_keeps_no_other_from_its_turn(
+    database: Database, clock: FakeClock, failing: Rule
+) -> None:
+    await things(database, clock, 25)
+    clock.advance(timedelta(days=11).total_seconds())
+    before = failures("wrong"), failures("things")
+    rules = [failing, Rule("things", 10, forget, oldest)]
+    assert await retention(database, clock, *rules).prune() == {"thing": 25}
+    assert (failures("wrong"), failures("things")) == (before[0] + 1, before[1])
+
+
+async def test_a_rule_that_is_too_slow_is_no_database_that_is_away(
+    database: Database, clock: FakeClock
+) -> None:
+    await things(database, clock, 25)
+    clock.advance(timedelta(days=11).total_seconds())
+    before = failures("slow")
+    rules = [Rule("slow", 10, slow, oldest), Rule("things", 10, forget, oldest)]
+    assert await retention(database, clock, *rules).prune() == {"thing": 25}
+    assert failures("slow") == before + 1
+
+
+async def test_a_database_that_is_away_is_no_failure_of_a_rule(database: Database, clock: FakeClock) -> None:
+    before = failures("things")
+    await database.close()
+    with pytest.raises(DatabaseUnavailable):
+        await retention(database, clock).prune()
+    assert failures("things") == before
+
+
+async def test_what_a_batch_removed_counts_when_the_next_one_fails(
+    database: Database, clock: FakeClock
+) -> None:
+    await things(database, clock, 25)
+    clock.advance(timedelta(days=11).total_seconds())
+
+    async def once(conn: Connection, before: datetime, limit: int) -> dict[str, int]:
+        if await conn.fetchval("SELECT count(*) FROM thing") < 25:
+            raise ValueError("a mistake in the rule")
+        return await forget(conn, before, limit)
+
+    await retention(database, clock, Rule("things", 10, once, oldest)).prune()
+    assert await left(database) == 15
 
 
 async def test_the_task_goes_on(database: Database, clock: FakeClock) -> None:

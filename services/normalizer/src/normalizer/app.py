@@ -54,7 +54,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         poll_seconds=settings.release_poll_seconds,
         wake_relay=relay.wake,
     )
-    retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
+    retention = Retention(database, rules(settings, clock), clock=clock, pace=settings.retention_pace)
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
     ledger = LedgerConsumer(database)
     consumers: dict[str, RawConsumer | LedgerConsumer] = {"normalizer.raw": raw, "normalizer.ledger": ledger}

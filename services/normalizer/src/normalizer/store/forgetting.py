@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from leadbus.clock import Clock
 from leadbus.db import Connection
 from leadbus.retention import Removed, first, removed
 
@@ -14,7 +15,7 @@ WITH old AS MATERIALIZED (
     SELECT raw_key FROM raw WHERE stored_at < $1 AND pruned_at IS NULL AND NOT {_OPEN}
      ORDER BY stored_at, raw_key LIMIT $2 FOR UPDATE SKIP LOCKED
 )
-UPDATE raw SET body = '', attributes = '{{}}', pruned_at = now() FROM old WHERE raw.raw_key = old.raw_key
+UPDATE raw SET body = '', attributes = '{{}}', pruned_at = $3 FROM old WHERE raw.raw_key = old.raw_key
 """  # noqa: S608 -- constants only
 # By when it was received, a walk of the state's own index for each; one that is still told of stays. A lead
 # that no sink spoke of is not finished, however old.
@@ -54,9 +55,9 @@ _QUARANTINE = "DELETE FROM quarantine WHERE raw_key = ANY($1::uuid[]) AND state 
 _RAWS = f"DELETE FROM raw WHERE raw_key = ANY($1::uuid[]) AND NOT {_OPEN}"  # noqa: S608 -- constants only
 
 
-async def raw_bytes(conn: Connection, before: datetime, limit: int) -> Removed:
+async def raw_bytes(conn: Connection, before: datetime, limit: int, *, clock: Clock) -> Removed:
     """Bodies and headers; that there was a message, its digest and what it made stay."""
-    return {"raw_bytes": removed(await conn.execute(_RAW_BYTES, before, limit))}
+    return {"raw_bytes": removed(await conn.execute(_RAW_BYTES, before, limit, clock.now()))}
 
 
 async def oldest_raw_bytes(conn: Connection) -> datetime | None:
