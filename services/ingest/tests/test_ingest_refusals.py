@@ -151,6 +151,22 @@ async def test_two_idempotency_keys(ingest: Any) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "header_invalid")
 
 
+@pytest.mark.parametrize("source", ["nosuch", "nosuch2", "other", "unknown"])
+async def test_a_test_for_a_source_that_is_not_there_is_counted_under_one_name(
+    ingest: Any, source: str
+) -> None:
+    """Refused tests by source; a label outside its set would be counted as `other`, with a warning."""
+
+    def refused() -> dict[str, float]:
+        series = (one for metric in metrics.TESTS._series.collect() for one in metric.samples)
+        return {one.labels["source"]: one.value for one in series if one.labels["outcome"] == "refused"}
+
+    before = refused()
+    answer = await ingest.http.post(f"/v1/raw/{source}?test=true", content=b"{}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_source")
+    assert refused() == before | {metrics.NO_SOURCE: before.get(metrics.NO_SOURCE, 0) + 1}
+
+
 async def test_refusals_do_not_repeat_what_was_sent(ingest: Any) -> None:
     for body, content_type in [
         (b'{"name": "Ann Sample" "', "application/json"),

@@ -19,7 +19,10 @@ ACCEPTED_BYTES = metrics.counter(
 TESTS = metrics.counter(
     "leadbus_raw_test_requests_total",
     "Requests marked as tests, which no other figure of raw messages counts, by what became of them.",
-    labels={"source": PUSHED, "outcome": ("accepted", "duplicate", "refused", "unavailable")},
+    labels={
+        "source": (*PUSHED, NO_SOURCE),
+        "outcome": ("accepted", "duplicate", "refused", "unavailable"),
+    },
 )
 DUPLICATES = metrics.counter(
     "leadbus_raw_duplicates_total",
