@@ -1,11 +1,25 @@
 """What must be published is written with the change that caused it, and published afterwards.
 
 ``add`` puts messages into the table in the caller's transaction; an ``OutboxRelay`` in every replica
-publishes them, confirmed, leads before bulk. At least once: receivers dedupe by the message's id.
+publishes them, confirmed, leads before bulk. What is written through its own relay (``writing``) is published
+from memory as soon as it is committed. At least once: receivers dedupe by the message's id.
 """
 
-from leadbus.outbox.relay import OnConfirmed, OutboxRelay
+from leadbus.outbox.hand import Writing
+from leadbus.outbox.publication import OnConfirmed
+from leadbus.outbox.relay import OutboxRelay
 from leadbus.outbox.rows import Lane, add, adding, stats
 from leadbus.outbox.table import DDL_V1, Outbox, metadata
 
-__all__ = ["DDL_V1", "Lane", "OnConfirmed", "Outbox", "OutboxRelay", "add", "adding", "metadata", "stats"]
+__all__ = [
+    "DDL_V1",
+    "Lane",
+    "OnConfirmed",
+    "Outbox",
+    "OutboxRelay",
+    "Writing",
+    "add",
+    "adding",
+    "metadata",
+    "stats",
+]

@@ -38,14 +38,17 @@ class Pending:
 
 _INSERT = """
 to_publish AS (
-    INSERT INTO outbox (lane, exchange, routing_key, headers, properties, body, mandatory, subject)
-    SELECT $1, exchange, routing_key, headers::json, properties::json, body, mandatory, subject
+    INSERT INTO outbox (lane, exchange, routing_key, headers, properties, body, mandatory, subject,
+                        not_before)
+    SELECT $1, exchange, routing_key, headers::json, properties::json, body, mandatory, subject, $9
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::boolean[], $8::text[])
         WITH ORDINALITY AS m (exchange, routing_key, headers, properties, body, mandatory, subject, n)
     ORDER BY n
     RETURNING id
 )
 """
+
+_IDS = "(SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM to_publish) AS message_ids"
 
 # The row lock is the lease: a relay that dies gives its rows back by dying. Rows beyond `$4` bytes are
 # locked but not read; the first one is read whatever its size.
@@ -65,7 +68,10 @@ SELECT id, lane, exchange, routing_key, headers, properties, body, mandatory, su
 FROM claimed WHERE bytes_before < $4 ORDER BY lane, id
 """
 
-_DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+_DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING id"
+
+# One that another relay has meanwhile tried in vain keeps its time.
+_RELEASE = "UPDATE outbox SET not_before = NULL WHERE id = ANY($1::bigint[]) AND attempts = 0"
 
 _BACK_OFF = """
 UPDATE outbox SET attempts = attempts + 1, last_error = failed.error, not_before = failed.not_before
@@ -100,8 +106,12 @@ def adding(
     *,
     lane: Lane = Lane.LEADS,
     subjects: Sequence[str] | None = None,
+    held_until: datetime | None = None,
 ) -> Part:
-    """``add`` as a part of a larger statement."""
+    """``add`` as a part of a larger statement, which tells ``message_ids`` in the order of the messages.
+
+    Before ``held_until`` no relay claims them: whoever writes them publishes them.
+    """
     if subjects is not None and len(subjects) != len(messages):
         raise ValueError("one subject per message")
     arguments = (
@@ -113,8 +123,9 @@ def adding(
         [message.body for message in messages],
         [message.mandatory for message in messages],
         list(subjects) if subjects is not None else [None] * len(messages),
+        held_until,
     )
-    return Part(_INSERT, arguments, "(SELECT count(*) FROM to_publish) AS messages_to_publish")
+    return Part(_INSERT, arguments, _IDS)
 
 
 async def stats(conn: Connection) -> tuple[int, float]:
@@ -146,8 +157,14 @@ async def claim(conn: Connection, *, now: datetime, leads: int, bulk: int, max_b
     ]
 
 
-async def remove(conn: Connection, ids: Sequence[int]) -> None:
-    await conn.execute(_DELETE, ids)
+async def remove(conn: Connection, ids: Sequence[int]) -> set[int]:
+    """Returns those that were still there."""
+    return {row["id"] for row in await conn.fetch(_DELETE, ids)}
+
+
+async def release(conn: Connection, ids: Sequence[int]) -> None:
+    """End the lease of rows that nobody has tried to publish."""
+    await conn.execute(_RELEASE, ids)
 
 
 async def back_off(conn: Connection, failed: Sequence[tuple[int, str, datetime]]) -> None:
