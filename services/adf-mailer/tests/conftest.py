@@ -201,7 +201,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         act_timeout_seconds=10,
         poll_seconds=0.05,
     )
-    consumer = LeadsConsumer(database, planner, clock, engine.wake)
+    consumer = LeadsConsumer(database, planner, clock, engine.wake, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
     app = create_app(
         "adf-mailer",

@@ -167,5 +167,5 @@ async def test_h14_routes_are_found_by_their_dealer_without_reading_them_all(mai
             " FROM generate_series(1, 3000) AS n"
         )
         await conn.execute("ANALYZE setting")
-        plan = await conn.fetch("EXPLAIN " + routes._OF_DEALERS, ["d1", "d2"])
+        plan = await conn.fetch(f"EXPLAIN WITH {routes._OF_DEALERS} TABLE dealers_routes", ["d1", "d2"])
     assert any("setting_route_dealer" in row[0] for row in plan)

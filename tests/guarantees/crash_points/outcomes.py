@@ -170,8 +170,8 @@ def _normalizer() -> Iterator[Crash]:
 
 def _adf_mailer_plans() -> Iterator[Crash]:
     again = "not acknowledged and nothing planned: delivered again as if new"
-    for point in ("inbox.claimed", "mailer.leads_written", "mailer.planned", "mailer.mails_stored"):
-        yield Crash("adf-mailer", point, again, core=point == "mailer.mails_stored")
+    for point in ("inbox.claimed", "mailer.planned"):
+        yield Crash("adf-mailer", point, again, core=point == "mailer.planned")
     yield Crash(
         "adf-mailer",
         "consumer.handled",

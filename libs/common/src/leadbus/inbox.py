@@ -136,7 +136,10 @@ async def claim(
 
 
 class Claim:
-    """``claim`` as a part of a larger statement: have ``part`` executed, then ask for the ``answers``."""
+    """``claim`` as a part of a larger statement: have ``part`` executed, then ask for the ``answers``.
+
+    Another part that joins ``claimed (source, account, id)`` works for those messages only that are new.
+    """
 
     def __init__(self, consumer: str, entries: Sequence[InboxEntry], now: datetime) -> None:
         self._consumer = consumer

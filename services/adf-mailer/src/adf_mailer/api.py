@@ -125,7 +125,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
             if taken.poison:
                 raise Problem(CONFLICT, f"it still cannot be read: {taken.poison[0].reason}")
             await _settle(conn, poison_id, "retried", actor, clock)
-        consumer.wake()
+        consumer.wake(taken)
         return await _view(database, poison_id)
 
     @api.post("/v1/poison/{poison_id}/discard", tags=["poison"], responses=problem_responses(404))

@@ -64,7 +64,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         relay.wake()
 
     retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
-    leads = LeadsConsumer(database, planner, clock, wake)
+    leads = LeadsConsumer(database, planner, clock, engine.wake, relay.wake)
     consumer = BatchConsumer(
         broker,
         QUEUE,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.consumer import UnreadablePropertiesError
 from leadbus.contracts import Lead
-from leadbus.db import Connection, Database
-from leadbus.inbox import Seen, claim
+from leadbus.db import Connection, Database, at_once
+from leadbus.inbox import Claim, Identity, InboxEntry, Seen
 from leadbus.messages import IncomingMessage
 
-from adf_mailer.domain.routing import Before, Decision, decide, material, refusal
+from adf_mailer.domain.route import Route
+from adf_mailer.domain.routing import Before, Decision, Deliver, decide, material, refusal
 from adf_mailer.events import LeadsErased, LeadTold, Told, Unreadable, read
 from adf_mailer.planning import Planner
 from adf_mailer.reporting import report_fresh, report_poison, report_repeated
 from adf_mailer.store import leads, mails, poison, routes
+from adf_mailer.store.leads import Known
 from adf_mailer.store.poison import Poison
 
 QUEUE = "adf-mailer.leads"
@@ -43,13 +46,25 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What the inbox says of readable messages, the leads that new ones tell of (held), and their routes."""
+
+    fresh: tuple[Told, ...] = ()
+    repeated: tuple[Told, ...] = ()
+    reused: tuple[Poison, ...] = ()
+    known: Mapping[UUID, Known] = field(default_factory=dict)
+    routes: Sequence[Route] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LeadsConsumer:
-    """`wake` tells the delivery engine that something may be due."""
+    """`wake_engine` says that something may be due, `wake_relay` that there is something to tell."""
 
     database: Database
     planner: Planner
     clock: Clock
-    wake: Callable[[], None]
+    wake_engine: Callable[[], None]
+    wake_relay: Callable[[], None]
 
     def read(self, message: IncomingMessage) -> Read:
         """What a message tells, or why it cannot be read; nothing is decided yet."""
@@ -69,25 +84,35 @@ class LeadsConsumer:
         """`handle` what was read before."""
         async with self.database.transaction() as conn:
             taken = await self.take(conn, reads)
+        self.wake(taken)
         report_fresh(taken.fresh, taken.decided)
         report_repeated(taken.repeated)
         report_poison(taken.poison)
-        self.wake()
 
     async def take(self, conn: Connection, reads: Sequence[Read]) -> Taken:
-        """The same in the caller's transaction, without waking anybody."""
+        """The same in the caller's transaction; `wake` is to be called once that is committed."""
+        now = self.clock.now()
         readable = [(one.message, one.told) for one in reads if not isinstance(one.told, Unreadable)]
         spoilt = [
             Poison(one.message, one.told.reason, one.told.detail)
             for one in reads
             if isinstance(one.told, Unreadable)
         ]
-        fresh, repeated, reused = await self._new_ones(conn, readable)
-        decided = await self._carry_out(conn, fresh)
-        await poison.insert(conn, [*spoilt, *reused], now=self.clock.now())
-        if spoilt or reused:
+        looked = await _look(conn, readable, now) if readable else Looked()
+        decided = await self._carry_out(conn, looked, now)
+        set_aside = (*spoilt, *looked.reused)
+        if set_aside:
+            await poison.insert(conn, set_aside, now=now)
             checkpoint.passed("mailer.poison_kept")
-        return Taken(tuple(fresh), tuple(decided), tuple(repeated), (*spoilt, *reused))
+        return Taken(looked.fresh, tuple(decided), looked.repeated, set_aside)
+
+    def wake(self, taken: Taken) -> None:
+        """Wake whoever has something to do now; each of them looks by itself within a second."""
+        deliver = [isinstance(decision, Deliver) for _, decision in taken.decided]
+        if any(deliver):
+            self.wake_engine()
+        if not all(deliver):
+            self.wake_relay()
 
     async def set_aside(self, message: IncomingMessage, error: Exception) -> None:
         """A message that `handle` cannot do although it is alone: our defect, kept until it is mended."""
@@ -97,56 +122,69 @@ class LeadsConsumer:
             await poison.insert(conn, [one], now=self.clock.now())
         report_poison([one])
 
-    async def _new_ones(
-        self, conn: Connection, readable: Sequence[tuple[IncomingMessage, Told]]
-    ) -> tuple[list[Told], list[Told], list[Poison]]:
-        entries = [told.entry for _, told in readable]
-        seen = await claim(conn, QUEUE, entries, now=self.clock.now())
-        fresh, repeated, reused = [], [], []
-        for (message, told), answer in zip(readable, seen, strict=True):
-            if answer is Seen.NEW:
-                fresh.append(told)
-            elif answer is Seen.REUSED:
-                reused.append(Poison(message, "id_reused", "same id, other content"))
-            else:
-                repeated.append(told)
-        return fresh, repeated, reused
-
-    async def _carry_out(self, conn: Connection, told: Sequence[Told]) -> Sequence[tuple[Lead, Decision]]:
-        now = self.clock.now()
-        newest = _newest(one.lead for one in told if isinstance(one, LeadTold))
-        gone = {lead_id for one in told if isinstance(one, LeadsErased) for lead_id in one.erased.lead_ids}
-        if not newest and not gone:
-            return []
-        known = await leads.lock(conn, newest.keys() | gone, now=now)
+    async def _carry_out(
+        self, conn: Connection, looked: Looked, now: datetime
+    ) -> Sequence[tuple[Lead, Decision]]:
+        newest = _newest(one.lead for one in looked.fresh if isinstance(one, LeadTold))
+        gone = {
+            lead_id for one in looked.fresh if isinstance(one, LeadsErased) for lead_id in one.erased.lead_ids
+        }
         if gone:
             await leads.erase(conn, sorted(gone), now=now)
+        known = looked.known
         ahead = [
             lead
             for lead_id, lead in newest.items()
             if lead.revision > known[lead_id].revision and not known[lead_id].erased and lead_id not in gone
         ]
-        decided = await self._decide(conn, ahead, {lead_id: one.before for lead_id, one in known.items()})
-        state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
-        # Written before the mails that refer to them.
-        await leads.write(conn, state, now=now)
-        checkpoint.passed("mailer.leads_written")
-        await self.planner.carry_out(conn, decided)
-        return decided
-
-    async def _decide(
-        self, conn: Connection, ahead: Sequence[Lead], before: dict[UUID, Before | None]
-    ) -> list[tuple[Lead, Decision]]:
         if not ahead:
             return []
-        found = await routes.of_dealers(conn, {lead.dealer.dealer_id for lead in ahead})
-        known = [lead.lead_id for lead in ahead if before[lead.lead_id]]
-        told = await mails.told(conn, known) if known else {}
-        return [
-            (lead, decision)
-            for lead in ahead
-            for decision in decide(lead, before[lead.lead_id], found, told.get(lead.lead_id, set()))
-        ]
+        decided = await _decide(conn, ahead, looked)
+        state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
+        await self.planner.carry_out(conn, decided, beside=[leads.writing(state, now=now)])
+        return decided
+
+
+async def _look(conn: Connection, readable: Sequence[tuple[IncomingMessage, Told]], now: datetime) -> Looked:
+    """Claim the messages and hold the leads of the new ones; the routes are those of this moment."""
+    claim = Claim(QUEUE, [told.entry for _, told in readable], now)
+    first: dict[Identity, Told] = {}
+    for _, told in readable:
+        first.setdefault(told.entry.identity, told)
+    row = await at_once(
+        conn,
+        claim.part,
+        leads.holding(_told_of(first.values()), now=now),
+        routes.finding(one.lead.dealer.dealer_id for one in first.values() if isinstance(one, LeadTold)),
+    )
+    fresh, repeated, reused = [], [], []
+    for (message, told), answer in zip(readable, await claim.answers(conn, row), strict=True):
+        if answer is Seen.NEW:
+            fresh.append(told)
+        elif answer is Seen.REUSED:
+            reused.append(Poison(message, "id_reused", "same id, other content"))
+        else:
+            repeated.append(told)
+    return Looked(tuple(fresh), tuple(repeated), tuple(reused), leads.held(row), routes.found(row))
+
+
+async def _decide(conn: Connection, ahead: Sequence[Lead], looked: Looked) -> list[tuple[Lead, Decision]]:
+    before = {lead.lead_id: looked.known[lead.lead_id].before for lead in ahead}
+    decided_before = [lead_id for lead_id, one in before.items() if one]
+    # A statement of its own: the look's snapshot may be of before whoever we waited for.
+    told = await mails.told(conn, decided_before) if decided_before else {}
+    return [
+        (lead, decision)
+        for lead in ahead
+        for decision in decide(lead, before[lead.lead_id], looked.routes, told.get(lead.lead_id, set()))
+    ]
+
+
+def _told_of(told: Iterable[Told]) -> Iterator[tuple[InboxEntry, UUID]]:
+    for one in told:
+        lead_ids = [one.lead.lead_id] if isinstance(one, LeadTold) else one.erased.lead_ids
+        for lead_id in lead_ids:
+            yield one.entry, lead_id
 
 
 def _newest(told: Iterable[Lead]) -> dict[UUID, Lead]:

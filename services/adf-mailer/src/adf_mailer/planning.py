@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.contracts import Lead
-from leadbus.db import Connection
-from leadbus.delivery import NewDelivery, plan, skip
+from leadbus.db import Connection, Part, at_once
+from leadbus.delivery import NewDelivery, Planning, skip
 
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.route import Route
@@ -30,42 +32,52 @@ class Planner:
     default_from: str
     clock: Clock
 
-    async def carry_out(self, conn: Connection, decided: Sequence[tuple[Lead, Decision]]) -> None:
-        """Plan and skip in the caller's transaction.
+    async def carry_out(
+        self, conn: Connection, decided: Sequence[tuple[Lead, Decision]], *, beside: Sequence[Part] = ()
+    ) -> None:
+        """Plan and skip in the caller's transaction; `beside` is written by the statement that plans.
 
         A mail is written for each new delivery and kept beside it, so that every try sends the same bytes.
         """
         now = self.clock.now()
         wanted = [(lead, one) for lead, one in decided if isinstance(one, Deliver)]
-        planned = await plan(conn, [self._new(lead, one.route) for lead, one in wanted], now=now)
+        if wanted:
+            await self._plan(conn, wanted, beside, now)
+        elif beside:
+            await at_once(conn, *beside)
         checkpoint.passed("mailer.planned")
-        new = [
-            mails.NewMail(
-                delivery_id=delivery_id,
-                repeat_number=0,
-                lead_id=lead.lead_id,
-                revision=lead.revision,
-                route=one.route.name,
-                written=write(
-                    lead,
-                    one.route,
-                    status=one.status,
-                    date=now,
-                    default_from=self.default_from,
-                    key=delivery_key(lead, one.route),
-                ),
-            )
-            for (lead, one), delivery_id in zip(wanted, planned, strict=True)
-            if delivery_id is not None
-        ]
-        await mails.insert(conn, new, now=now)
-        checkpoint.passed("mailer.mails_stored")
-        tests = {lead.lead_id for lead, _ in wanted if lead.test}
-        for mail in new:
-            count(mail, test=mail.lead_id in tests)
         for lead, one in decided:
             if isinstance(one, Skip):
                 await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
+
+    async def _plan(
+        self,
+        conn: Connection,
+        wanted: Sequence[tuple[Lead, Deliver]],
+        beside: Sequence[Part],
+        now: datetime,
+    ) -> None:
+        planning = Planning([self._new(lead, one.route) for lead, one in wanted], now)
+        written = [
+            self._mail(lead, one, delivery_id, now)
+            for (lead, one), delivery_id in zip(wanted, planning.ids, strict=True)
+        ]
+        row = await at_once(conn, *beside, *planning.parts, mails.storing(written, now=now))
+        planned = zip(wanted, written, planning.answers(row), strict=True)
+        for (lead, _), mail, delivery_id in planned:
+            if delivery_id is not None:
+                count(mail, test=lead.test)
+
+    def _mail(self, lead: Lead, one: Deliver, delivery_id: UUID, now: datetime) -> mails.NewMail:
+        written = write(
+            lead,
+            one.route,
+            status=one.status,
+            date=now,
+            default_from=self.default_from,
+            key=delivery_key(lead, one.route),
+        )
+        return mails.NewMail(delivery_id, 0, lead.lead_id, lead.revision, one.route.name, written)
 
     def _new(self, lead: Lead, route: Route | None) -> NewDelivery:
         return NewDelivery(

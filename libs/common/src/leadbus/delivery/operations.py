@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from leadbus.db import Connection, Part, at_once
 from leadbus.delivery import machine, store
 from leadbus.delivery.announcing import Told, announce
@@ -87,15 +89,31 @@ async def plan(
     """
     if not deliveries:
         return []
-    if not all(delivery.destination for delivery in deliveries):
-        raise ValueError("a delivery needs a destination; without one, skip it")
-    moment = now or datetime.now(UTC)
-    introducing = Part(
-        f"introduced AS ({_INTRODUCE} RETURNING name)",
-        ([delivery.destination for delivery in deliveries], moment),
-        "(SELECT count(*) FROM introduced) AS destinations_introduced",
-    )
-    return await _insert(conn, deliveries, Phase.QUEUED, moment, beside=(introducing,))
+    planning = Planning(deliveries, now or datetime.now(UTC))
+    return planning.answers(await at_once(conn, *planning.parts))
+
+
+class Planning:
+    """``plan`` as parts of a larger statement: have ``parts`` executed, then ask for the ``answers``.
+
+    ``ids`` are what the deliveries get, in order. Another part that joins ``planned (id)`` writes what
+    belongs to a delivery only where that is new. Raises ValueError for a delivery without a destination.
+    """
+
+    def __init__(self, deliveries: Sequence[NewDelivery], now: datetime) -> None:
+        if not all(delivery.destination for delivery in deliveries):
+            raise ValueError("a delivery needs a destination; without one, skip it")
+        self.ids = [uuid4() for _ in deliveries]
+        introducing = Part(
+            f"introduced AS ({_INTRODUCE} RETURNING name)",
+            (list({delivery.destination for delivery in deliveries}), now),
+            "(SELECT count(*) FROM introduced) AS destinations_introduced",
+        )
+        self.parts = (introducing, _inserting(self.ids, deliveries, Phase.QUEUED, now))
+
+    def answers(self, row: asyncpg.Record) -> list[UUID | None]:
+        """What ``plan`` returns, from the row of the statement."""
+        return _planned(self.ids, row)
 
 
 async def skip(
@@ -107,7 +125,9 @@ async def skip(
     known already.
     """
     moment = now or datetime.now(UTC)
-    (delivery_id,) = await _insert(conn, [delivery], Phase.SKIPPED, moment, reason)
+    ids = [uuid4()]
+    inserted = await at_once(conn, _inserting(ids, [delivery], Phase.SKIPPED, moment, reason))
+    (delivery_id,) = _planned(ids, inserted)
     if delivery_id is None:
         return None
     state = State(Phase.SKIPPED, announced=Announcement.SKIPPED, announcements=1)
@@ -176,16 +196,13 @@ async def cancel(
     return await _operate(conn, row, machine.CancelAsked(), "delivery.cancel", actor, sink, now)
 
 
-async def _insert(
-    conn: Connection,
+def _inserting(
+    ids: Sequence[UUID],
     deliveries: Sequence[NewDelivery],
     phase: Phase,
     now: datetime,
     reason: str | None = None,
-    *,
-    beside: Sequence[Part] = (),
-) -> list[UUID | None]:
-    ids = [uuid4() for _ in deliveries]
+) -> Part:
     skipped = phase is Phase.SKIPPED
     arguments = (
         phase.value,
@@ -207,10 +224,12 @@ async def _insert(
         [delivery.deadline for delivery in deliveries],
         [delivery.test for delivery in deliveries],
     )
-    inserting = Part(_INSERT, arguments, "ARRAY(SELECT id FROM planned) AS planned")
-    row = await at_once(conn, *beside, inserting)
-    planned = set(row["planned"])
-    return [delivery_id if delivery_id in planned else None for delivery_id in ids]
+    return Part(_INSERT, arguments, "ARRAY(SELECT id FROM planned) AS planned")
+
+
+def _planned(ids: Sequence[UUID], row: asyncpg.Record) -> list[UUID | None]:
+    new = set(row["planned"])
+    return [delivery_id if delivery_id in new else None for delivery_id in ids]
 
 
 async def _lock(conn: Connection, delivery_id: UUID) -> store.Row:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from leadbus.contracts import Lead
-from leadbus.db import Connection
+from leadbus.db import Connection, Part
+from leadbus.inbox import InboxEntry
 
 from adf_mailer.domain.routing import Before
 
@@ -22,20 +24,34 @@ class Known:
     before: Before | None
 
 
-# Made where it is unknown, written as it is where it is known: either way it is ours until the end.
+# Made where it is unknown, written as it is where it is known: either way it is ours until the end, and what
+# comes back is what whoever we waited for left of it. No other part of the statement would see that.
 _HOLD = """
-INSERT INTO lead AS known (lead_id, revision, contactable, erased, updated_at)
-SELECT lead_id, 0, false, false, $2 FROM unnest($1::uuid[]) AS new (lead_id) ORDER BY lead_id
-ON CONFLICT (lead_id) DO UPDATE SET updated_at = known.updated_at
-RETURNING lead_id, revision, material, contactable, erased
+held AS (
+    INSERT INTO lead AS known (lead_id, revision, contactable, erased, updated_at)
+    SELECT DISTINCT lead_id, 0, false, false, $1::timestamptz
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) AS told (lead_id, source, account, id)
+        JOIN claimed USING (source, account, id)
+    ORDER BY lead_id
+    ON CONFLICT (lead_id) DO UPDATE SET updated_at = known.updated_at
+    RETURNING lead_id, revision, material, contactable, erased
+)
+"""
+_HELD = """
+ARRAY(SELECT lead_id FROM held) AS held_ids, ARRAY(SELECT revision FROM held) AS held_revisions,
+ARRAY(SELECT material FROM held) AS held_materials, ARRAY(SELECT contactable FROM held) AS held_contactable,
+ARRAY(SELECT erased FROM held) AS held_erased
 """
 
 _WRITE = """
-UPDATE lead SET revision = new.revision, data = new.data::jsonb, material = new.material,
-    contactable = new.contactable, received_at = new.received_at, updated_at = $7
-FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
-    AS new (lead_id, revision, data, material, contactable, received_at)
-WHERE lead.lead_id = new.lead_id
+leads_written AS (
+    UPDATE lead SET revision = new.revision, data = new.data::jsonb, material = new.material,
+        contactable = new.contactable, received_at = new.received_at, updated_at = $7
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
+        AS new (lead_id, revision, data, material, contactable, received_at)
+    WHERE lead.lead_id = new.lead_id
+    RETURNING lead.lead_id
+)
 """
 
 _ERASE = """
@@ -47,25 +63,36 @@ UPDATE mail SET raw = NULL WHERE lead_id = ANY($1::uuid[])
 """
 
 
-async def lock(conn: Connection, lead_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, Known]:
-    """Every one of these leads, locked in id order until the transaction ends; unknown ones are made."""
-    rows = await conn.fetch(_HOLD, sorted(lead_ids), now)
+def holding(told: Iterable[tuple[InboxEntry, UUID]], *, now: datetime) -> Part:
+    """Lock leads in id order until the transaction ends; unknown ones are made.
+
+    Of a statement with `inbox.Claim` in it: only leads are held that a new message tells of.
+    """
+    pairs = list(told)
+    arguments = (
+        now,
+        [lead_id for _, lead_id in pairs],
+        [entry.source for entry, _ in pairs],
+        [entry.account for entry, _ in pairs],
+        [entry.id for entry, _ in pairs],
+    )
+    return Part(_HOLD, arguments, _HELD)
+
+
+def held(row: asyncpg.Record) -> dict[UUID, Known]:
+    """The leads that are ours now, from the row of a statement with `holding` in it."""
+    columns = ("held_ids", "held_revisions", "held_materials", "held_contactable", "held_erased")
     return {
-        row["lead_id"]: Known(
-            revision=row["revision"],
-            erased=row["erased"],
-            before=Before(row["material"], row["contactable"]) if row["material"] else None,
+        lead_id: Known(revision, erased, Before(material, contactable) if material else None)
+        for lead_id, revision, material, contactable, erased in zip(
+            *(row[name] for name in columns), strict=True
         )
-        for row in rows
     }
 
 
-async def write(conn: Connection, leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> None:
-    """Keep these revisions, and what was decided on."""
-    if not leads:
-        return
-    await conn.execute(
-        _WRITE,
+def writing(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
+    """Keep these revisions of leads that are held, and what was decided on."""
+    arguments = (
         [lead.lead_id for lead, _ in leads],
         [lead.revision for lead, _ in leads],
         [lead.to_json().decode() for lead, _ in leads],
@@ -74,6 +101,7 @@ async def write(conn: Connection, leads: Sequence[tuple[Lead, Before]], *, now: 
         [lead.received_at for lead, _ in leads],
         now,
     )
+    return Part(_WRITE, arguments, "(SELECT count(*) FROM leads_written) AS leads_written")
 
 
 async def erase(conn: Connection, lead_ids: Sequence[UUID], *, now: datetime) -> None:

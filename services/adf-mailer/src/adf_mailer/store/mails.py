@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from leadbus.db import Connection
+from leadbus.db import Connection, Part
 
 from adf_mailer.domain.letter import Written
 from adf_mailer.domain.routing import Told
@@ -55,7 +55,7 @@ class StoredMail:
     raw: bytes
 
 
-_INSERT = """
+_ROWS = """
 INSERT INTO mail (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
                   sha256, size_bytes, raw, warnings, written_at)
 SELECT delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
@@ -64,7 +64,13 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::text[]
             $9::text[], $10::text[], $11::bytea[], $12::text[])
     AS new (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
             sha256, raw, warnings)
-ON CONFLICT DO NOTHING
+"""
+_INSERT = f"{_ROWS} ON CONFLICT DO NOTHING"
+_STORE = f"""
+stored AS (
+    {_ROWS} JOIN planned ON planned.id = new.delivery_id
+    RETURNING delivery_id
+)
 """
 
 _TOLD = """
@@ -90,10 +96,16 @@ WHERE lead.lead_id = $1
 
 async def insert(conn: Connection, mails: Sequence[NewMail], *, now: datetime) -> None:
     """Keep these mails. One that is there already stays as it is: its bytes may have been sent."""
-    if not mails:
-        return
-    await conn.execute(
-        _INSERT,
+    await conn.execute(_INSERT, *_arguments(mails, now))
+
+
+def storing(mails: Sequence[NewMail], *, now: datetime) -> Part:
+    """Keep those of these mails whose deliveries are new, in a statement with `delivery.Planning` in it."""
+    return Part(_STORE, _arguments(mails, now), "(SELECT count(*) FROM stored) AS mails_stored")
+
+
+def _arguments(mails: Sequence[NewMail], now: datetime) -> tuple[Any, ...]:
+    return (
         [mail.delivery_id for mail in mails],
         [mail.repeat_number for mail in mails],
         [mail.lead_id for mail in mails],

@@ -38,8 +38,6 @@ class Poison:
 
 
 async def insert(conn: Connection, poison: Sequence[Poison], *, now: datetime) -> None:
-    if not poison:
-        return
     await conn.execute(
         _INSERT,
         now,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from leadbus.db import Connection
+import asyncpg
+from leadbus.db import Connection, Part, at_once
 
 from adf_mailer.domain.route import AdfRoute, Route
 
@@ -13,15 +14,27 @@ KIND = "AdfRoute"
 
 _KEPT = 4096
 _OF_DEALERS = """
-SELECT name, spec::text AS spec FROM setting
-WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[]) ORDER BY name
+dealers_routes AS (
+    SELECT name, spec::text AS spec FROM setting
+    WHERE kind = 'AdfRoute' AND spec ->> 'dealer' = ANY($1::text[])
+)
 """
+_FOUND = "ARRAY(SELECT ARRAY[name, spec] FROM dealers_routes ORDER BY name) AS dealers_routes"
 
 
 async def of_dealers(conn: Connection, dealers: Iterable[str]) -> list[Route]:
     """Every route of these dealers, enabled or not, by name."""
-    rows = await conn.fetch(_OF_DEALERS, list(dealers))
-    return [_route(row["name"], row["spec"]) for row in rows]
+    return found(await at_once(conn, finding(dealers)))
+
+
+def finding(dealers: Iterable[str]) -> Part:
+    """`of_dealers` as a part of a larger statement; `found` reads its answer."""
+    return Part(_OF_DEALERS, (list(set(dealers)),), _FOUND)
+
+
+def found(row: asyncpg.Record) -> list[Route]:
+    """What `of_dealers` returns, from the row of a statement with `finding` in it."""
+    return [_route(name, spec) for name, spec in row["dealers_routes"]]
 
 
 async def by_name(conn: Connection, name: str) -> Route | None:
