@@ -106,7 +106,6 @@ def test_authenticate_takes_the_active_key_only() -> None:
     assert admission.authenticate(KEY, STORED, NOW) is STORED
     other = api_key.make(secrets.token_bytes(api_key.RANDOMNESS_BYTES))
     for presented, stored in [
-        (None, None),
         (KEY, None),
         (api_key.KeyText(KEY.key_id, other.text), STORED),
         (KEY, replace(STORED, revoked_at=NOW)),
@@ -115,6 +114,13 @@ def test_authenticate_takes_the_active_key_only() -> None:
         with pytest.raises(Refusal) as caught:
             admission.authenticate(presented, stored, NOW)
         assert caught.value.reason is Reason.KEY_INVALID
+
+
+def test_a_text_that_is_no_key_is_refused_like_an_unknown_one() -> None:
+    assert admission.legible(KEY) is KEY
+    with pytest.raises(Refusal) as caught:
+        admission.legible(None)
+    assert caught.value.reason is Reason.KEY_INVALID
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Connection, Database
+from leadbus.db import Database
 from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
@@ -20,7 +18,7 @@ from ingest.api import keys, raw
 from ingest.door import Door
 from ingest.keyring import Keyring
 from ingest.settings import IngestSettings
-from ingest.sources.setting import SOURCE, Source
+from ingest.sources.setting import SOURCE, SourceSettings
 from ingest.store import raws
 
 DESCRIPTION = "Takes raw messages from the outside, keeps them until they are published, and a little longer."
@@ -33,10 +31,8 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id="ingest")
     store = documents.DocumentStore(database, [SOURCE], clock=clock)
 
-    def setting_of(conn: Connection, source: str) -> Awaitable[Source | None]:
-        return store.spec(conn, SOURCE.name, source)
-
-    door = Door(database, setting_of=setting_of, clock=clock, wake=lambda: relay.wake())
+    sources = SourceSettings(store)
+    door = Door(database, settings=sources, clock=clock, wake=lambda: relay.wake())
     relay = OutboxRelay(database, publisher, on_confirmed=door.published, clock=clock)
     retention = Retention(
         database,
@@ -48,7 +44,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         clock=clock,
         pace=settings.retention_pace,
     )
-    keyring = Keyring(database, setting_of=setting_of, clock=clock)
+    keyring = Keyring(database, settings=sources, clock=clock)
     holding = HoldingReader(settings.amqp_url, "ingest")
     kinds: list[Kind] = [UnroutedRedrive(holding, publisher), UnroutedDiscard(holding)]
     runner = JobRunner(database, kinds, lease_seconds=settings.job_lease_seconds)

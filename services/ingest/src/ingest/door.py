@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -18,12 +18,10 @@ from ingest.domain.api_key import ApiKey, KeyText
 from ingest.domain.raw import Offer, Receipt, envelope_of
 from ingest.domain.refusal import Reason, Refusal
 from ingest.domain.repetition import Judgement, Verdict, judge
-from ingest.sources.setting import Source
+from ingest.sources.setting import Source, SourceSettings
 from ingest.store import keys, raws
 
 USE_NOTED_EVERY = timedelta(minutes=1)
-
-SettingOf = Callable[[Connection, str], Awaitable[Source | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,10 @@ class Door:
     """Stateless between requests; any number of replicas may stand before one database."""
 
     def __init__(
-        self, database: Database, *, setting_of: SettingOf, clock: Clock, wake: Callable[[], None]
+        self, database: Database, *, settings: SourceSettings, clock: Clock, wake: Callable[[], None]
     ) -> None:
         self._database = database
-        self._setting_of = setting_of
+        self._settings = settings
         self._clock = clock
         self._wake = wake
 
@@ -50,17 +48,21 @@ class Door:
 
         Raises Refusal ``key_invalid``.
         """
+        text = admission.legible(presented)
         async with self._database.acquire() as conn:
-            return await self._identify(conn, presented)
+            stored = await keys.find(conn, text.key_id)
+            return await self._authenticated(conn, text, stored)
 
     async def admit(self, presented: KeyText | None, source: str, *, test: bool) -> Admitted:
         """Let a caller in, before anything of its body is read.
 
         Raises Refusal ``key_invalid`` first, then what its key is not good for.
         """
+        text = admission.legible(presented)
         async with self._database.acquire() as conn:
-            key = await self._identify(conn, presented)
-            setting = await self._setting_of(conn, source) if key.source == source else None
+            row = await at_once(conn, keys.finding(text.key_id), self._settings.finding(source))
+            key = await self._authenticated(conn, text, keys.found(row))
+        setting = self._settings.found(row) if key.source == source else None
         admission.admit(key, source, setting, test=test)
         assert setting is not None, "admit refuses a source without a setting"
         return Admitted(key, setting)
@@ -70,15 +72,15 @@ class Door:
 
         When this returns NEW with a receipt, both are committed. Raises Refusal ``idempotency_key_reused``.
         """
-        async with self._database.transaction() as conn:
-            await raws.lock(conn, offer)
+        async with self._database.transaction(locks=raws.locks(offer)) as conn:
             judgement = await self._judge(conn, offer, setting)
             if judgement.verdict is Verdict.NEW:
                 judgement = Judgement(Verdict.NEW, await self._store(conn, offer))
                 checkpoint.passed("door.stored")
-            if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
+            elif judgement.verdict is Verdict.SAME_CONTENT and offer.idempotency_key is not None:
                 assert judgement.first is not None
-                await raws.remember_key(conn, offer, judgement.first.raw_id)
+                await at_once(conn, raws.remembering_key(offer, judgement.first.raw_id))
+            if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
                 checkpoint.passed("door.key_remembered")
         checkpoint.passed("door.committed")
         if judgement.verdict is Verdict.NEW:
@@ -113,9 +115,8 @@ class Door:
         """Note what RabbitMQ confirmed; part of the relay's transaction."""
         await raws.mark_published(conn, [UUID(subject) for subject in subjects], self._clock.now())
 
-    async def _identify(self, conn: Connection, presented: KeyText | None) -> ApiKey:
+    async def _authenticated(self, conn: Connection, presented: KeyText, stored: ApiKey | None) -> ApiKey:
         now = self._clock.now()
-        stored = await keys.find(conn, presented.key_id) if presented else None
         key = admission.authenticate(presented, stored, now)
         if key.last_used_at is None or now - key.last_used_at > USE_NOTED_EVERY:
             await keys.touch(conn, key.key_id, now, now - USE_NOTED_EVERY)
@@ -145,6 +146,9 @@ class Door:
         receipt = raws.receipt_of(offer, raw_id, accepted_at)
         message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
         publishing = outbox.adding([message], subjects=[str(raw_id)])
-        await at_once(conn, raws.inserting(offer, receipt), publishing)
+        storing = [raws.inserting(offer, receipt)]
+        if offer.idempotency_key is not None:
+            storing.append(raws.remembering_key(offer, raw_id))
+        await at_once(conn, *storing, publishing)
         checkpoint.passed("outbox.added")
         return receipt

@@ -14,7 +14,7 @@ from leadbus.web.problems import CONFLICT, NOT_FOUND
 from ingest.api.problems import UNKNOWN_SOURCE
 from ingest.domain import api_key
 from ingest.domain.api_key import ApiKey, KeyState
-from ingest.door import SettingOf
+from ingest.sources.setting import SourceSettings
 from ingest.store import keys
 
 
@@ -28,9 +28,9 @@ class Made:
 
 
 class Keyring:
-    def __init__(self, database: Database, *, setting_of: SettingOf, clock: Clock) -> None:
+    def __init__(self, database: Database, *, settings: SourceSettings, clock: Clock) -> None:
         self.database = database
-        self._setting_of = setting_of
+        self._settings = settings
         self._clock = clock
 
     def now(self) -> datetime:
@@ -39,7 +39,7 @@ class Keyring:
     async def make(self, source: str, account: str, label: str, actor: Actor) -> Made:
         """Raises Problem unknown-source without a setting of the source, conflict by its accounts."""
         async with self.database.transaction() as conn:
-            setting = await self._setting_of(conn, source)
+            setting = await self._settings.of(conn, source)
             if setting is None:
                 raise Problem(UNKNOWN_SOURCE, "Apply a Source setting of this name first.")
             if not setting.serves(account):

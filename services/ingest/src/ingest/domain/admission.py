@@ -19,18 +19,20 @@ class Door(Protocol):
     def serves(self, account: str) -> bool: ...
 
 
-def authenticate(presented: KeyText | None, stored: ApiKey | None, now: datetime) -> ApiKey:
+def legible(presented: KeyText | None) -> KeyText:
+    """The presented key, if it can be one of ours; else Refusal ``key_invalid``: nothing need be asked."""
+    if presented is None:
+        raise _invalid()
+    return presented
+
+
+def authenticate(presented: KeyText, stored: ApiKey | None, now: datetime) -> ApiKey:
     """The stored key, if it is the presented one and active; else Refusal ``key_invalid``.
 
     The answer does not tell an unknown key from an expired or revoked one.
     """
-    if (
-        presented is None
-        or stored is None
-        or not presented.matches(stored.digest)
-        or stored.state(now) is not KeyState.ACTIVE
-    ):
-        raise Refusal(Reason.KEY_INVALID, "The API key is not known or no longer valid.")
+    if stored is None or not presented.matches(stored.digest) or stored.state(now) is not KeyState.ACTIVE:
+        raise _invalid()
     return stored
 
 
@@ -46,3 +48,7 @@ def admit(key: ApiKey, source: str, door: Door | None, *, test: bool) -> None:
         raise Refusal(Reason.ACCOUNT_NOT_SERVED, "The account of this API key is not served any more.")
     if test and not door.allow_test:
         raise Refusal(Reason.TEST_NOT_ALLOWED, "The source takes no test messages.")
+
+
+def _invalid() -> Refusal:
+    return Refusal(Reason.KEY_INVALID, "The API key is not known or no longer valid.")

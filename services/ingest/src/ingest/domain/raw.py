@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +14,10 @@ EVENT_TYPE = "raw.received.v1"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A checked body at the door, not taken yet. The body shows in no ``repr``."""
+    """A checked body at the door, not taken yet. The body shows in no ``repr``.
+
+    ``digest`` is its SHA-256.
+    """
 
     source: str
     account: str
@@ -25,13 +28,13 @@ class Offer:
     idempotency_key: str | None
     correlation_id: str | None = None
     traceparent: str | None = None
+    digest: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.body).digest())
 
     def __repr__(self) -> str:
         return f"Offer(source={self.source!r}, account={self.account!r}, size_bytes={len(self.body)})"
-
-    @property
-    def digest(self) -> bytes:
-        return hashlib.sha256(self.body).digest()
 
 
 @dataclass(frozen=True, slots=True)

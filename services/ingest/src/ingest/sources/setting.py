@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+from asyncpg import Record
 from leadbus.contracts import SOURCES
-from leadbus.db import Connection
-from leadbus.settings.documents import InvalidSpec, Kind, Spec
+from leadbus.db import Connection, Part
+from leadbus.settings.documents import DocumentStore, InvalidSpec, Kind, Spec
 from pydantic import Field
 
 PUSHED = tuple(source for source in SOURCES if source != "dms")
@@ -59,3 +60,22 @@ async def _check(_conn: Connection, name: str, _spec: Source) -> None:
 SOURCE = Kind(
     "Source", Source, check=_check, title="Source", description="Who may push over HTTP, and how much."
 )
+
+
+class SourceSettings:
+    """The settings of all sources, None for a source without one."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._store = store
+
+    async def of(self, conn: Connection, source: str) -> Source | None:
+        setting: Source | None = await self._store.spec(conn, SOURCE.name, source)
+        return setting
+
+    def finding(self, source: str) -> Part:
+        """`of` as a part of a larger statement; `found` reads its answer."""
+        return self._store.finding(SOURCE.name, source)
+
+    def found(self, row: Record) -> Source | None:
+        setting: Source | None = self._store.found(SOURCE.name, row)
+        return setting

@@ -5,18 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 
 from asyncpg import Record
-from leadbus.db import Connection
+from leadbus.db import Connection, Part, at_once
 from sqlalchemy import Select, select
 from sqlmodel import col
 
 from ingest.domain.api_key import ApiKey
 from ingest.store.tables import ApiKeyRow
 
-_COLUMNS = (
-    "key_id, source, account, label, digest, created_at, created_by,"
-    " expires_at, revoked_at, last_used_at, rotated_to"
+_NAMES = (
+    "key_id",
+    "source",
+    "account",
+    "label",
+    "digest",
+    "created_at",
+    "created_by",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+    "rotated_to",
 )
-_FIND = f"SELECT {_COLUMNS} FROM api_key WHERE key_id = $1"  # noqa: S608
+_COLUMNS = ", ".join(_NAMES)
+_FIND = f"found_key AS (SELECT {_COLUMNS} FROM api_key WHERE key_id = $1)"  # noqa: S608
 _OF_SOURCE = f"SELECT {_COLUMNS} FROM api_key WHERE source = $1 AND key_id = $2 FOR UPDATE"  # noqa: S608
 _INSERT = """
 INSERT INTO api_key (key_id, source, account, label, digest, created_at, created_by)
@@ -31,8 +41,18 @@ UPDATE api_key SET last_used_at = $2 WHERE key_id IN (
 
 
 async def find(conn: Connection, key_id: str) -> ApiKey | None:
-    row = await conn.fetchrow(_FIND, key_id)
-    return _api_key(row) if row else None
+    return found(await at_once(conn, finding(key_id)))
+
+
+def finding(key_id: str) -> Part:
+    """`find` as a part of a larger statement; `found` reads its answer."""
+    return Part(_FIND, (key_id,), "(SELECT found_key FROM found_key) AS found_key")
+
+
+def found(row: Record) -> ApiKey | None:
+    """What `find` returns, from the row of a statement with `finding` in it."""
+    values = row["found_key"]
+    return None if values is None else ApiKey(**dict(zip(_NAMES, values, strict=True)))
 
 
 def of_source(source: str) -> Select[ApiKeyRow]:
@@ -43,7 +63,7 @@ def of_source(source: str) -> Select[ApiKeyRow]:
 async def lock(conn: Connection, source: str, key_id: str) -> ApiKey | None:
     """The key of a source, held until the transaction ends."""
     row = await conn.fetchrow(_OF_SOURCE, source, key_id)
-    return _api_key(row) if row else None
+    return ApiKey(**dict(row)) if row else None
 
 
 async def insert(conn: Connection, key: ApiKey) -> None:
@@ -70,7 +90,3 @@ async def revoke(conn: Connection, key_id: str, at: datetime) -> None:
 async def touch(conn: Connection, key_id: str, now: datetime, unless_after: datetime) -> None:
     """Note the use of a key, unless one after ``unless_after`` is noted."""
     await conn.execute(_TOUCH, key_id, now, unless_after)
-
-
-def _api_key(row: Record) -> ApiKey:
-    return ApiKey(**dict(row))

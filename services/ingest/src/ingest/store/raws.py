@@ -15,7 +15,6 @@ from leadbus.retention import Removed, first, removed
 from ingest.domain.raw import Offer, Receipt
 
 _RECEIPT = "raw_id, source, account, content_type, digest, size_bytes, test, accepted_at, published_at"
-_LOCK = "SELECT pg_advisory_xact_lock($1), pg_advisory_xact_lock($2)"
 _EARLIER = f"""
 SELECT true AS by_key, {_RECEIPT} FROM raw WHERE raw_id = (
     SELECT raw_id FROM idempotency_key WHERE source = $1 AND account = $2 AND key = $3)
@@ -32,7 +31,11 @@ stored AS (
     RETURNING raw_id
 )
 """
-_REMEMBER_KEY = "INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4)"
+_REMEMBER_KEY = """
+remembered AS (
+    INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4) RETURNING raw_id
+)
+"""
 _MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
 # Rows that failed are few, and only they are indexed by subject.
 _FAILURES = "SELECT attempts, last_error FROM outbox WHERE subject = $1 AND attempts > 0"
@@ -55,18 +58,16 @@ class Earlier:
     by_content: Receipt | None
 
 
-async def lock(conn: Connection, offer: Offer) -> None:
-    """Let nobody else take the same body or use the same Idempotency-Key until this transaction ends.
+def locks(offer: Offer) -> Sequence[int]:
+    """Locks by which nobody else takes the same body or uses the same Idempotency-Key meanwhile.
 
-    The key's lock always comes first, so two senders cannot wait for each other. The statement stands
-    alone: what follows reads a snapshot taken after the wait.
+    The key's always comes first, so two senders cannot wait for each other. A transaction takes them before
+    its first statement: what follows reads a snapshot taken after the wait.
     """
     content = _lock_number(b"content", offer.source, offer.account, offer.digest)
     if offer.idempotency_key is None:
-        key = content
-    else:
-        key = _lock_number(b"key", offer.source, offer.account, offer.idempotency_key.encode())
-    await conn.execute(_LOCK, key, content)
+        return (content,)
+    return _lock_number(b"key", offer.source, offer.account, offer.idempotency_key.encode()), content
 
 
 async def earlier(conn: Connection, offer: Offer) -> Earlier:
@@ -114,8 +115,10 @@ def inserting(offer: Offer, receipt: Receipt) -> Part:
     return Part(_INSERT, arguments, "(SELECT count(*) FROM stored) AS messages_stored")
 
 
-async def remember_key(conn: Connection, offer: Offer, raw_id: UUID) -> None:
-    await conn.execute(_REMEMBER_KEY, offer.source, offer.account, offer.idempotency_key, raw_id)
+def remembering_key(offer: Offer, raw_id: UUID) -> Part:
+    """Have the offer's Idempotency-Key stand for a message, also for one stored by the same statement."""
+    arguments = (offer.source, offer.account, offer.idempotency_key, raw_id)
+    return Part(_REMEMBER_KEY, arguments, "(SELECT count(*) FROM remembered) AS keys_remembered")
 
 
 async def receipt(conn: Connection, raw_id: UUID) -> Receipt | None:

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+import asyncpg
+
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, Part
 from leadbus.settings.documents.document import Action, Change, Document, Revision, differences
 from leadbus.settings.documents.kind import InvalidSpec, Kind, check_name
 from leadbus.web.audit import record
@@ -24,6 +26,7 @@ from leadbus.web.problems import (
 from leadbus.web.tokens import Actor
 
 BY_HAND = "hand"
+_FIND_SPEC = "found_spec AS (SELECT spec::text AS spec FROM setting WHERE kind = $1 AND name = $2)"
 _COLUMNS = "kind, name, spec::text AS spec, revision, etag, managed_by, updated_at, updated_by"
 
 
@@ -62,6 +65,16 @@ class DocumentStore:
         """The document's spec as its model, None when there is none."""
         document = await self.find(connection, kind, name)
         return self.kinds[kind].model.model_validate(document.spec) if document else None
+
+    def finding(self, kind: str, name: str) -> Part:
+        """`spec` as a part of a larger statement; `found` reads its answer."""
+        self.kind(kind)
+        return Part(_FIND_SPEC, (kind, check_name(name)), "(SELECT spec FROM found_spec) AS found_spec")
+
+    def found(self, kind: str, row: asyncpg.Record) -> Any | None:
+        """What `spec` returns, from the row of a statement with `finding` in it."""
+        written = row["found_spec"]
+        return None if written is None else self.kinds[kind].model.model_validate(json.loads(written))
 
     async def history(self, kind: str, name: str) -> list[Revision]:
         """Every change, newest first. A deleted document still has one."""
