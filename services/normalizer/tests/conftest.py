@@ -220,7 +220,7 @@ async def workshop(shared_database_url: str) -> AsyncIterator[Workshop]:
     yield Workshop(
         database,
         clock,
-        RawConsumer(database, normalizing, clock, bare_window_seconds=600, wake_relay=lambda: None),
+        RawConsumer(database, normalizing, clock, bare_window_seconds=600),
         LedgerConsumer(database),
         Quarantining(
             database,
@@ -228,7 +228,6 @@ async def workshop(shared_database_url: str) -> AsyncIterator[Workshop]:
             clock,
             batch_size=2,
             poll_seconds=timedelta(seconds=0.2).total_seconds(),
-            wake_relay=lambda: None,
         ),
         DocumentStore(database, directory.kinds(), clock=clock),
     )

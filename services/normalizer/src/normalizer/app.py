@@ -37,14 +37,15 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
-    relay = OutboxRelay(database, publisher, clock=clock)
-    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes), settings.terms)
+    relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
+    normalizing = Normalizing(
+        Limits(body_bytes=settings.body_limit_bytes), settings.terms, outgoing=relay.writing
+    )
     raw = RawConsumer(
         database,
         normalizing,
         clock,
         bare_window_seconds=settings.bare_window_seconds,
-        wake_relay=relay.wake,
     )
     quarantining = Quarantining(
         database,
@@ -52,7 +53,6 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         clock,
         batch_size=settings.release_batch_size,
         poll_seconds=settings.release_poll_seconds,
-        wake_relay=relay.wake,
     )
     retention = Retention(database, rules(settings, clock), clock=clock, pace=settings.retention_pace)
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
@@ -102,7 +102,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(queue) for queue in handlers]).run,
         },
-        drains=[runner.drain],
+        drains=[runner.drain, relay.drain],
         on_stop=[holding.close],
         database=database,
         broker=broker,

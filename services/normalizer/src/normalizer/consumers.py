@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -53,13 +53,11 @@ class RawConsumer:
         clock: Clock,
         *,
         bare_window_seconds: int,
-        wake_relay: Callable[[], None],
     ) -> None:
         self._database = database
         self._normalizing = normalizing
         self._clock = clock
         self._bare_window_seconds = bare_window_seconds
-        self._wake_relay = wake_relay
 
     def read(self, message: IncomingMessage) -> Read:
         """Identify the message and run its source's adapter; nothing is decided yet."""
@@ -83,7 +81,6 @@ class RawConsumer:
 
     async def _take(self, reads: Sequence[Read], now: datetime) -> None:
         taken = await in_transaction(self._database, lambda conn: self._store(conn, reads, now))
-        self._wake_relay()
         reporting.report_told(taken.decision.told, self._clock.now())
         reporting.report_quarantined(taken.decision.verdicts)
         reporting.report_duplicates(taken.duplicates)

@@ -120,11 +120,17 @@ def read_raw(raw: Raw) -> Read:
 
 
 class Normalizing:
-    """Decides and writes; every method works inside the caller's transaction."""
+    """Decides and writes; every method works inside the caller's transaction.
 
-    def __init__(self, limits: Limits, terms: Terms | None = None) -> None:
+    Events go to ``outgoing``, and out once that transaction is committed.
+    """
+
+    def __init__(
+        self, limits: Limits, terms: Terms | None = None, *, outgoing: outbox.Writer = outbox.left_to_claims
+    ) -> None:
         self.limits = limits
         self._terms = terms or Terms()
+        self._outgoing = outgoing
 
     async def decide(
         self,
@@ -177,25 +183,28 @@ class Normalizing:
         if known:
             await leads.update(conn, known, revisions, last_raw_at, now, self._terms)
         parts: list[Part] = []
+        writing: outbox.Writing | None = None
         if keep:
             pins = {one.raw.key: one.lead_id for one in decision.told if not one.raw.trial}
             parts.append(raws.keeping(keep, pins, now))
         if revisions:
             documents = [revision.lead.model_dump_json(exclude_none=True) for revision in revisions]
             parts += leads.adding(known, revisions, documents, last_raw_at, now, self._terms)
-            parts.append(outbox.adding(_events(decision, documents, now)))
+            writing = self._outgoing(_events(decision, documents, now))
+            parts.append(writing.part)
         if not parts:
             return set()
         row = await at_once(conn, *parts)
-        if revisions:
+        if writing:
             leads.check_added(row, known, revisions)
+            writing.written(conn, row)
             checkpoint.passed("outbox.added")
         return set(row["kept_before"]) if keep else set()
 
     async def quarantine(self, conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
         """Open entries for what was refused, and say so."""
         times = await quarantine.put(conn, verdicts, now)
-        await outbox.add(
+        await self.tell(
             conn, [events.quarantined(verdict, times[verdict.raw.key], now) for verdict in verdicts]
         )
 
@@ -205,13 +214,18 @@ class Normalizing:
         """Close the entries of those that were in quarantine, and say so."""
         by_key = {one.raw.key: one for one in told}
         closed = await quarantine.close(conn, list(by_key), how, now, by=by)
-        await outbox.add(
+        await self.tell(
             conn,
             [
                 events.released(by_key[entry.raw_key].raw, entry, how, by_key[entry.raw_key].leads, now)
                 for entry in closed
             ],
         )
+
+    async def tell(self, conn: Connection, messages: Sequence[OutgoingMessage]) -> None:
+        """Have events published with this transaction."""
+        if messages:
+            await self._outgoing(messages).write(conn)
 
     async def _revise(
         self,

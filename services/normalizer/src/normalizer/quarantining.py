@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from leadbus import checkpoint, outbox, web
+from leadbus import checkpoint, web
 from leadbus.clock import Clock
 from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Connection, Database, at_once
@@ -65,14 +65,12 @@ class Quarantining:
         *,
         batch_size: int,
         poll_seconds: float,
-        wake_relay: Callable[[], None],
     ) -> None:
         self._database = database
         self._normalizing = normalizing
         self._clock = clock
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
-        self._wake_relay = wake_relay
         self._rung = asyncio.Event()
 
     async def run(self) -> None:
@@ -97,8 +95,6 @@ class Quarantining:
         reporting.report_quarantined(news)
         for one in released:
             reporting.report_released(one.raw, "mapped")
-        if released:
-            self._wake_relay()
         return len(released)
 
     async def replay(self, raw_key: UUID, actor: Actor, *, beside: Beside | None = None) -> Replayed:
@@ -119,7 +115,6 @@ class Quarantining:
         reporting.report_quarantined(news)
         for one in decision.told:
             reporting.report_released(one.raw, "replayed")
-        self._wake_relay()
         return _replayed(decision)
 
     async def replay_raw(self, raw_key: UUID, actor: Actor) -> Replayed:
@@ -133,14 +128,12 @@ class Quarantining:
             return await self.replay(raw_key, actor)
         decision = await in_transaction(self._database, lambda conn: self._tell_again(conn, raw_key, actor))
         reporting.report_told(decision.told, self._clock.now())
-        self._wake_relay()
         return _replayed(decision)
 
     async def discard(self, raw_key: UUID, actor: Actor, why: str) -> None:
         """Close an open entry for good; the bytes stay. Raises UnknownRawError, ClosedEntryError."""
         raw = await in_transaction(self._database, lambda conn: self._discard(conn, raw_key, actor, why))
         reporting.report_released(raw, "discarded")
-        self._wake_relay()
 
     async def _release_mapped(self, conn: Connection) -> tuple[Sequence[Told], Sequence[Verdict]]:
         keys = await quarantine.mapped(conn, self._batch_size)
@@ -176,7 +169,7 @@ class Quarantining:
         now = self._clock.now()
         (entry,) = await quarantine.close(conn, [raw_key], "discarded", now, by=actor.subject, note=why)
         raw = (await raws.by_key(conn, [raw_key]))[raw_key]
-        await outbox.add(conn, [events.released(raw, entry, "discarded", (), now)])
+        await self._normalizing.tell(conn, [events.released(raw, entry, "discarded", (), now)])
         await web.audit(conn, actor, "quarantine.discard", f"quarantine/{raw_key}", {"note": why})
         return raw
 

@@ -5,7 +5,7 @@ publishes them, confirmed, leads before bulk. What is written through its own re
 from memory as soon as it is committed. At least once: receivers dedupe by the message's id.
 """
 
-from leadbus.outbox.hand import Writing
+from leadbus.outbox.hand import HOLD_SECONDS, Writer, Writing, left_to_claims
 from leadbus.outbox.publication import OnConfirmed
 from leadbus.outbox.relay import OutboxRelay
 from leadbus.outbox.rows import Lane, add, adding, stats
@@ -13,13 +13,16 @@ from leadbus.outbox.table import DDL_V1, Outbox, metadata
 
 __all__ = [
     "DDL_V1",
+    "HOLD_SECONDS",
     "Lane",
     "OnConfirmed",
     "Outbox",
     "OutboxRelay",
+    "Writer",
     "Writing",
     "add",
     "adding",
+    "left_to_claims",
     "metadata",
     "stats",
 ]

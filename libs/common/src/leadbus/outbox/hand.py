@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import asyncpg
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
-from leadbus.db import Connection, Database, Part, on_commit
+from leadbus.db import Connection, Database, Part, at_once, on_commit
 from leadbus.log import logger
 from leadbus.messages import OutgoingMessage
 from leadbus.outbox import publication, rows
@@ -46,6 +47,24 @@ class Writing:
     def committed(self, row: asyncpg.Record) -> None:
         """``row`` came back from a statement with ``part`` that was a transaction of its own."""
         self._commit(row["message_ids"])
+
+    async def write(self, conn: Connection) -> None:
+        """Write them in the transaction of ``conn``, by a statement of their own."""
+        self.written(conn, await at_once(conn, self.part))
+        checkpoint.passed("outbox.added")
+
+
+class Writer(Protocol):
+    """Where messages of a transaction go; an ``OutboxRelay.writing``, or ``left_to_claims``."""
+
+    def __call__(
+        self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
+    ) -> Writing: ...
+
+
+def left_to_claims(messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None) -> Writing:
+    """Messages that whichever relay looks next is to publish."""
+    return Writing(rows.adding(messages, subjects=subjects), lambda _: None)
 
 
 class Hand:

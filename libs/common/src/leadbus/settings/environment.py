@@ -68,6 +68,13 @@ class ServiceSettings(BaseSettings):
     )
     token_role_claim: str = Field("role", description="Claim with the role; dots go into nested objects.")
     token_dealers_claim: str = Field("dealers", description="Claim with the dealers a token is limited to.")
+    outbox_hold_seconds: float = Field(
+        10,
+        ge=0,
+        le=120,
+        description="How long messages that a killed process had in hand wait for another one; "
+        "0: every message is claimed from the table before it is published.",
+    )
     drain_seconds: float = Field(25, gt=0, le=600, description="Time given to work in hand on SIGTERM.")
     grace_seconds: float = Field(
         45,
