@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leadbus import log
 from leadbus.db import DatabaseUnavailable
+from leadbus.log import redaction
 from leadbus.log.redaction import REDACTED, forbidden, scrub
 from pydantic import BaseModel, ValidationError
 
@@ -243,6 +244,11 @@ def test_identifiers_stay_readable(identifier: str) -> None:
 )
 def test_telephone_numbers_are_seen_in_their_usual_shapes(phone: str) -> None:
     assert phone not in scrub(f"call {phone} now")
+
+
+@given(st.from_regex(redaction._PHONE, fullmatch=True), st.sampled_from(["", "call ", "x=1, "]))
+def test_a_number_of_any_shape_is_seen(number: str, before: str) -> None:
+    assert scrub(f"{before}{number}") != f"{before}{number}"
 
 
 @given(st.emails())

@@ -26,8 +26,10 @@ _FORBIDDEN_WORDS = frozenset({
 _ALLOWED_KEYS = frozenset({"content_type", "logger_name", "queue_name", "task_name", "service_name"})
 
 _EMAIL = r"[^\s<>\"(),:;@\[\]]+@[^\s<>\"'(),:;@\[\]]+\.[^\s<>\"'(),:;@\[\].]{2,}"
-_PHONE = r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().\-/\u00a0]{0,2}\d){8,14}(?![\w.])"
-_SHORTEST_PHONE = 9
+_DIGIT_MORE = r"(?:[ ().\-/\u00a0]{0,2}\d)"
+_PHONE = rf"(?<![\w.])(?:\+|00)?\(?\d{_DIGIT_MORE}{{8,14}}(?![\w.])"
+# What no text without it can hold, found in a fifth of the time.
+_NINE_DIGITS = re.compile(rf"\d{_DIGIT_MORE}{{8}}")
 _IDENTIFIER = "|".join(
     (
         r"<?[0-9a-fA-F-]{32,}[\w.-]*@[\w.-]+>?",  # a Message-ID of ours: ids, no person
@@ -45,7 +47,7 @@ def scrub(text: str) -> str:
     """`text` without email addresses, telephone numbers and credentials in URLs."""
     if "@" in text:
         text = _CREDENTIALS.sub(f"{REDACTED}@", text)
-    elif len(text) < _SHORTEST_PHONE or text.isalpha():
+    elif not _NINE_DIGITS.search(text):
         return text
     return _PERSONAL.sub(lambda found: found[0] if found["identifier"] else REDACTED, text)
 
