@@ -11,9 +11,9 @@ import pamqp.frame
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leadbus.consumer.content import read_content
 from leadbus.consumer.tap import Tap
 from leadbus.messages import IncomingMessage
+from leadbus.wire.content import read_content
 from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader

@@ -7,40 +7,31 @@ transport, and that is where this stands: docs/adr/0050-deliveries-are-read-off-
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 from collections.abc import Callable
-from typing import Any
 
 from aiormq.abc import AbstractConnection
-from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
-from yarl import URL
 
-from leadbus.consumer.content import Content, Delivery, message_of, read_content, read_delivery
 from leadbus.messages import IncomingMessage
+from leadbus.wire.content import Content, Delivery, message_of, read_content, read_delivery
+from leadbus.wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frames, WatchedTransport
 
 OnDelivery = Callable[[IncomingMessage], None]
 
-_FRAME = struct.Struct(">BHI")
-"""Type, channel and payload size; the payload and one end byte follow."""
-_METHOD, _HEADER, _BODY = 1, 2, 3
-_END = 0xCE
 _BASIC_DELIVER = b"\x00\x3c\x00\x3c"
-_HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
+_NOTHING = b""
 _SIGN_OF_LIFE_SECONDS = 1.0
 
 
-class TappedTransport(TransportFactory):
+class TappedTransport(WatchedTransport):
     """Makes the streams of one connection at a time, with a tap in what is received."""
 
     def __init__(self) -> None:
+        super().__init__(self._tapped)
         self.tap: Tap | None = None
 
-    async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
-        reader, writer = await factory.create(url, **kwargs)
+    def _tapped(self, reader: asyncio.StreamReader) -> None:
         self.tap = Tap(reader)
-        return reader, writer
 
 
 def tap_on(connection: AbstractConnection) -> Tap:
@@ -52,15 +43,12 @@ def tap_on(connection: AbstractConnection) -> Tap:
 
 
 class Tap:
-    """Splits what a connection receives into frames, and hands over the deliveries of chosen channels."""
+    """Hands over the deliveries of chosen channels."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
-        self._pass_on = reader.feed_data
         self._channels: dict[int, _Assembly] = {}
-        self._rest = b""
-        self._broken = False
         self._sign_of_life = 0.0
-        reader.feed_data = self.feed  # type: ignore[method-assign,assignment]
+        Frames(reader, self._look)
 
     def deliver(self, channel: int, on_delivery: OnDelivery) -> None:
         """Call `on_delivery` for every delivery on `channel` from now on; it must not raise."""
@@ -72,37 +60,15 @@ class Tap:
         if assembly is not None and assembly.on_delivery == on_delivery:
             del self._channels[channel]
 
-    def feed(self, data: bytes) -> None:
-        """Take what was received."""
-        if self._broken:
-            self._pass_on(data)
-            return
-        data = self._rest + data
-        start = position = 0
-        while len(data) - position >= _FRAME.size:
-            kind, channel, size = _FRAME.unpack_from(data, position)
-            end = position + _FRAME.size + size + 1
-            if end > len(data) and kind <= _HEARTBEAT[0]:
-                break
-            if end > len(data) or data[end - 1] != _END:
-                # Not AMQP: aiormq says what is wrong with it.
-                self._broken, position = True, len(data)
-                break
-            assembly = self._channels.get(channel)
-            if assembly and assembly.takes(kind, data[position + _FRAME.size : end - 1]):
-                self._go_on(data[start:position], taken=True)
-                start = end
-            position = end
-        self._go_on(data[start:position])
-        self._rest = data[position:]
-
-    def _go_on(self, frames: bytes, *, taken: bool = False) -> None:
-        if frames:
-            self._pass_on(frames)
-        if taken and time.monotonic() - self._sign_of_life > _SIGN_OF_LIFE_SECONDS:
-            # The server sends no heartbeats while it delivers, and aiormq takes silence for death.
-            self._sign_of_life = time.monotonic()
-            self._pass_on(_HEARTBEAT)
+    def _look(self, kind: int, channel: int, payload: bytes) -> bytes | None:
+        assembly = self._channels.get(channel)
+        if assembly is None or not assembly.takes(kind, payload):
+            return None
+        if time.monotonic() - self._sign_of_life <= _SIGN_OF_LIFE_SECONDS:
+            return _NOTHING
+        # The server sends no heartbeats while it delivers, and aiormq takes silence for death.
+        self._sign_of_life = time.monotonic()
+        return HEARTBEAT
 
 
 class _Assembly:
@@ -117,17 +83,17 @@ class _Assembly:
 
     def takes(self, kind: int, payload: bytes) -> bool:
         """Whether this frame is part of a delivery."""
-        if kind == _METHOD:
+        if kind == METHOD:
             if not payload.startswith(_BASIC_DELIVER):
                 return False
             self._delivery = read_delivery(payload)
         elif self._delivery is None:
             return False
-        elif kind == _HEADER:
+        elif kind == HEADER:
             self._content = read_content(payload)
             self._missing_bytes = self._content.body_bytes
             self._end_if_complete()
-        elif kind == _BODY:
+        elif kind == BODY:
             self._body.append(payload)
             self._missing_bytes -= len(payload)
             self._end_if_complete()

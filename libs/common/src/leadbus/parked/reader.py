@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -20,11 +21,11 @@ from pydantic import SecretStr
 from yarl import URL
 
 from leadbus.cancellation import really_cancelled
-from leadbus.envelope import Properties
 from leadbus.jobs import Interrupted
 from leadbus.messages import IncomingMessage
 from leadbus.parked.held import Held
-from leadbus.parked.wire import TolerantTransport, unreadable_because
+from leadbus.parked.mending import mending_transport, unreadable_because
+from leadbus.wire.content import Content, Delivery, content_of, message_of
 
 ANSWER_SECONDS = 10.0
 _CLOSE_SECONDS = 3.0
@@ -102,7 +103,7 @@ class HoldingReader:
                 await self.close()
                 heartbeat = self._url.query.get("heartbeat", _HEARTBEAT_SECONDS)
                 url = self._url.update_query(heartbeat=heartbeat, name=f"{self._app_id} holding queues")
-                connection = Connection(url, transport_factory=TolerantTransport())
+                connection = Connection(url, transport_factory=mending_transport())
                 await answered(connection.connect())
                 self._connection = connection
             return self._connection
@@ -204,27 +205,13 @@ async def _give_back(channel: AbstractChannel) -> None:
 
 
 def _incoming(got: DeliveredMessage) -> IncomingMessage:
-    delivery, properties = got.delivery, got.header.properties
-    assert isinstance(delivery, commands.Basic.Deliver | commands.Basic.GetOk)
-    headers = properties.headers or {}
-    unreadable = unreadable_because(headers)
-    return IncomingMessage(
-        body=bytes(got.body),
-        exchange=delivery.exchange or "",
-        routing_key=delivery.routing_key or "",
-        headers={} if unreadable else headers,
-        properties=Properties(
-            content_type=properties.content_type,
-            message_id=properties.message_id,
-            correlation_id=properties.correlation_id,
-            timestamp=properties.timestamp,
-            type=properties.message_type,
-            app_id=properties.app_id,
-        ),
-        redelivered=bool(delivery.redelivered),
-        delivery_count=0,
-        delivery_tag=delivery.delivery_tag or 0,
-        user_id=properties.user_id,
-        unreadable=unreadable,
-        reply_to=properties.reply_to,
+    told, body = got.delivery, bytes(got.body)
+    assert isinstance(told, commands.Basic.Deliver | commands.Basic.GetOk)
+    delivery = Delivery(
+        told.delivery_tag or 0, bool(told.redelivered), told.exchange or "", told.routing_key or ""
     )
+    content = content_of(got.header.properties, len(body))
+    if unreadable := unreadable_because(content.headers):
+        content = Content(len(body), unreadable=unreadable)
+    # The broker counts looks; to whoever handles it, it has not been delivered once.
+    return replace(message_of(delivery, content, body), delivery_count=0)

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from pamqp import decode
+from pamqp import commands, decode
 from pamqp.header import ContentHeader
 
 from leadbus.envelope import Properties
@@ -71,6 +71,19 @@ def read_content(payload: bytes) -> Content:
     return content or _by_pamqp(payload, body_bytes)
 
 
+def content_of(read: commands.Basic.Properties, body_bytes: int) -> Content:
+    """What pamqp read."""
+    properties = Properties(
+        read.content_type,
+        read.message_id,
+        read.correlation_id,
+        read.timestamp,
+        read.message_type,
+        read.app_id,
+    )
+    return Content(body_bytes, properties, dict(read.headers or {}), read.reply_to, read.user_id)
+
+
 def message_of(delivery: Delivery, content: Content, body: bytes) -> IncomingMessage:
     """The delivery as handlers see it."""
     counted = content.headers.get("x-delivery-count", 0) if delivery.redelivered else 0
@@ -116,16 +129,7 @@ def _by_pamqp(payload: bytes, body_bytes: int) -> Content:
         header.unmarshal(payload)
     except Exception as error:  # noqa: BLE001 -- whatever a stranger's bytes make of the decoder
         return Content(body_bytes, unreadable=type(error).__name__)
-    read = header.properties
-    properties = Properties(
-        read.content_type,
-        read.message_id,
-        read.correlation_id,
-        read.timestamp,
-        read.message_type,
-        read.app_id,
-    )
-    return Content(body_bytes, properties, dict(read.headers or {}), read.reply_to, read.user_id)
+    return content_of(header.properties, body_bytes)
 
 
 def _name(payload: bytes, position: int) -> tuple[str, int]:
