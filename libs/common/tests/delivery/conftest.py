@@ -172,6 +172,11 @@ class Bench:
             for row in rows
         ]
 
+    def stand_still(self, engine: DeliveryEngine, *, seconds: float) -> None:
+        """As if the process had been stopped for so long, right after the claim of what it has in hand."""
+        for act in engine._acts.values():
+            act.began -= seconds
+
     async def expire_leases(self) -> None:
         """As if the leaseholders had been silent for too long, by the database's clock."""
         await self.execute(

@@ -16,10 +16,10 @@ from leadbus.delivery import (
     LeaseLost,
     Outcome,
     Permanent,
-    Phase,
     Skipped,
     Transient,
-    store,
+    claims,
+    gates,
 )
 from leadbus_devstack.threads import run_apart
 
@@ -229,7 +229,7 @@ async def test_eng35_wake_spares_the_poll(bench: Bench, monkeypatch: pytest.Monk
 
 
 async def test_eng36_long_queue_that_may_not_go_hides_no_other(bench: Bench) -> None:
-    await bench.plan(*(f"held:h{n}" for n in range(store._MANY + 100)))
+    await bench.plan(*(f"held:h{n}" for n in range(claims.MANY + 100)))
     await bench.execute("UPDATE destination SET paused_at = now()")
     bench.clock.advance(1)
     await bench.plan("other:a")
@@ -472,6 +472,7 @@ async def test_eng24_holder_of_a_lost_lease_is_told_before_the_deciding_step(
     await bench.until(lambda: bool(gate.waiting), slow)
     await bench.expire_leases()
     await bench.settle(bench.engine())
+    bench.stand_still(slow, seconds=59)
     gate.opened.set()
     await bench.settle(slow)
     assert crossed == []
@@ -555,7 +556,7 @@ async def test_eng29_one_that_cannot_be_recorded_keeps_nobody_from_it(bench: Ben
 async def test_eng30_claim_whose_commit_was_not_heard_of_is_undone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    really_start = store.start
+    really_start = claims.start
 
     async def committed_then_lost(_: Any, *arguments: Any, **more: Any) -> Any:
         async with bench.database.transaction() as other:
@@ -564,7 +565,7 @@ async def test_eng30_claim_whose_commit_was_not_heard_of_is_undone(
 
     await bench.plan("a")
     engine = bench.engine()
-    monkeypatch.setattr(store, "start", committed_then_lost)
+    monkeypatch.setattr(claims, "start", committed_then_lost)
     with pytest.raises(ConnectionResetError):
         await engine.step()
     assert await bench.phase("a") == "sending"
@@ -579,17 +580,14 @@ async def test_eng30_claim_whose_commit_was_not_heard_of_is_undone(
 async def test_eng36_a_claim_cut_short_gives_its_slots_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Found first tries, then lost the database while looking for retries: nothing stays taken."""
-    really_candidates = store.candidates
+    """Found some, then lost the database before they were started: nothing stays taken."""
 
-    async def lost_at_the_second(conn: Any, phase: Phase, **more: Any) -> Any:
-        if phase is Phase.WAITING:
-            raise ConnectionResetError
-        return await really_candidates(conn, phase, **more)
+    async def lost(*_: Any, **__: Any) -> Any:
+        raise ConnectionResetError
 
     await bench.plan("x:a", "y:b")
     engine = bench.engine(capacity=3)
-    monkeypatch.setattr(store, "candidates", lost_at_the_second)
+    monkeypatch.setattr(gates, "enter", lost)
     for _ in range(3):
         with pytest.raises(ConnectionResetError):
             await engine.step()

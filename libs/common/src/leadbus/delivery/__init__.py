@@ -6,6 +6,7 @@ the delivery says that nobody knows (``ambiguous``).
 """
 
 from leadbus.delivery.breaker import BreakerSettings
+from leadbus.delivery.claiming import Offer
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.limits import Limits
@@ -41,6 +42,7 @@ __all__ = [
     "NewDelivery",
     "NoSuchDelivery",
     "NoSuchDestination",
+    "Offer",
     "OperationRefused",
     "Outcome",
     "Permanent",

@@ -11,7 +11,7 @@ from uuid import UUID
 from leadbus import checkpoint
 from leadbus.cancellation import really_cancelled
 from leadbus.db import Database, is_unavailable
-from leadbus.delivery import store
+from leadbus.delivery import claims, store
 from leadbus.delivery.capacity import Pool
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.outcomes import Ambiguous, Outcome, Transient, code_of, reason_of
@@ -20,15 +20,24 @@ from leadbus.log import wide
 
 @dataclass(slots=True)
 class Act:
-    """One try in the hands of this process, from the claim until its end is recorded."""
+    """One try in the hands of this process, from the claim until its end is recorded.
+
+    ``began`` is the monotonic clock's time before the claim. ``probing``: it is to find out about its
+    destination.
+    """
 
     row: store.Row
-    token: UUID
     pool: Pool
     began: float
+    probing: bool = False
     outcome: Outcome | None = None
     duration_ms: int | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def token(self) -> UUID:
+        assert self.row.lease_token is not None
+        return self.row.lease_token
 
     @property
     def lease(self) -> store.Lease:
@@ -120,9 +129,16 @@ class Acting:
         )
 
     async def _renew(self, act: Act) -> None:
+        # By the clock, so that a process that was stopped sees after it how much of its lease is gone; and
+        # by one that ran while it was. Where there is nothing to write, the database need not be asked.
+        if time.monotonic() - act.began >= self._lease_seconds * claims.RENEWED_AFTER_PART:
+            await self._renew_old(act)
+        checkpoint.passed("delivery.lease_renewed")
+
+    async def _renew_old(self, act: Act) -> None:
         try:
             async with self._database.acquire() as conn:
-                ours = await store.renew(conn, [act.lease], lease_seconds=self._lease_seconds)
+                ours = await claims.renew(conn, [act.lease], lease_seconds=self._lease_seconds)
         except Exception as error:
             if not is_unavailable(error):
                 raise

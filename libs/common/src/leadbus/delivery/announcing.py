@@ -49,7 +49,12 @@ class Told:
 
 async def announce(conn: Connection, sink: str, told: Sequence[Told]) -> None:
     """Put the events into the outbox."""
-    await outbox.add(conn, [_event(sink, one) for one in told])
+    await outbox.add(conn, events(sink, told))
+
+
+def events(sink: str, told: Sequence[Told]) -> list[OutgoingMessage]:
+    """The messages that tell it."""
+    return [_event(sink, one) for one in told]
 
 
 def _event(sink: str, told: Told) -> OutgoingMessage:

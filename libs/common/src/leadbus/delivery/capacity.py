@@ -21,6 +21,8 @@ class Pool:
     A destination may take one more slot while what it holds is small beside what is still free, so that
     a newcomer always finds one. Alone, a destination gets ``destination_share`` of the slots.
     (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998.)
+
+    ``behind`` is its user's to set: more may wait than it has room for.
     """
 
     def __init__(self, size: int, *, destination_share: float) -> None:
@@ -28,6 +30,7 @@ class Pool:
             raise ValueError("a pool has at least one slot and a share between 0 and 1")
         self.size = size
         self.served_last = ""
+        self.behind = True
         self._share = destination_share
         self._held: Counter[str] = Counter()
 

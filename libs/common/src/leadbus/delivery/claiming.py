@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,11 +14,25 @@ import asyncpg
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable
-from leadbus.delivery import destinations, limits, machine, store
+from leadbus.delivery import claims, gates, store
 from leadbus.delivery.acting import Act
 from leadbus.delivery.capacity import Pool
+from leadbus.delivery.claims import Candidate, Room
 from leadbus.delivery.machine import Phase
-from leadbus.delivery.recording import Happening, Rules, record
+from leadbus.delivery.recording import Rules
+from leadbus.delivery.unsure import UnsureLeases
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A delivery that this process planned, once that is committed."""
+
+    id: UUID
+    destination: str
+
+
+Begin: TypeAlias = Callable[[Act], None]
+_Taken: TypeAlias = Sequence[tuple[Candidate | Offer, Pool]]
 
 
 class Claiming:
@@ -38,142 +53,132 @@ class Claiming:
             raise ValueError("first tries and retries need at least one slot each")
         for_retries = min(capacity - 1, max(1, round(capacity * retry_share)))
         self._database = database
-        self._rules = rules
         self._clock = clock
         self._pools = {
             Phase.QUEUED: Pool(capacity - for_retries, destination_share=destination_share),
             Phase.WAITING: Pool(for_retries, destination_share=destination_share),
         }
         self._lease_seconds = lease_seconds
-        self._unsure_leases: list[store.Lease] = []
+        self.unsure = UnsureLeases(database, rules, clock, lease_seconds=lease_seconds)
 
-    async def claim(self, begin: Callable[[Act], None]) -> int:
-        """Claim what is due as far as there are slots, ``begin`` each try; how many there were.
+    async def look(self, begin: Begin) -> bool:
+        """Claim what is due as far as there are slots, ``begin`` each try; whether to look again at once.
 
-        The slot of a try that began is given back by whoever records its end.
+        The slot of a try that began is given back by whoever records its end. A pool is ``behind`` afterwards
+        when something was, or may have been, left out for want of a slot.
         """
         began = time.monotonic()
-        now = self._clock.now()
-        wanted: list[tuple[store.Candidate, Pool]] = []
-        acts: list[Act] = []
-        try:
-            async with self._database.acquire() as conn:
-                for phase, pool in self._pools.items():
-                    if pool.free:
-                        found = await store.candidates(
-                            conn, phase, now=now, after=pool.served_last, full=pool.full(), room=pool.free
-                        )
-                        wanted += [(candidate, pool) for candidate in pool.take(found)]
-                if wanted:
-                    acts = await self._start(conn, wanted, began)
+        rooms = {phase: Room(pool.free, pool.served_last, pool.full()) for phase, pool in self._pools.items()}
+        if not any(room.slots for room in rooms.values()):
+            for pool in self._pools.values():
+                pool.behind = True
+            return False
+        async with self._database.acquire() as conn:
+            found = await claims.candidates(conn, rooms, now=self._clock.now())
+            wanted = self._take(found, rooms)
+            if not wanted:
+                return False
+            with self._slots_of(wanted) as acts:
+                acts += await self._start(conn, wanted, began)
                 for act in acts:
                     begin(act)
+        return bool(acts) and any(pool.behind and pool.free for pool in self._pools.values())
+
+    async def start_offered(self, offers: Sequence[Offer], begin: Begin) -> bool:
+        """Start what was planned just now; False where something is left that a look might start at once.
+
+        Without a look nobody's turn is known, so there must be none to take: nothing is started while more
+        may wait than there is room for, nor when this is more than there is room for.
+        """
+        began = time.monotonic()
+        pool = self._pools[Phase.QUEUED]
+        if pool.behind or len(offers) > pool.free:
+            pool.behind = True
+            return not pool.free
+        wanted = [(offer, pool) for offer in pool.take(offers)]
+        pool.behind = len(wanted) < len(offers)
+        with self._slots_of(wanted) as acts:
+            acts += await self._start_offered(wanted, began)
+            for act in acts:
+                begin(act)
+        return len(acts) == len(offers)
+
+    def _take(
+        self, found: Mapping[Phase, Sequence[Candidate]], rooms: Mapping[Phase, Room]
+    ) -> list[tuple[Candidate, Pool]]:
+        wanted: list[tuple[Candidate, Pool]] = []
+        for phase, pool in self._pools.items():
+            room, due = rooms[phase], found[phase]
+            taken = pool.take(due)
+            pool.behind = len(due) >= room.slots or len(taken) < len(due) or bool(room.full)
+            wanted += [(candidate, pool) for candidate in taken]
+        return wanted
+
+    @contextlib.contextmanager
+    def _slots_of(self, wanted: _Taken) -> Iterator[list[Act]]:
+        """The acts that get the slots taken for ``wanted``; those of the others are given back."""
+        acts: list[Act] = []
+        try:
+            yield acts
         finally:
             started = {act.row.id for act in acts}
-            for candidate, pool in wanted:
-                if candidate.id not in started:
-                    pool.give_back(candidate.destination)
-        return len(acts)
-
-    async def give_back_unsure(self) -> None:
-        """Claims whose commit was not heard of: if they happened, undo them as never acted upon."""
-        if not self._unsure_leases:
-            return
-        tokens = {token for _, token in self._unsure_leases}
-        now = self._clock.now()
-        async with self._database.transaction() as conn:
-            locked = await store.lock(conn, [delivery_id for delivery_id, _ in self._unsure_leases])
-            unacted = [
-                Happening(row, machine.NotActed(), _not_acted(row, now))
-                for row in locked
-                if row.lease_token in tokens
-            ]
-            await record(conn, self._rules, unacted, now=now)
-        self._unsure_leases.clear()
+            for one, pool in wanted:
+                if one.id not in started:
+                    pool.give_back(one.destination)
 
     async def _start(
-        self, conn: Connection, wanted: Sequence[tuple[store.Candidate, Pool]], began: float
+        self, conn: Connection, wanted: Sequence[tuple[Candidate, Pool]], began: float
     ) -> list[Act]:
         """Commit the intent: after this, whatever happens to this process, the try is known."""
         now = self._clock.now()
-        pools = {candidate.id: pool for candidate, pool in wanted}
         leases: list[store.Lease] = []
-        try:
+        with self._unless_committed(leases):
             async with conn.transaction():
-                allowed, gates = await self._pass_gates(conn, [candidate for candidate, _ in wanted])
-                leases = [(candidate.id, uuid4()) for candidate in allowed]
-                rows = await store.start(conn, leases, now=now, lease_seconds=self._lease_seconds)
-                await _note_paces(conn, gates, rows, now)
+                allowed, entered = await gates.enter(
+                    conn,
+                    [candidate for candidate, _ in wanted],
+                    now=now,
+                    probe_again_at=gates.probe_again_at(now, self._lease_seconds),
+                )
+                leases += [(candidate.id, uuid4()) for candidate in allowed]
+                rows = await claims.start(conn, leases, now=now, lease_seconds=self._lease_seconds)
+                await gates.note_paces(conn, entered, rows, now)
                 checkpoint.passed("delivery.intent_written")
+            checkpoint.passed("delivery.intent_committed")
+            return _acts(rows, wanted, began)
+        return []
+
+    async def _start_offered(self, wanted: Sequence[tuple[Offer, Pool]], began: float) -> list[Act]:
+        """The same by one statement, which looks itself whether they may go and commits itself."""
+        leases = [(offer.id, uuid4()) for offer, _ in wanted]
+        with self._unless_committed(leases):
+            async with self._database.acquire() as conn:
+                rows = await claims.start_offered(
+                    conn, leases, now=self._clock.now(), lease_seconds=self._lease_seconds
+                )
+            checkpoint.passed("delivery.intent_committed")
+            return _acts(rows, wanted, began)
+        return []
+
+    @contextlib.contextmanager
+    def _unless_committed(self, leases: list[store.Lease]) -> Iterator[None]:
+        """Remember ``leases`` as unsure when nobody can say whether they were committed."""
+        try:
+            yield
         except asyncpg.UniqueViolationError:
-            # Another replica has something with the same ordering key in flight.
-            return []
-        except Exception as error:
-            if is_unavailable(error):
-                # It may have been committed all the same. Nobody acts on it, and only we know that.
-                self._unsure_leases += leases
+            # Another replica has something with the same ordering key in flight: nothing was started.
+            return
+        except BaseException as error:
+            if not isinstance(error, Exception) or is_unavailable(error):
+                self.unsure.add(leases)
             raise
-        checkpoint.passed("delivery.intent_committed")
-        turn = {delivery_id: place for place, (delivery_id, _) in enumerate(leases)}
-        rows.sort(key=lambda row: turn[row.id])
-        return [Act(row, _token(row), pools[row.id], began) for row in rows]
-
-    async def _pass_gates(
-        self, conn: Connection, wanted: Sequence[store.Candidate]
-    ) -> tuple[list[store.Candidate], Mapping[str, destinations.Gate]]:
-        """Those that may go, in the order wanted: one to each destination that is ours to probe, to those
-        with limits as many as there is room for, and all to the others."""
-        probes = {one.destination: one.id for one in reversed(wanted) if one.probing}
-        gated = {one.destination for one in wanted if one.probing or one.limited}
-        if not gated:
-            return list(wanted), {}
-        now = self._clock.now()
-        gates = await destinations.lock_gates(conn, gated, now=now)
-        busy = await destinations.in_flight(conn, gated)
-        rooms = {name: gate.limits.room(in_flight=busy.get(name, 0), now=now) for name, gate in gates.items()}
-        open_ = [one for one in wanted if not one.probing or _probes(one, probes, gates)]
-        allowed = {one.id for one in limits.within(open_, rooms)}
-        passed = [one for one in open_ if one.id in allowed]
-        ours = [one.destination for one in passed if one.probing]
-        if ours:
-            again_at = now + timedelta(seconds=self._lease_seconds)
-            await destinations.take_probes(conn, ours, again_at=again_at)
-            checkpoint.passed("delivery.probed")
-        return passed, gates
 
 
-def _probes(one: store.Candidate, probes: Mapping[str, UUID], gates: Mapping[str, destinations.Gate]) -> bool:
-    """Others may have made the probe meanwhile, or ended the need for one."""
-    gate = gates.get(one.destination)
-    return probes[one.destination] == one.id and gate is not None and gate.probe_due
-
-
-async def _note_paces(
-    conn: Connection, gates: Mapping[str, destinations.Gate], rows: Sequence[store.Row], now: datetime
-) -> None:
-    started = Counter(row.destination for row in rows)
-    paces = {
-        name: gate.limits.after(started[name], now=now).next_start_at
-        for name, gate in gates.items()
-        if gate.limits.per_minute is not None and started[name]
-    }
-    if paces:
-        await destinations.write_paces(conn, paces)
-
-
-def _token(row: store.Row) -> UUID:
-    assert row.lease_token is not None
-    return row.lease_token
-
-
-def _not_acted(row: store.Row, now: datetime) -> store.AttemptEnd:
-    return store.AttemptEnd(
-        delivery_id=row.id,
-        n=row.state.attempts,
-        finished_at=now,
-        duration_ms=0,
-        outcome="not_acted",
-        reason=None,
-        answer="",
-        ambiguous=False,
-    )
+def _acts(rows: Sequence[store.Row], wanted: _Taken, began: float) -> list[Act]:
+    """Tries in the order in which they were wanted."""
+    by_id = {row.id: row for row in rows}
+    return [
+        Act(by_id[one.id], pool, began, probing=isinstance(one, Candidate) and one.probing)
+        for one, pool in wanted
+        if one.id in by_id
+    ]

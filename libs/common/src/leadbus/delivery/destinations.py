@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from leadbus.db import Connection
+from leadbus.db import Connection, Part
 from leadbus.delivery.breaker import Breaker, BreakerState
 from leadbus.delivery.health import Failure, Health, Suspension
 from leadbus.delivery.limits import Limits
@@ -83,6 +83,15 @@ async def concerned(
     """Of these destinations, those that an answer would change; read without a lock, as most are healthy."""
     rows = await conn.fetch(_CONCERNED, list(names), list(delivered), now - SUCCESS_NOTED_EVERY)
     return {row["name"] for row in rows}
+
+
+def concerning(names: Collection[str], *, delivered: Collection[str], now: datetime) -> Part:
+    """``concerned`` as a part of a larger statement, which tells the names as ``concerned``."""
+    return Part(
+        f"concerned AS ({_CONCERNED})",
+        (list(names), list(delivered), now - SUCCESS_NOTED_EVERY),
+        "ARRAY(SELECT name FROM concerned) AS concerned",
+    )
 
 
 async def lock_health(conn: Connection, names: Collection[str]) -> list[Health]:

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
 from uuid import UUID
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
-from leadbus.db import Database, is_unavailable
+from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import machine, measures, store
 from leadbus.delivery.acting import Act
 from leadbus.delivery.machine import Phase
-from leadbus.delivery.outcomes import ANSWER_LIMIT, Ambiguous, Outcome, Skipped, code_of, reason_of
-from leadbus.delivery.recording import Happening, Recorded, Rules, record
+from leadbus.delivery.outcomes import ANSWER_LIMIT, Ambiguous, Delivered, Outcome, Skipped, code_of, reason_of
+from leadbus.delivery.recording import (
+    ByDestination,
+    Happening,
+    Recorded,
+    Rules,
+    hear,
+    record,
+    record_leased,
+)
 from leadbus.log import logger
 
 SWEEP_LIMIT = 100
 
+Forget: TypeAlias = Callable[[Act], None]
+
 _log = logger("delivery")
+
+
+class Followers(Enum):
+    """Whether deliveries waited for the end of another one."""
+
+    NONE = "none"
+    PERHAPS = "perhaps"
+    SOME = "some"
 
 
 class Ending:
@@ -38,14 +59,20 @@ class Ending:
         self._luck = luck
         self._announced = announced
 
-    async def record(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
-        """Record tries that have an outcome, all at once; ``forget`` each that is done with."""
-        try:
-            await self._record(ended, forget)
-        except Exception as error:
-            if is_unavailable(error) or len(ended) == 1:
-                raise
-            await self._record_apart(ended, forget)
+    async def record(self, ended: Sequence[Act], forget: Forget) -> Followers:
+        """Record tries that have an outcome, all at once; ``forget`` each that is done with.
+
+        Returns whether other deliveries waited for their end.
+        """
+        ordinary = [act for act in ended if _is_ordinary(act)]
+        rest = [act for act in ended if not _is_ordinary(act)]
+        followers = await self._record_leased(ordinary, forget) if ordinary else Followers.NONE
+        if followers is None:
+            rest = list(ended)
+        if rest:
+            await self._record_all(rest, forget)
+            return Followers.SOME if followers is Followers.SOME else Followers.PERHAPS
+        return followers or Followers.NONE
 
     async def sweep(self, ours: Collection[UUID]) -> None:
         """What nobody else ends: leases whose holder died, and deliveries past their deadline.
@@ -76,8 +103,46 @@ class Ending:
         end = store.AttemptEnd(row.id, row.state.attempts, now, None, "ambiguous", "lease_expired", "", True)
         return Happening(row, machine.LeaseExpired(self._luck()), end)
 
-    async def _record_apart(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
-        """One of a group cannot be recorded: let it not keep the others from it."""
+    async def _record_leased(self, ended: Sequence[Act], forget: Forget) -> Followers | None:
+        """Those that were taken, as nearly all are; None when that has to be done with the rows locked."""
+        now = self._clock.now()
+        happenings = [
+            Happening(act.row, machine.Answered(_outcome(act), self._luck()), self._end(act)) for act in ended
+        ]
+        async with self._database.acquire() as conn:
+            try:
+                recorded = await record_leased(conn, self._rules, happenings, now=now)
+            except Exception as error:
+                if is_unavailable(error):
+                    raise
+                if not isinstance(error, store.NotOurs):
+                    _log.error("delivery.not_recorded_at_once", sink=self._rules.sink, exc_info=error)
+                return None
+            checkpoint.passed("delivery.recorded")
+            for act in ended:
+                self._count(act.row, _outcome(act), act.duration_ms)
+                forget(act)
+            self._announced()
+            if recorded.heard:
+                await self._hear(conn, recorded.heard, now)
+        return Followers.SOME if recorded.makes_room else Followers.NONE
+
+    async def _hear(self, conn: Connection, heard: ByDestination, now: datetime) -> None:
+        """Whoever dies before this takes only good news along, which the next delivery brings again."""
+        async with conn.transaction():
+            turns = await hear(conn, self._rules, heard, now=now)
+        self._tell(Recorded(turns=turns))
+
+    async def _record_all(self, ended: Sequence[Act], forget: Forget) -> None:
+        try:
+            await self._record(ended, forget)
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            await self._record_apart(ended, forget)
+
+    async def _record_apart(self, ended: Sequence[Act], forget: Forget) -> None:
+        """One of them cannot be recorded: let it not keep the others from it, nor the loop from going on."""
         for act in ended:
             try:
                 await self._record([act], forget)
@@ -87,7 +152,7 @@ class Ending:
                 _log.error("delivery.unrecordable", delivery_id=str(act.row.id), exc_info=error)
                 forget(act)
 
-    async def _record(self, ended: Sequence[Act], forget: Callable[[Act], None]) -> None:
+    async def _record(self, ended: Sequence[Act], forget: Forget) -> None:
         now = self._clock.now()
         async with self._database.transaction() as conn:
             rows = {row.id: row for row in await store.lock(conn, [act.row.id for act in ended])}
@@ -103,27 +168,24 @@ class Ending:
             await store.end_attempts(conn, strays)
         checkpoint.passed("delivery.recorded")
         for act in ended:
-            assert act.outcome is not None
             row = rows.get(act.row.id)
             late = row is None or row.lease_token != act.token
-            self._count(act.row, act.outcome, act.duration_ms, again=late)
+            self._count(act.row, _outcome(act), act.duration_ms, again=late)
             forget(act)
         self._tell(recorded)
 
     def _happening(self, act: Act, row: store.Row | None) -> Happening | None:
         """None when the delivery went on without us; then only the try itself is told."""
-        assert act.outcome is not None
         if row is not None and row.lease_token == act.token:
-            return Happening(row, machine.Answered(act.outcome, self._luck()), self._end(act))
+            return Happening(row, machine.Answered(_outcome(act), self._luck()), self._end(act))
         _log.error("delivery.answered_late", sink=self._rules.sink, delivery_id=str(act.row.id))
         last = row is not None and row.state.attempts == act.attempt
         if row is not None and last and row.state.phase in (Phase.WAITING, Phase.FAILED):
-            return Happening(row, machine.AnsweredLate(act.outcome), self._end(act))
+            return Happening(row, machine.AnsweredLate(_outcome(act)), self._end(act))
         return None
 
     def _end(self, act: Act) -> store.AttemptEnd:
-        outcome = act.outcome
-        assert outcome is not None
+        outcome = _outcome(act)
         return store.AttemptEnd(
             delivery_id=act.row.id,
             n=act.attempt,
@@ -155,6 +217,16 @@ class Ending:
             measures.AMBIGUOUS.labels(sink=sink).inc()
         if duration_ms is not None:
             measures.DURATION.labels(sink=sink).observe(duration_ms / 1000)
+
+
+def _is_ordinary(act: Act) -> bool:
+    """Taken, and no more to it: no probe, whose destination has to hear of it, and no doubt that ends."""
+    return isinstance(act.outcome, Delivered) and not act.probing and not act.row.state.doubts
+
+
+def _outcome(act: Act) -> Outcome:
+    assert act.outcome is not None
+    return act.outcome
 
 
 def _storable(answer: str) -> str:

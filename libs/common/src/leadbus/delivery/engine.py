@@ -10,18 +10,19 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
-from leadbus import pulse
+from leadbus import checkpoint, pulse
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Database, is_unavailable
-from leadbus.delivery import measures, store
+from leadbus.delivery import claims, measures
 from leadbus.delivery.acting import Act, Acting
 from leadbus.delivery.breaker import BreakerSettings
-from leadbus.delivery.claiming import Claiming
-from leadbus.delivery.ending import Ending
+from leadbus.delivery.claiming import Claiming, Offer
+from leadbus.delivery.ending import Ending, Followers
 from leadbus.delivery.job import Sink
+from leadbus.delivery.looks import Looks
 from leadbus.delivery.recording import Rules
 from leadbus.delivery.schedule import Schedule
 from leadbus.log import logger
@@ -89,6 +90,8 @@ class DeliveryEngine:
         self._acts: dict[UUID, Act] = {}
         self._one_record = asyncio.Lock()
         self._one_claim = asyncio.Lock()
+        self._looks = Looks(poll_seconds)
+        self._offers: list[Offer] = []
         self._woken = asyncio.Event()
         self._draining = False
         self._next: dict[str, float] = {}
@@ -99,8 +102,18 @@ class DeliveryEngine:
         return len(self._acts)
 
     def wake(self) -> None:
-        """A hint that something is due (planned, redriven, resumed); without it the next poll finds it."""
+        """A hint that something is due (redriven, resumed); without it the next poll finds it."""
+        self._looks.at_once()
         self._woken.set()
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """A hint that these were planned and are committed: started without being looked for if that is fair.
+
+        Without it, or when it dies with this process, the next poll of any replica finds them.
+        """
+        if offers:
+            self._offers += offers
+            self._woken.set()
 
     async def run(self) -> None:
         """Work until drained. Cancelling stops claiming; tries already begun are for ``drain`` to end."""
@@ -108,15 +121,14 @@ class DeliveryEngine:
             pulse.beat()
             self._woken.clear()
             try:
-                busy = await self.step()
+                await self._round(look=not self._looks.wait_seconds(time.monotonic()))
             except Exception as error:
                 if not is_unavailable(error):
                     raise
                 _log.warning("delivery.database_away", sink=self._sink.name, error=type(error).__name__)
                 await asyncio.sleep(min(PAUSE_SECONDS, self._poll_seconds))
                 continue
-            if not busy:
-                await self._rest()
+            await self._rest()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Claim no more, let tries begun end, and record them.
@@ -140,17 +152,24 @@ class DeliveryEngine:
         try:
             async with asyncio.timeout(DRAIN_GRACE_SECONDS):
                 await self._record_ended()
+                await self._claiming.unsure.give_back()
         except Exception as error:
             if not is_unavailable(error):
                 raise
             _log.error("delivery.drained_unrecorded", sink=self._sink.name, number=len(self._acts))
 
     async def step(self) -> bool:
-        """One round: record, renew, sweep, claim. True when something was claimed and more may be due."""
+        """One round with a look; True when something was claimed and more may be due."""
+        return await self._round(look=True)
+
+    async def _round(self, *, look: bool) -> bool:
+        """Record, start what was offered, renew, sweep, look."""
         await self._record_ended()
+        await self._start_offered()
         if self._due("renew", self._lease_seconds / 3):
             await self._renew()
-        await self._claiming.give_back_unsure()
+        if await self._claiming.unsure.give_back():
+            self._looks.at_once()
         if self._draining:
             return False
         if self._due("sweep", self._poll_seconds):
@@ -158,12 +177,46 @@ class DeliveryEngine:
         if self._due("measure", MEASURE_SECONDS):
             async with self._database.acquire() as conn:
                 await measures.gather(conn, self._sink.name, now=self._clock.now())
+        if look or not self._looks.wait_seconds(time.monotonic()):
+            return await self._look()
+        return False
+
+    async def _start_offered(self) -> None:
         async with self._one_claim:
-            return not self._draining and await self._claiming.claim(self._begin) > 0
+            offers, self._offers = self._offers, []
+            if self._draining or not offers:
+                return
+            checkpoint.passed("delivery.offered")
+            with self._looking_again():
+                if not await self._claiming.start_offered(offers, self._begin):
+                    self._looks.at_once()
+
+    async def _look(self) -> bool:
+        async with self._one_claim:
+            if self._draining:
+                return False
+            with self._looking_again():
+                self._looks.begin(time.monotonic())
+                again = await self._claiming.look(self._begin)
+            if again:
+                self._looks.at_once()
+            return again
+
+    @contextlib.contextmanager
+    def _looking_again(self) -> Iterator[None]:
+        """What could not be done now is due still."""
+        try:
+            yield
+        except BaseException:
+            self._looks.at_once()
+            raise
 
     async def _rest(self) -> None:
+        wait_seconds = min(self._poll_seconds, self._looks.wait_seconds(time.monotonic()))
+        if not wait_seconds:
+            return
         try:
-            await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+            await asyncio.wait_for(self._woken.wait(), wait_seconds)
         except TimeoutError:
             return
 
@@ -180,24 +233,32 @@ class DeliveryEngine:
 
     async def _act(self, act: Act) -> None:
         await self._acting.act(act)
-        self.wake()
+        self._woken.set()
 
     async def _record_ended(self) -> None:
         async with self._one_record:
             ended = [act for act in self._acts.values() if act.outcome is not None]
             if ended:
-                await self._ending.record(ended, self._forget)
+                self._note(await self._ending.record(ended, self._forget))
 
     def _forget(self, act: Act) -> None:
         del self._acts[act.token]
         act.pool.give_back(act.row.destination)
+        if act.pool.behind:
+            self._looks.at_once()
+
+    def _note(self, followers: Followers) -> None:
+        if followers is Followers.SOME:
+            self._looks.at_once()
+        elif followers is Followers.PERHAPS:
+            self._looks.soon()
 
     async def _renew(self) -> None:
         leases = [act.lease for act in self._acts.values()]
         if not leases:
             return
         async with self._database.acquire() as conn:
-            ours = await store.renew(conn, leases, lease_seconds=self._lease_seconds)
+            ours = await claims.renew(conn, leases, lease_seconds=self._lease_seconds)
         for delivery_id, _ in leases:
             if delivery_id not in ours:
                 _log.warning("delivery.lease_lost", sink=self._sink.name, delivery_id=str(delivery_id))
