@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from leadbus.log import logger
 from leadbus.metrics.labels import OTHER, Configured, Values
@@ -28,6 +28,8 @@ from prometheus_client import (
 
 Allowed = Iterable[str] | type[Enum] | Configured
 """What a label may say."""
+
+S = TypeVar("S")
 
 _NAME = re.compile(r"leadbus_[a-z0-9_]+\Z")
 _UNITS = ("_seconds", "_bytes", "_ratio", "_messages", "_rows")
@@ -50,10 +52,22 @@ class Declared:
         self.help = help_
         self.values = {label: Values(allowed) for label, allowed in labels.items()}
         self._strangers: set[str] = set()
+        self._ones: dict[tuple[tuple[str, object], ...], Any] = {}
 
     def bound(self, values: Mapping[str, object]) -> dict[str, str]:
         """Label values within their bounds. Raises ValueError for a label that was not declared."""
         return {label: self._bound(label, value) for label, value in values.items()}
+
+    def _one(self, values: Mapping[str, object], series: Callable[..., S]) -> S:
+        """The series of these label values; those within their bounds are worked out once."""
+        key = tuple(values.items())
+        if key in self._ones:
+            return self._ones[key]  # type: ignore[no-any-return]
+        bounded = self.bound(values)
+        one = series(**bounded)
+        if OTHER not in bounded.values():
+            self._ones[key] = one
+        return one
 
     def _bound(self, label: str, value: object) -> str:
         if label not in self.values:
@@ -76,7 +90,7 @@ class CounterMetric(Declared):
         self._series = Counter(name, help_, tuple(labels), registry=REGISTRY)
 
     def labels(self, **values: object) -> Counter:
-        return self._series.labels(**self.bound(values))
+        return self._one(values, self._series.labels)
 
     def inc(self, amount: float = 1) -> None:
         self._series.inc(amount)
@@ -92,7 +106,7 @@ class GaugeMetric(Declared):
         self._series = Gauge(name, help_, tuple(labels), registry=REGISTRY)
 
     def labels(self, **values: object) -> Gauge:
-        return self._series.labels(**self.bound(values))
+        return self._one(values, self._series.labels)
 
     def set(self, value: float) -> None:
         self._series.set(value)
@@ -117,7 +131,7 @@ class HistogramMetric(Declared):
         self._series = Histogram(name, help_, tuple(labels), registry=REGISTRY, buckets=buckets)
 
     def labels(self, **values: object) -> Histogram:
-        return self._series.labels(**self.bound(values))
+        return self._one(values, self._series.labels)
 
     def observe(self, value: float) -> None:
         self._series.observe(value)

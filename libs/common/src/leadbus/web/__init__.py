@@ -6,6 +6,7 @@ from leadbus.web.download import download
 from leadbus.web.etag import Condition, if_match, set_etag
 from leadbus.web.lists import Filter, Listing, ListQuery, Page
 from leadbus.web.problems import FieldError, Problem, ProblemType, problem_responses, problem_type
+from leadbus.web.straight import straight
 from leadbus.web.tokens import Actor, Role, TokenVerifier, require, sign_token
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "require",
     "set_etag",
     "sign_token",
+    "straight",
 ]

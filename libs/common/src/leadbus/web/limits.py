@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from leadbus.web.headers import header_of
 from leadbus.web.problems import TOO_LARGE, Problem
 
 
@@ -33,7 +33,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "0")
+        declared = header_of(scope, b"content-length") or "0"
         if declared.isdigit() and int(declared) > self._limit_bytes:
             await BodyTooLarge(self._limit_bytes).problem.response()(scope, receive, send)
             return

@@ -8,12 +8,12 @@ import uuid
 from http import HTTPMethod
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadbus import metrics
 from leadbus.log import Wide, wide
 from leadbus.web.failures import problem_of
+from leadbus.web.headers import header_of
 
 CORRELATION_HEADER = "X-Correlation-Id"
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
@@ -30,13 +30,14 @@ DURATION = metrics.histogram(
     "leadbus_http_request_duration_seconds", "Time to answer an HTTP request.", labels={"route": _ROUTES}
 )
 
-_SAFE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
+_SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
+_CORRELATION_NAME = CORRELATION_HEADER.lower().encode()
 
 
 class Requests:
@@ -50,21 +51,26 @@ class Requests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = _correlation_id(Headers(scope=scope).get(CORRELATION_HEADER))
+        correlation_id = _correlation_id(header_of(scope, _CORRELATION_NAME))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
-            exchange = _Exchange(scope, send, correlation_id)
-            if scope["path"] in _QUIET:
-                await exchange.run(self._app, receive)
-                if exchange.failed:
-                    with wide("http.request", method=scope["method"]) as line:
-                        exchange.say(line)
-                return
-            with wide("http.request", method=scope["method"]) as line:
-                try:
-                    await exchange.run(self._app, receive)
-                finally:
+        bound = structlog.contextvars.bind_contextvars(correlation_id=correlation_id)
+        try:
+            await self._answer(_Exchange(scope, send, correlation_id), scope, receive)
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)
+
+    async def _answer(self, exchange: _Exchange, scope: Scope, receive: Receive) -> None:
+        if scope["path"] in _QUIET:
+            await exchange.run(self._app, receive)
+            if exchange.failed:
+                with wide("http.request", method=scope["method"]) as line:
                     exchange.say(line)
+            return
+        with wide("http.request", method=scope["method"]) as line:
+            try:
+                await exchange.run(self._app, receive)
+            finally:
+                exchange.say(line)
 
 
 class _Exchange:
@@ -115,10 +121,11 @@ class _Exchange:
     async def _watch(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[CORRELATION_HEADER] = self._correlation_id
-            for name, value in _SAFE_HEADERS.items():
-                headers.setdefault(name, value)
+            given = [header for header in message.get("headers", ()) if header[0] != _CORRELATION_NAME]
+            names = {name for name, _ in given}
+            given.append((_CORRELATION_NAME, self._correlation_id.encode("latin-1")))
+            given += [header for header in _SAFE_HEADERS if header[0] not in names]
+            message["headers"] = given
         elif message["type"] == "http.response.body":
             self._response_bytes += len(message.get("body", b""))
         await self._send(message)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from ingest.domain import api_key
@@ -30,6 +30,11 @@ async def _presented(bearer: BearerCredentials, header: HeaderKey) -> str | None
 
 Presented = Annotated[str | None, Depends(_presented)]
 """The credential of a request, whichever way it came, unchecked."""
+
+
+async def presented(request: Request) -> str | None:
+    """The same, of a request whose parameters nobody has read."""
+    return await _presented(await _bearer(request), await _header(request))
 
 
 def key_of(presented: str | None) -> KeyText | None:

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from leadbus.db import is_out_of_reach
 from leadbus.log import Wide, wide
-from leadbus.web import Actor, FieldError, Problem, Role, download, problem_responses, require
+from leadbus.web import Actor, FieldError, Problem, Role, download, problem_responses, require, straight
 from leadbus.web.problems import NOT_FOUND
 
 from ingest import metrics
 from ingest.api import body as request_body
+from ingest.api import credentials
 from ingest.api import documentation as doc
 from ingest.api.credentials import Presented, is_key, key_of
 from ingest.api.models import PayloadCheck, PayloadFinding, RawAccepted, RawStatus, Rehearsal
@@ -40,15 +41,6 @@ def router(door: Door, settings: IngestSettings) -> APIRouter:
     """`/v1/raw`. Both operations share one path template, as OpenAPI wants of equal paths."""
     router = APIRouter(tags=["raw messages"])
 
-    @router.post(
-        "/v1/raw/{name}",
-        status_code=202,
-        summary="Bring a raw message",
-        description=doc.POST,
-        response_model=RawAccepted,
-        responses={200: doc.REHEARSED, 202: doc.ACCEPTED, **problem_responses(408, 409)},
-        openapi_extra=doc.POST_EXTRA,
-    )
     async def bring(
         request: Request,
         presented: Presented,
@@ -63,6 +55,23 @@ def router(door: Door, settings: IngestSettings) -> APIRouter:
         with _watched(source) as line:
             line["test"], line["rehearsal"] = test, validate
             return await _Request(door, settings, request, line).bring(source, presented, validate, test)
+
+    async def bring_plainly(request: Request) -> Response:
+        presented = await credentials.presented(request)
+        return await bring(request, presented, request.path_params["name"])
+
+    router.add_api_route(
+        "/v1/raw/{name}",
+        bring,
+        methods=["POST"],
+        status_code=202,
+        summary="Bring a raw message",
+        description=doc.POST,
+        response_model=RawAccepted,
+        responses={200: doc.REHEARSED, 202: doc.ACCEPTED, **problem_responses(408, 409)},
+        openapi_extra=doc.POST_EXTRA,
+        route_class_override=straight(bring_plainly),
+    )
 
     @router.get(
         "/v1/raw/{name}",
@@ -157,7 +166,8 @@ class _Request:
             self._line.outcome = "duplicate"
         _count_taken(judgement, receipt)
         answer = RawAccepted.of(judgement)
-        return JSONResponse(answer.model_dump(mode="json"), 202, {"Location": answer.links.self})
+        headers = {"Location": answer.links.self}
+        return Response(answer.model_dump_json(), 202, headers, JSONResponse.media_type)
 
     async def _rehearse(self, offer: Offer, admitted: Admitted, media: MediaType) -> Response:
         judgement = await self._door.rehearse(offer, admitted.setting)
