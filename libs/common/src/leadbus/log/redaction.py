@@ -69,6 +69,8 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def _field(key: str, value: Any) -> Any:
+    if type(value) is str:
+        return REDACTED if forbidden(key) else scrub(value)
     # `messages=3` counts; a telephone number as a number is longer.
     counts = value is None or (isinstance(value, bool | int | float) and abs(value) < _LARGEST_COUNT)
     return REDACTED if forbidden(key) and not counts else _clean(value)
