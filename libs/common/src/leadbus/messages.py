@@ -11,6 +11,9 @@ from leadbus.contracts.raw import raw_routing_key
 from leadbus.envelope import Envelope, Properties, encode
 from leadbus.topology.declaration import EVENTS_EXCHANGE, RAW_EXCHANGE
 
+DOORS_BODY_BYTES = 4 * 1024 * 1024
+"""The largest body that is taken over HTTP. Who publishes to the broker may send what that allows."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:

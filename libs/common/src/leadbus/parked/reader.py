@@ -22,7 +22,7 @@ from yarl import URL
 
 from leadbus.cancellation import really_cancelled
 from leadbus.jobs import Interrupted
-from leadbus.messages import IncomingMessage
+from leadbus.messages import DOORS_BODY_BYTES, IncomingMessage
 from leadbus.parked.held import Held
 from leadbus.parked.mending import mending_transport, unreadable_because
 from leadbus.wire.content import Content, Delivery, content_of, message_of
@@ -35,6 +35,9 @@ _LOOKS = 1
 _EVERYTHING = 0
 """As a delivery tag: all that is not settled."""
 _HEARTBEAT_SECONDS = "10"
+
+TAKE_BYTES = 16 * 1024 * 1024
+"""Bodies that one take has in memory, however many messages that is; a larger one comes alone."""
 
 T = TypeVar("T")
 
@@ -58,7 +61,8 @@ class HoldingReader:
     to read the queues, and no other.
     """
 
-    def __init__(self, url: SecretStr, app_id: str) -> None:
+    def __init__(self, url: SecretStr, app_id: str, take_bytes: int = TAKE_BYTES) -> None:
+        self._take_bytes = take_bytes
         self._url = URL(url.get_secret_value())
         self._app_id = app_id
         self._connection: Connection | None = None
@@ -74,7 +78,7 @@ class HoldingReader:
         """
         channel = await self._channel()
         try:
-            yield Walk(channel, queue)
+            yield Walk(channel, queue, self._take_bytes)
         finally:
             await _ended(channel)
 
@@ -112,10 +116,16 @@ class HoldingReader:
 class Walk:
     """Messages one after the other, oldest first, each met once and held until the walk ends."""
 
-    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+    def __init__(self, channel: AbstractChannel, queue: str, take_bytes: int = TAKE_BYTES) -> None:
         self._channel = channel
         self._queue = queue
+        self._take_bytes = take_bytes
         self._arrived: list[DeliveredMessage] = []
+        self._arrived_bytes = 0
+        self._above: list[int] = []
+        self._largest_bytes = DOORS_BODY_BYTES
+        """Of the messages met last: how many are asked for is guessed by it."""
+        self._consumers = 0
         self._news = asyncio.Event()
 
     async def depth(self) -> int:
@@ -127,45 +137,77 @@ class Walk:
         return declared.message_count or 0
 
     async def take(self, at_most: int) -> list[Held]:
-        """The next ones; fewer, or none, at the end of the queue.
+        """The next ones: as many as `take_bytes` hold, one at least; none at the end of the queue.
 
         Consumed, because a quorum queue commits every single `basic.get`; but only that knows the end.
         """
-        self._arrived = []
-        while len(self._arrived) < at_most:
+        self._arrived, self._arrived_bytes = [], 0
+        while self._asks_for(at_most):
+            met = len(self._arrived)
             if ready := await self.depth():
-                await self._consume(at_most - len(self._arrived), ready)
-            if len(self._arrived) >= at_most:
+                await self._consume(self._asks_for(at_most), ready)
+            if self._above:
+                await self._give_back_above()
                 break
+            if len(self._arrived) > met:
+                continue
             got = await answered(self._channel.basic_get(self._queue, no_ack=False))
             if not isinstance(got.delivery, commands.Basic.GetOk):
                 break
-            self._arrived.append(got)
-        return [Held(_incoming(message)) for message in self._arrived]
+            self._keep(got)
+        taken, self._arrived = self._arrived, []
+        return [Held(_incoming(message)) for message in taken]
 
     async def ack(self, held: Held) -> None:
         """Take it out of the queue. Held ones before it stay held."""
         await answered(self._channel.basic_ack(held.message.delivery_tag))
 
+    def _asks_for(self, at_most: int) -> int:
+        """How many more there is room for, if they are like those before; 0: enough are here."""
+        room_bytes = self._take_bytes - self._arrived_bytes
+        likely = max(room_bytes // self._largest_bytes, 0 if self._arrived else 1)
+        return min(at_most - len(self._arrived), likely)
+
     async def _consume(self, at_most: int, ready: int) -> None:
         """Take what is there, up to a number; the broker keeps the rest for others."""
-        expected = len(self._arrived) + min(at_most, ready)
+        met = len(self._arrived)
+        expected = met + min(at_most, ready)
         await answered(self._channel.basic_qos(prefetch_count=at_most))
-        consuming = await answered(self._channel.basic_consume(self._queue, self._on_delivery))
-        while len(self._arrived) < expected and not self._channel.is_closed:
+        # By consumer, in the order of their tags, the broker puts back what is given back as one.
+        self._consumers += 1
+        tag = f"walk-{self._consumers:09}"
+        await answered(self._channel.basic_consume(self._queue, self._on_delivery, consumer_tag=tag))
+        while len(self._arrived) + len(self._above) < expected and not self._channel.is_closed:
             self._news.clear()
             try:
                 await asyncio.wait_for(self._news.wait(), _NEXT_SECONDS)
             except TimeoutError:
                 break  # somebody else had the others
         # Its answer comes after every message that was on its way.
-        await answered(self._channel.basic_cancel(consuming.consumer_tag or ""))
+        await answered(self._channel.basic_cancel(tag))
+        sizes = [len(message.body) for message in self._arrived[met:]]
+        self._largest_bytes = max(sizes, default=self._largest_bytes) or 1
 
     def _on_delivery(self, delivered: DeliveredMessage) -> Coroutine[Any, Any, None]:
         # Noted here, in aiormq's reader: the task that it makes of what is returned would come later.
-        self._arrived.append(delivered)
+        too_much = self._arrived_bytes + len(delivered.body) > self._take_bytes
+        if self._above or (self._arrived and too_much):
+            self._above.append(delivered.delivery_tag or 0)
+        else:
+            self._keep(delivered)
         self._news.set()
         return _nothing()
+
+    def _keep(self, message: DeliveredMessage) -> None:
+        self._arrived.append(message)
+        self._arrived_bytes += len(message.body)
+
+    async def _give_back_above(self) -> None:
+        """They were larger than those before; met later in this walk. Of these the broker turns the order."""
+        above, self._above = self._above, []
+        for tag in above:
+            await answered(self._channel.basic_nack(tag, requeue=True))
+        self._largest_bytes = max(self._largest_bytes, DOORS_BODY_BYTES)
 
 
 async def _nothing() -> None:
