@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from leadbus.db import Part, at_once
 from leadbus.delivery import (
     Ambiguous,
     Delivered,
@@ -17,6 +18,7 @@ from leadbus.delivery import (
     OperationRefused,
     Outcome,
     Permanent,
+    Planning,
     Transient,
     cancel,
     pause,
@@ -50,6 +52,26 @@ async def test_ops1_planning_again_does_nothing(bench: Bench) -> None:
     assert [one is not None for one in second] == [False, False, False, True]
     await bench.settle(bench.engine())
     assert sorted(bench.sink.keys) == ["a", "b", "c"]
+
+
+async def test_ops1b_what_belongs_to_new_deliveries_is_written_with_them(bench: Bench) -> None:
+    async with bench.database.transaction() as conn:
+        await conn.execute("CREATE TEMP TABLE content (delivery_id uuid, said text) ON COMMIT DROP")
+        await plan(conn, [NewDelivery("a", "lead", "host", "route")], now=bench.clock.now())
+        new = [NewDelivery(key, "lead", f"host-{key}", "route") for key in ("a", "b", "b", "c")]
+        planning = Planning(new, bench.clock.now())
+        content = Part(
+            "kept AS (INSERT INTO content SELECT new.id, said FROM unnest($1::uuid[], $2::text[])"
+            " AS new (id, said) JOIN planned ON planned.id = new.id RETURNING said)",
+            (planning.ids, ["a", "b", "b again", "c"]),
+            "ARRAY(SELECT said FROM kept) AS kept",
+        )
+        row = await at_once(conn, *planning.parts, content)
+        kept = {row["delivery_id"]: row["said"] for row in await conn.fetch("SELECT * FROM content")}
+    answers = planning.answers(row)
+    assert answers == [None, planning.ids[1], None, planning.ids[3]]
+    assert kept == {answers[1]: "b", answers[3]: "c"}
+    assert sorted(row["kept"]) == ["b", "c"]
 
 
 async def test_ops2_planned_in_a_transaction_that_fails_was_never_planned(bench: Bench) -> None:

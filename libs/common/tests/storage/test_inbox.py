@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from leadbus.clock import FakeClock
-from leadbus.db import Database
-from leadbus.inbox import InboxEntry, Seen, claim, prune
+from leadbus.db import Database, Part, at_once
+from leadbus.inbox import Claim, InboxEntry, Seen, claim, prune
 
 
 def entry(
@@ -155,3 +155,20 @@ async def test_inb10_prune_removes_what_is_old(database: Database) -> None:
 async def test_inb11_nothing_asked_nothing_answered(database: Database) -> None:
     async with database.transaction() as conn:
         assert await claim(conn, "c", []) == []
+
+
+async def test_inb12_another_part_works_for_new_messages_only(database: Database) -> None:
+    batch = [entry("known"), entry("b"), entry("a"), entry("b", "other")]
+    columns = zip(*(one.identity for one in batch[:3]), strict=True)
+    asked = Part(
+        "worked_for AS (SELECT id FROM unnest($1::text[], $2::text[], $3::text[]) AS m (source, account, id)"
+        " JOIN claimed USING (source, account, id))",
+        tuple(list(column) for column in columns),
+        "ARRAY(SELECT id FROM worked_for ORDER BY id) AS worked_for",
+    )
+    async with database.transaction() as conn:
+        await claim(conn, "c", [entry("known")])
+        claiming = Claim("c", batch, FakeClock().now())
+        row = await at_once(conn, claiming.part, asked)
+        assert await claiming.answers(conn, row) == [Seen.DUPLICATE, Seen.NEW, Seen.NEW, Seen.REUSED]
+    assert row["worked_for"] == ["a", "b"]
