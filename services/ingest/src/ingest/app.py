@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Database
+from leadbus.db import Connection, Database
 from leadbus.jobs import JobRunner, Kind
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
@@ -30,10 +33,20 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     publisher = Publisher(settings.amqp_url, app_id="ingest")
     store = documents.DocumentStore(database, [SOURCE], clock=clock)
-
     sources = SourceSettings(store)
-    door = Door(database, settings=sources, clock=clock, wake=lambda: relay.wake())
-    relay = OutboxRelay(database, publisher, on_confirmed=door.published, clock=clock)
+
+    async def published(conn: Connection, subjects: Sequence[str]) -> None:
+        """Note what RabbitMQ confirmed, with the removal of its rows."""
+        await raws.mark_published(conn, [UUID(subject) for subject in subjects], clock.now())
+
+    relay = OutboxRelay(
+        database,
+        publisher,
+        on_confirmed=published,
+        clock=clock,
+        hold_seconds=settings.outbox_hold_seconds,
+    )
+    door = Door(database, settings=sources, clock=clock, outgoing=relay.writing)
     retention = Retention(
         database,
         [
@@ -67,7 +80,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             "jobs": runner.run,
             "held messages": Depths(holding, [UNROUTED]).run,
         },
-        drains=[runner.drain],
+        drains=[runner.drain, relay.drain],
         on_stop=[holding.close],
         database=database,
         publisher=publisher,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -36,12 +35,12 @@ class Door:
     """Stateless between requests; any number of replicas may stand before one database."""
 
     def __init__(
-        self, database: Database, *, settings: SourceSettings, clock: Clock, wake: Callable[[], None]
+        self, database: Database, *, settings: SourceSettings, clock: Clock, outgoing: outbox.Writer
     ) -> None:
         self._database = database
         self._settings = settings
         self._clock = clock
-        self._wake = wake
+        self._outgoing = outgoing
 
     async def identify(self, presented: KeyText | None) -> ApiKey:
         """The stored key of a caller; notes its use at most once a minute.
@@ -83,8 +82,6 @@ class Door:
             if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
                 checkpoint.passed("door.key_remembered")
         checkpoint.passed("door.committed")
-        if judgement.verdict is Verdict.NEW:
-            self._wake()
         return judgement
 
     async def rehearse(self, offer: Offer, setting: Source) -> Judgement:
@@ -110,10 +107,6 @@ class Door:
             if body is not None:
                 await audit(conn, actor, "raw.reveal", f"raw/{raw_id}")
         return body
-
-    async def published(self, conn: Connection, subjects: list[str]) -> None:
-        """Note what RabbitMQ confirmed; part of the relay's transaction."""
-        await raws.mark_published(conn, [UUID(subject) for subject in subjects], self._clock.now())
 
     async def _authenticated(self, conn: Connection, presented: KeyText, stored: ApiKey | None) -> ApiKey:
         now = self._clock.now()
@@ -145,10 +138,10 @@ class Door:
         raw_id, accepted_at = uuid4(), self._clock.now()
         receipt = raws.receipt_of(offer, raw_id, accepted_at)
         message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
-        publishing = outbox.adding([message], subjects=[str(raw_id)])
+        writing = self._outgoing([message], subjects=[str(raw_id)])
         storing = [raws.inserting(offer, receipt)]
         if offer.idempotency_key is not None:
             storing.append(raws.remembering_key(offer, raw_id))
-        await at_once(conn, *storing, publishing)
+        writing.written(conn, await at_once(conn, *storing, writing.part))
         checkpoint.passed("outbox.added")
         return receipt

@@ -1,7 +1,7 @@
 """Messages that are published by the process that wrote them, without reading them back from the table.
 
 Their rows carry a lease: a time before which no relay claims them. Whoever dies with messages in hand gives
-them back by letting it run out. Why: docs/adr/0110-publish-what-was-just-written-from-memory.md.
+them back by letting it run out. Why: docs/adr/0109-publish-what-was-just-written-from-memory.md.
 """
 
 from __future__ import annotations
