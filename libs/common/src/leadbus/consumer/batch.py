@@ -16,12 +16,15 @@ from leadbus.consumer.ahead import ReadAhead
 from leadbus.consumer.broker import live_connection
 from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.consumer.generation import Generation
+from leadbus.consumer.window import Window
 from leadbus.db import is_out_of_reach
 from leadbus.log import logger
 from leadbus.messages import IncomingMessage
 
 BROKER_ACK_TIMEOUT_SECONDS = 1800.0
 """RabbitMQ's default `consumer_timeout`: it takes back what is unacknowledged for longer, and counts it."""
+HELD_BYTES = 64 * 1024 * 1024
+"""By default, of one consumer: bodies waiting, read ahead and in hand together."""
 OPEN_TIMEOUT_SECONDS = 10.0
 _CANCEL_SECONDS = 3.0
 _CONNECTION_POLL_SECONDS = 0.1
@@ -53,7 +56,11 @@ class BatchConsumer:
     batch that was halved, it meets messages again that it has done. `poison` stores what cannot be
     handled. `unavailable` tells errors of a database that is away: such a batch is held for up to
     `hold_seconds` and then given back, and nothing is consumed until `reopen` says that the database
-    answers. `prefetch` messages at most are with us at any time.
+    answers. `prefetch` messages at most are with us at any time, and bodies of `held_bytes`, or one.
+
+    A message that comes alone is handled alone, at once. Where nobody waits for it, `linger_seconds` lets it
+    wait up to so long for others to share its transaction and its acknowledgement; a batch that is full, and
+    draining, end the wait.
 
     With `read`, a pure function of one message, `handle` gets what it made of each instead: the next batch
     is read while this one is written. `poison` gets the message all the same.
@@ -71,11 +78,15 @@ class BatchConsumer:
         read: Callable[[IncomingMessage], Any] | None = None,
         batch_size: int = 100,
         prefetch: int = 200,
+        held_bytes: int = HELD_BYTES,
+        linger_seconds: float = 0.0,
         hold_seconds: float = 120.0,
         unavailable: Callable[[BaseException], bool] = is_out_of_reach,
         reopen: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        if not 2 * hold_seconds < BROKER_ACK_TIMEOUT_SECONDS:
+        if linger_seconds < 0:
+            raise ValueError("linger_seconds cannot be negative")
+        if not 2 * hold_seconds + linger_seconds < BROKER_ACK_TIMEOUT_SECONDS:
             # Twice, because the last try of a hold may itself take as long.
             raise ValueError("hold_seconds must be well below the broker's acknowledgement timeout")
         if not 1 <= batch_size <= prefetch:
@@ -83,7 +94,8 @@ class BatchConsumer:
         self.queue = queue
         self._broker = broker
         self._batch_size = batch_size
-        self._prefetch = prefetch
+        self._window = Window(prefetch, held_bytes)
+        self._linger_seconds = linger_seconds
         self._hold_seconds = hold_seconds
         self._reopen = reopen
         self._draining = asyncio.Event()
@@ -151,7 +163,7 @@ class BatchConsumer:
                 return None
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_SECONDS):
-                return await Generation.open(connection, self.queue, self._prefetch)
+                return await Generation.open(connection, self.queue, self._window)
         except asyncio.CancelledError:
             if really_cancelled():
                 raise
@@ -203,7 +215,7 @@ class BatchConsumer:
             await asyncio.wait([ahead])
 
     async def _take(self, generation: Generation) -> list[IncomingMessage]:
-        return await self._prepared(await generation.take(self._batch_size))
+        return await self._prepared(await generation.take(self._batch_size, self._linger_seconds))
 
     async def _prepared(self, messages: list[IncomingMessage]) -> list[IncomingMessage]:
         if self._ahead:

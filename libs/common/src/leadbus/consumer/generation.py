@@ -8,8 +8,9 @@ given the message to somebody else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
@@ -19,66 +20,85 @@ from pamqp import commands
 from leadbus import checkpoint, metrics
 from leadbus.cancellation import really_cancelled
 from leadbus.consumer.tap import tap_on
+from leadbus.consumer.window import Window
 from leadbus.log import logger
 from leadbus.messages import IncomingMessage
 
 LARGEST_BATCH_BYTES = 16 * 1024 * 1024
 _CLOSE_SECONDS = 3.0
 
+_QUEUE = metrics.configured("queues this service consumes")
 DROPPED_ACKS = metrics.counter(
     "leadbus_consumer_dropped_acks_total",
     "Acknowledgements not sent because their channel was gone; the messages come again and change nothing.",
-    labels={"queue": metrics.configured("queues this service consumes")},
+    labels={"queue": _QUEUE},
+)
+OVERFLOWS = metrics.counter(
+    "leadbus_consumer_overflows_total",
+    "Times more bytes were delivered than are held in memory; what was above went back, delivered once more.",
+    labels={"queue": _QUEUE},
 )
 
 _log = logger("consumer")
 
 
 class Generation:
-    """A channel that consumes one queue, the deliveries waiting in it, and their acknowledgement."""
+    """A channel that consumes one queue, the deliveries waiting in it, and their acknowledgement.
 
-    def __init__(self, channel: AbstractChannel, queue: str) -> None:
+    Of their bodies as many bytes are in memory as the window holds; one alone may be larger. What comes above
+    is not kept, and the generation ends, as if cancelled, when it has settled what is. Why so:
+    docs/adr/0112-memory-is-bounded-by-bytes.md.
+    """
+
+    def __init__(self, channel: AbstractChannel, queue: str, window: Window) -> None:
         self._channel = channel
         self._queue = queue
-        self._tag: str | None = None
+        self._window = window
+        self._held_bytes = 0
+        self._tags: list[str] = []
         self._waiting: deque[IncomingMessage] = deque()
         self._unsettled: deque[int] = deque()
         self._news = asyncio.Event()
+        self._over = False
+        self._ending = False
         self._cancelled = False
+        self._growing: asyncio.Task[None] | None = None
+        self._cancelling: asyncio.Task[None] | None = None
         self.lost = asyncio.Event()
         channel.closing.add_done_callback(self._on_closed)
         channel.on_consumer_cancel_callbacks.add(self._on_cancelled_by_broker)
 
     @classmethod
-    async def open(cls, connection: AbstractConnection, queue: str, prefetch: int) -> Generation:
+    async def open(cls, connection: AbstractConnection, queue: str, window: Window) -> Generation:
         """Raises what aiormq raises, ChannelNotFoundEntity where there is no such queue."""
         channel = await connection.channel(publisher_confirms=False)
-        generation = cls(channel, queue)
+        generation = cls(channel, queue, window)
         tap = tap_on(connection)
-        tap.deliver(channel.number, generation._on_delivery)
+        tap.deliver(channel.number, generation._on_delivery, generation._keeps)
         channel.closing.add_done_callback(lambda _: tap.leave(channel.number, generation._on_delivery))
         try:
-            await channel.basic_qos(prefetch_count=prefetch)
-            consuming = await channel.basic_consume(queue, _passed_by_the_tap)
+            await generation._consume(window.begin())
         except BaseException:
             await generation.close()
             raise
-        generation._tag = consuming.consumer_tag
         return generation
 
     @property
     def consuming(self) -> bool:
         """The broker said yes to consuming, and neither side has ended it since."""
-        return self._tag is not None and not self._cancelled and not self.lost.is_set()
+        return bool(self._tags) and not self._cancelled and not self.lost.is_set()
 
-    async def take(self, at_most: int) -> list[IncomingMessage]:
+    async def take(self, at_most: int, linger_seconds: float = 0.0) -> list[IncomingMessage]:
         """What is there, waiting for at least one; nothing when the generation has ended.
 
-        After `cancel` it still gives out what had already been delivered.
+        With one there, it waits up to `linger_seconds` for more: less when no more fit or can come. After
+        `cancel` it still gives out what had already been delivered, at once.
         """
-        while not self._waiting and not self._cancelled and not self.lost.is_set():
-            self._news.clear()
-            await self._news.wait()
+        await self._until(lambda: bool(self._waiting))
+        if linger_seconds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(linger_seconds):
+                    await self._until(lambda: self._is_full(at_most))
         return self.take_now(at_most)
 
     def take_now(self, at_most: int, beside: Sequence[IncomingMessage] = ()) -> list[IncomingMessage]:
@@ -108,14 +128,12 @@ class Generation:
 
     async def cancel(self) -> None:
         """Ask the broker for no more; what waits in the queue stays untouched there."""
-        if self.consuming and self._tag is not None:
-            try:
-                await self._channel.basic_cancel(self._tag)
-            except asyncio.CancelledError:
-                if really_cancelled():
-                    raise
-            except AMQPError as error:
-                _log.info("consumer.cancel_failed", queue=self._queue, reason=type(error).__name__)
+        self._ending = True
+        if self._growing is not None:
+            await asyncio.wait([self._growing])
+        if self.consuming:
+            for tag in self._tags:
+                await self._asked("cancel", self._channel.basic_cancel(tag))
         self._cancelled = True
         self._news.set()
 
@@ -126,6 +144,19 @@ class Generation:
         await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
         self._end("closed")
 
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Wait for it, or for nothing more to come."""
+        while not holds() and not self._cancelled and not self.lost.is_set():
+            self._news.clear()
+            await self._news.wait()
+
+    def _is_full(self, at_most: int) -> bool:
+        """Whether waiting for more is in vain: a batch has no room for it, or the broker gives none before
+        something is acknowledged."""
+        if len(self._waiting) >= at_most or len(self._unsettled) >= self._window.asked_for:
+            return True
+        return sum(len(message.body) for message in self._waiting) >= LARGEST_BATCH_BYTES
+
     def _settles(self, messages: Sequence[IncomingMessage]) -> bool:
         """Whether the messages can be settled now; False, counted, when their generation is gone."""
         if self._channel.is_closed:
@@ -135,6 +166,7 @@ class Generation:
             if not self._unsettled or self._unsettled[0] != message.delivery_tag:
                 raise RuntimeError(f"{self._queue}: only the oldest unsettled message can be settled")
             self._unsettled.popleft()
+            self._held_bytes -= len(message.body)
         return True
 
     async def _send(self, frame: Any) -> None:
@@ -146,6 +178,41 @@ class Generation:
             self._end("closed while acknowledging")
         except AMQPError:
             self._end("closed while acknowledging")
+
+    async def _consume(self, number: int) -> None:
+        """Have so many more delivered: a count holds for the consumers that come after it, each its own."""
+        await self._channel.basic_qos(prefetch_count=number)
+        consuming = await self._channel.basic_consume(self._queue, _passed_by_the_tap)
+        self._tags.append(consuming.consumer_tag or "")
+
+    async def _asked(self, what: str, call: Awaitable[object]) -> None:
+        """What fails here fails because the channel is gone, which is noticed elsewhere."""
+        try:
+            await call
+        except asyncio.CancelledError:
+            if really_cancelled():
+                raise
+        except AMQPError as error:
+            _log.info(f"consumer.{what}_failed", queue=self._queue, reason=type(error).__name__)
+
+    def _keeps(self, body_bytes: int) -> bool:
+        if self._over or (self._held_bytes and self._held_bytes + body_bytes > self._window.held_bytes):
+            self._overflow()
+            return False
+        self._held_bytes += body_bytes
+        if (more := self._window.met(body_bytes)) and not self._ending:
+            growing = self._asked("grow", self._consume(more))
+            self._growing = asyncio.create_task(growing, name=f"grow {self._queue}")
+        return True
+
+    def _overflow(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._window.overflowed()
+        OVERFLOWS.labels(queue=self._queue).inc()
+        _log.info("consumer.overflow", queue=self._queue, held_bytes=self._held_bytes)
+        self._cancelling = asyncio.create_task(self.cancel(), name=f"overflow {self._queue}")
 
     def _on_delivery(self, message: IncomingMessage) -> None:
         if self.lost.is_set():

@@ -17,6 +17,8 @@ from leadbus.wire.content import Content, Delivery, message_of, read_content, re
 from leadbus.wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frames, WatchedTransport
 
 OnDelivery = Callable[[IncomingMessage], None]
+Keeps = Callable[[int], bool]
+"""Whether a body of so many bytes is kept; of one that is not nobody hears, and none of it is in memory."""
 
 _BASIC_DELIVER = b"\x00\x3c\x00\x3c"
 _NOTHING = b""
@@ -50,9 +52,9 @@ class Tap:
         self._sign_of_life = 0.0
         Frames(reader, self._look)
 
-    def deliver(self, channel: int, on_delivery: OnDelivery) -> None:
-        """Call `on_delivery` for every delivery on `channel` from now on; it must not raise."""
-        self._channels[channel] = _Assembly(on_delivery)
+    def deliver(self, channel: int, on_delivery: OnDelivery, keeps: Keeps = lambda _: True) -> None:
+        """Call `on_delivery` for every delivery on `channel` that is kept, from now on; neither may raise."""
+        self._channels[channel] = _Assembly(on_delivery, keeps)
 
     def leave(self, channel: int, on_delivery: OnDelivery) -> None:
         """Undo `deliver`, unless the number has gone to somebody else."""
@@ -74,8 +76,10 @@ class Tap:
 class _Assembly:
     """Puts the deliveries of one channel together."""
 
-    def __init__(self, on_delivery: OnDelivery) -> None:
+    def __init__(self, on_delivery: OnDelivery, keeps: Keeps) -> None:
         self.on_delivery = on_delivery
+        self._keeps = keeps
+        self._kept = False
         self._delivery: Delivery | None = None
         self._content: Content | None = None
         self._body: list[bytes] = []
@@ -92,9 +96,11 @@ class _Assembly:
         elif kind == HEADER:
             self._content = read_content(payload)
             self._missing_bytes = self._content.body_bytes
+            self._kept = self._keeps(self._missing_bytes)
             self._end_if_complete()
         elif kind == BODY:
-            self._body.append(payload)
+            if self._kept:
+                self._body.append(payload)
             self._missing_bytes -= len(payload)
             self._end_if_complete()
         return True
@@ -102,8 +108,9 @@ class _Assembly:
     def _end_if_complete(self) -> None:
         if self._missing_bytes > 0 or self._delivery is None or self._content is None:
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        message = message_of(self._delivery, self._content, body)
+        delivery, content, body = self._delivery, self._content, self._body
         self._delivery = self._content = None
         self._body = []
-        self.on_delivery(message)
+        if self._kept:
+            whole = body[0] if len(body) == 1 else b"".join(body)
+            self.on_delivery(message_of(delivery, content, whole))
