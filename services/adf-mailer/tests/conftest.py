@@ -191,7 +191,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         smtp.host, smtp.port, "leadbus.example", tls="off", step_timeout_seconds=2, answer_timeout_seconds=0.5
     )
     pool = ConnectionPool(host, size=4)
-    planner = Planner(host.name, "leads@leadbus.example", clock)
+    planner = Planner(host.name, "leads@leadbus.example", clock, lambda planned: engine.offer(planned))
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),
@@ -201,7 +201,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         act_timeout_seconds=10,
         poll_seconds=0.05,
     )
-    consumer = LeadsConsumer(database, planner, clock, engine.wake, lambda: None)
+    consumer = LeadsConsumer(database, planner, clock, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
     app = create_app(
         "adf-mailer",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.db import Database
-from leadbus.delivery import DeliveryEngine
+from leadbus.delivery import DeliveryEngine, Offer
 from leadbus.delivery.redriving import DeliveriesRedrive
 from leadbus.delivery.router import router as deliveries
 from leadbus.jobs import JobRunner, Kind
@@ -43,7 +45,12 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )
     relay = OutboxRelay(database, publisher, clock=clock)
-    planner = Planner(pool.host.name, settings.from_address, clock)
+
+    def offer(planned: Sequence[Offer]) -> None:
+        """The engine comes after the planner: it works off what the desk plans as well."""
+        engine.offer(planned)
+
+    planner = Planner(pool.host.name, settings.from_address, clock, offer)
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),
@@ -59,12 +66,12 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     )
 
     def wake() -> None:
-        """What was planned may be due; what was skipped or cancelled is to be told."""
+        """What was redriven or resumed may be due; what was cancelled is to be told."""
         engine.wake()
         relay.wake()
 
     retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
-    leads = LeadsConsumer(database, planner, clock, engine.wake, relay.wake)
+    leads = LeadsConsumer(database, planner, clock, relay.wake)
     consumer = BatchConsumer(
         broker,
         QUEUE,

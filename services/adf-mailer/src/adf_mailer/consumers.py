@@ -58,12 +58,11 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class LeadsConsumer:
-    """`wake_engine` says that something may be due, `wake_relay` that there is something to tell."""
+    """`wake_relay` says that there is something to tell. What is to be delivered the planner offers."""
 
     database: Database
     planner: Planner
     clock: Clock
-    wake_engine: Callable[[], None]
     wake_relay: Callable[[], None]
 
     def read(self, message: IncomingMessage) -> Read:
@@ -107,11 +106,8 @@ class LeadsConsumer:
         return Taken(looked.fresh, tuple(decided), looked.repeated, set_aside)
 
     def wake(self, taken: Taken) -> None:
-        """Wake whoever has something to do now; each of them looks by itself within a second."""
-        deliver = [isinstance(decision, Deliver) for _, decision in taken.decided]
-        if any(deliver):
-            self.wake_engine()
-        if not all(deliver):
+        """Wake the relay where it has something to do now; it looks by itself within a second."""
+        if not all(isinstance(decision, Deliver) for _, decision in taken.decided):
             self.wake_relay()
 
     async def set_aside(self, message: IncomingMessage, error: Exception) -> None:

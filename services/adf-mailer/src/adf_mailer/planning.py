@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.contracts import Lead
-from leadbus.db import Connection, Part, at_once
-from leadbus.delivery import NewDelivery, Planning, skip
+from leadbus.db import Connection, Part, at_once, on_commit
+from leadbus.delivery import NewDelivery, Offer, Planning, skip
 
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.route import Route
@@ -26,11 +27,15 @@ _PRIORITY = {"normal": 0, "high": 1, "highest": 2}
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """`destination` is the smart host's name: it is what can be healthy or not."""
+    """`destination` is the smart host's name: it is what can be healthy or not.
+
+    `offer` tells the delivery engine what was planned, once that is committed.
+    """
 
     destination: str
     default_from: str
     clock: Clock
+    offer: Callable[[Sequence[Offer]], None]
 
     async def carry_out(
         self, conn: Connection, decided: Sequence[tuple[Lead, Decision]], *, beside: Sequence[Part] = ()
@@ -63,10 +68,12 @@ class Planner:
             for (lead, one), delivery_id in zip(wanted, planning.ids, strict=True)
         ]
         row = await at_once(conn, *beside, *planning.parts, mails.storing(written, now=now))
-        planned = zip(wanted, written, planning.answers(row), strict=True)
-        for (lead, _), mail, delivery_id in planned:
+        offers = []
+        for (lead, _), mail, delivery_id in zip(wanted, written, planning.answers(row), strict=True):
             if delivery_id is not None:
                 count(mail, test=lead.test)
+                offers.append(Offer(delivery_id, self.destination))
+        on_commit(conn, partial(self.offer, offers))
 
     def _mail(self, lead: Lead, one: Deliver, delivery_id: UUID, now: datetime) -> mails.NewMail:
         written = write(

@@ -212,7 +212,9 @@ class DeliveryEngine:
             raise
 
     async def _rest(self) -> None:
-        wait_seconds = min(self._poll_seconds, self._looks.wait_seconds(time.monotonic()))
+        wait_seconds = self._poll_seconds
+        if not self._draining:
+            wait_seconds = min(wait_seconds, self._looks.wait_seconds(time.monotonic()))
         if not wait_seconds:
             return
         try:
