@@ -5,6 +5,7 @@ What is done before the service is told to die, what makes it pass the point, an
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import signal
 import struct
@@ -207,6 +208,18 @@ async def _mail_host_to_be_probed(scene: Scene) -> None:
     )
 
 
+async def _mail_host_to_be_probed_again(scene: Scene) -> None:
+    """The next probe, and the delivery whose doubt it ends, are due now and not in half a minute."""
+
+    async def given_up() -> object:
+        rows = await scene.sql("adf-mailer", "SELECT 1 FROM delivery WHERE phase = 'sending'")
+        return len(rows)
+
+    await scene.eventually("the dead prober's lease ended", given_up, 0)
+    await scene.sql("adf-mailer", "UPDATE destination SET next_probe_at = now() WHERE breaker = 'open'")
+    await scene.sql("adf-mailer", "UPDATE delivery SET not_before = now() WHERE phase = 'waiting'")
+
+
 async def _delivery_left_by_the_dead(scene: Scene) -> None:
     await scene.order_death("adf-mailer", "delivery.intent_committed")
     await _one_lead(scene)
@@ -216,6 +229,31 @@ async def _delivery_left_by_the_dead(scene: Scene) -> None:
 
 async def _its_lease_ends(scene: Scene) -> None:
     await scene.expire_leases()
+
+
+def _message_left_by_the_dead(service: str) -> Step:
+    async def step(scene: Scene) -> None:
+        await scene.order_death(service, "relay.in_hand")
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_one_lead(scene))
+            await scene.death(service, "relay.in_hand")
+            await scene.start_again(service)
+
+    return step
+
+
+def _its_hold_ends(service: str) -> Step:
+    async def step(scene: Scene) -> None:
+        await scene.end_holds(service)
+
+    return step
+
+
+def left_in_the_table(service: str) -> Circumstance:
+    """Messages of a service that died with them in hand, when their time has come."""
+    return Circumstance(
+        "a message left in the table", _its_hold_ends(service), prepare=_message_left_by_the_dead(service)
+    )
 
 
 LEADS_FLOW = Circumstance("leads flow", _some_leads)
@@ -238,6 +276,12 @@ NO_QUEUE_FOR_THE_EVENT = Circumstance(
 NO_CONNECTION_KEPT = Circumstance("no connection kept", _some_leads, prepare=_kept_connections_gone)
 MAIL_HOST_TO_BE_PROBED = Circumstance(
     "the mail host is to be probed", _some_leads, prepare=_mail_host_to_be_probed
+)
+MAIL_HOST_PROBED = Circumstance(
+    "the mail host is probed, and again once its prober is dead",
+    _one_lead,
+    prepare=_mail_host_to_be_probed,
+    mend=_mail_host_to_be_probed_again,
 )
 HOLDER_DIED = Circumstance(
     "the lease of a dead holder ends", _its_lease_ends, prepare=_delivery_left_by_the_dead

@@ -190,7 +190,13 @@ def _adf_mailer_plans() -> Iterator[Crash]:
 def _adf_mailer_sends() -> Iterator[Crash]:
     """Leads of a later batch may be committed and not yet acknowledged in that moment: perhaps repeats."""
     sends = partial(Crash, "adf-mailer", repeats=PERHAPS)
-    yield sends("delivery.intent_written", "rolled back: claimed again, never in doubt", core=True)
+    yield sends("delivery.offered", "nothing is started: found by the next look, never in doubt", core=True)
+    yield sends(
+        "delivery.intent_written",
+        "rolled back: claimed again, never in doubt",
+        when.MAIL_HOST_TO_BE_PROBED,
+        core=True,
+    )
     yield sends(
         "delivery.probed",
         "rolled back: the destination is probed by the next claim",
@@ -211,8 +217,10 @@ def _adf_mailer_sends() -> Iterator[Crash]:
         yield sends(point, unsent, since, doubted=SOME, core=core)
     sent = "the mail host has it: in doubt when the lease ends, then sent again under the same Message-ID"
     for point in ("smtp.dot_sent", "delivery.answered", "delivery.state_written", "delivery.announced"):
+        # What a mail host takes at once is recorded by one statement; not so the end of a probe.
+        since = when.LEADS_FLOW if point in ("smtp.dot_sent", "delivery.answered") else when.MAIL_HOST_PROBED
         core = point in ("smtp.dot_sent", "delivery.announced")
-        yield sends(point, sent, doubted=SOME, second_mails=SOME, core=core)
+        yield sends(point, sent, since, doubted=SOME, second_mails=SOME, core=core)
     yield sends(
         "delivery.recorded",
         "all is committed: sent once, told by the next relay",
