@@ -30,6 +30,9 @@ DESCRIPTION = (
     "Turns raw messages into canonical leads, keeps what it cannot read, and tells what became of each."
 )
 
+# Nobody waits for the ledger: what became of leads that ended together is noted in one transaction.
+_LINGER_SECONDS = {"normalizer.ledger": 0.1}
+
 
 def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     """The service, without I/O so far."""
@@ -87,6 +90,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
                 poison=consumer.poison,
                 batch_size=settings.batch_size,
                 prefetch=settings.prefetch,
+                linger_seconds=_LINGER_SECONDS.get(queue, 0.0),
                 hold_seconds=settings.hold_seconds,
                 reopen=database.ping,
             )
