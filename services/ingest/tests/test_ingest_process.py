@@ -168,6 +168,7 @@ async def test_taken_survives_a_kill_right_after_the_answer(
     database_url = make_database("ingest")
     ingest = await start(topology.amqp_url, database_url)
     answered: dict[int, str] = {}
+    before: dict[int, str] = {}
 
     async def bring(number: int) -> None:
         with contextlib.suppress(httpx2.HTTPError):
