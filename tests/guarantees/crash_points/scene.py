@@ -65,6 +65,7 @@ class Scene:
         """Start it again when the leases of what it had in its hands have ended."""
         if name == "adf-mailer":
             await self.expire_leases()
+        await self.end_holds(name)
         await self.start_again(name)
 
     async def send(self, by_http: int, by_queue: int) -> None:
@@ -94,6 +95,10 @@ class Scene:
             "UPDATE delivery SET lease_expires_at = clock_timestamp() - interval '1 second' "
             "WHERE phase = 'sending'",
         )
+
+    async def end_holds(self, name: str) -> None:
+        """Time passes for messages that a dead process had in hand."""
+        await self.sql(name, "UPDATE outbox SET not_before = NULL WHERE attempts = 0")
 
     async def put(self, service: str, kind: str, name: str, spec: Mapping[str, object]) -> None:
         """A setting; tried until the service answers."""
