@@ -90,6 +90,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
                 poison=consumer.poison,
                 batch_size=settings.batch_size,
                 prefetch=settings.prefetch,
+                held_bytes=settings.held_bytes,
                 linger_seconds=_LINGER_SECONDS.get(queue, 0.0),
                 hold_seconds=settings.hold_seconds,
                 reopen=database.ping,

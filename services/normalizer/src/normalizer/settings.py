@@ -24,8 +24,13 @@ class NormalizerSettings(RetentionSettings):
         800,
         ge=1,
         le=2000,
-        description="Messages the broker sends ahead; two batches. All lie in memory: fewer where sources "
-        "send megabytes.",
+        description="Most messages the broker sends ahead; two batches. Fewer while bodies are large.",
+    )
+    held_bytes: int = Field(
+        67_108_864,
+        ge=4_194_304,
+        le=1_073_741_824,
+        description="Bodies in memory until they are decided about, for each queue; one alone may be larger.",
     )
     hold_seconds: float = Field(
         120.0,
