@@ -21,6 +21,7 @@ from leadbus.delivery import (
     claims,
     gates,
 )
+from leadbus.outbox import LeftToClaims
 from leadbus_devstack.threads import run_apart
 
 Bench = Any
@@ -607,7 +608,7 @@ async def test_eng37_whoever_publishes_hears_of_events_once_they_are_committed(b
             await connection.close()
         return [row["routing_key"] for row in rows]
 
-    engine = bench.engine(announced=lambda: seen.append(run_apart(committed)))
+    engine = bench.engine(outgoing=LeftToClaims(lambda: seen.append(run_apart(committed))))
     bench.sink.in_turn(Transient("busy"), Delivered())
     await bench.plan("a")
     await bench.settle(engine)

@@ -18,6 +18,7 @@ from leadbus.delivery import (
     DeliveryEngine,
     Job,
     Limits,
+    Offer,
     OperationRefused,
     Outcome,
     Permanent,
@@ -43,7 +44,9 @@ commands = st.lists(
     st.one_of(
         st.tuples(st.just("plan"), st.integers(0, 5)),
         st.tuples(
-            st.sampled_from(["step", "die", "redrive", "cancel", "pause", "resume", "limit"]),
+            st.sampled_from(
+                ["offer", "offer_any", "step", "die", "redrive", "cancel", "pause", "resume", "limit"]
+            ),
             st.integers(0, 5),
         ),
         st.tuples(st.just("advance"), st.sampled_from([1, 10, 30, 60, 120])),
@@ -113,11 +116,22 @@ class Play:
         name, number = command
         await getattr(self, name)(number)
 
-    async def plan(self, number: int) -> None:
+    async def plan(self, number: int) -> list[Offer]:
         self.planned += 1
         order = f"order-{number % 2}" if number < 4 else None
         destination = DESTINATIONS[number % 2]
-        await self.bench.plan(f"{destination}:k{self.planned}", ordering_key=order, priority=number % 3)
+        key = f"{destination}:k{self.planned}"
+        planned = await self.bench.plan(key, ordering_key=order, priority=number % 3)
+        return [Offer(one, destination) for one in planned]
+
+    async def offer(self, number: int) -> None:
+        """Planned by the process of one of the engines."""
+        self.engines[number % 2].offer(await self.plan(number))
+
+    async def offer_any(self, number: int) -> None:
+        """Whatever has become of it since."""
+        rows = await self.bench.rows("SELECT id, destination FROM delivery ORDER BY seq OFFSET $1", number)
+        self.engines[number % 2].offer([Offer(row["id"], row["destination"]) for row in rows[:2]])
 
     async def step(self, number: int) -> None:
         await self.engines[number % 2].step()
