@@ -157,6 +157,16 @@ def test_m12_long_lines_are_refused_as_seven_bit_and_read_back_encoded() -> None
     assert message_from_bytes(raw).get_payload(decode=True) == document.replace(b"\n", b"\r\n")
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_m12b_a_line_of_998_bytes_is_the_longest_wherever_it_stands(place: int) -> None:
+    lines = [b"<adf>", b"", b"</adf>"]
+    lines[place] = b"a" * 998
+    assert compose(LETTER, b"\n".join(lines), encoded=False).raw.endswith(b"\r\n".join([*lines, b""]))
+    lines[place] += b"a"
+    with pytest.raises(ValueError):
+        compose(LETTER, b"\n".join(lines), encoded=False)
+
+
 @pytest.mark.parametrize("body", [b"caf\xc3\xa9\n", b"\x00\n", b"a\rb\n", b"\t\n"])
 def test_m13_a_body_that_is_not_seven_bit_text_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):

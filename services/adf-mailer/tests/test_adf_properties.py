@@ -216,3 +216,9 @@ def test_p5_any_words_in_subject_and_name_stay_there(subject: str, display: str)
     assert set(message.keys()) == NAMES
     assert len(message.keys()) == len(NAMES)
     assert message.get_payload() == "<adf/>\r\n"
+
+
+@given(st.one_of(TEXT, st.text("a \t\u00a0\n", max_size=6)))
+def test_p6_ordinary_text_becomes_a_line_as_any_other(value: str) -> None:
+    line = " ".join(text.block(value).split())
+    assert text.line(value) == text.line(line) == line

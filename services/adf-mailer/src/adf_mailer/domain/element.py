@@ -71,15 +71,7 @@ class Draft:
         attributes: Mapping[str, str | None] | None = None,
     ) -> Node:
         """A child with one line of text, or an empty one. What is too long is cut, and noted whole."""
-        element = self.branch(parent, tag, attributes)
-        cleaned = text.line(value or "")
-        if not cleaned:
-            return element
-        element.text = text.shorten(cleaned, VALUE_BYTES)
-        if element.text != cleaned:
-            self.warn("value_shortened", f"{parent.tag}/{tag}")
-            self.note(f"{parent.tag} {tag}", cleaned)
-        return element
+        return self._leaf(parent, tag, text.line(value or ""), attributes)
 
     def optional(
         self,
@@ -89,16 +81,17 @@ class Draft:
         attributes: Mapping[str, str | None] | None = None,
     ) -> None:
         """As `leaf`, and no child at all when there is nothing to say."""
-        if text.line(value or ""):
-            self.leaf(parent, tag, value, attributes)
+        if cleaned := text.line(value or ""):
+            self._leaf(parent, tag, cleaned, attributes)
 
     def branch(self, parent: Node, tag: str, attributes: Mapping[str, str | None] | None = None) -> Node:
         """A child; attributes without a value are left out."""
         element = etree.SubElement(parent, tag)
-        for name, value in (attributes or {}).items():
+        for name, value in attributes.items() if attributes else ():
             if cleaned := text.line(value or ""):
-                element.set(name, text.shorten(cleaned, ATTRIBUTE_BYTES))
-                if element.get(name) != cleaned:
+                written = text.shorten(cleaned, ATTRIBUTE_BYTES)
+                element.set(name, written)
+                if written != cleaned:
                     self.warn("value_shortened", f"{tag}@{name}")
         return element
 
@@ -111,3 +104,15 @@ class Draft:
         if wrapped.shortened_links:
             self.warn("link_shortened", f"{parent.tag}/{tag}")
         etree.SubElement(parent, tag).text = wrapped.text
+
+    def _leaf(
+        self, parent: Node, tag: str, cleaned: str, attributes: Mapping[str, str | None] | None
+    ) -> Node:
+        element = self.branch(parent, tag, attributes)
+        if not cleaned:
+            return element
+        element.text = written = text.shorten(cleaned, VALUE_BYTES)
+        if written != cleaned:
+            self.warn("value_shortened", f"{parent.tag}/{tag}")
+            self.note(f"{parent.tag} {tag}", cleaned)
+        return element

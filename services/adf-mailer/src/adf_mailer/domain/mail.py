@@ -23,6 +23,7 @@ from adf_mailer.domain import text
 from adf_mailer.domain.address import addr_spec, domain
 
 _LINE = re.compile(rb"[ -~]{1,998}")
+_LINES = re.compile(rb"[ -~]{0,998}+(?:\n[ -~]{0,998}+)*+")
 _ENCODED_WORD_BYTES = 39  # of UTF-8: 64 encoded, so that `Subject: ` and one word stay under RFC 2047's 76
 _PLAIN = re.compile("[ -~]*")
 
@@ -84,10 +85,10 @@ def compose(letter: Letter, document: bytes, *, encoded: bool) -> Mail:
         *(_field("X-Leadbus-Test", ["yes"]) if letter.test else ()),
     ]
     body = quopri.encodestring(document) if encoded else document
-    lines = body.rstrip(b"\n").split(b"\n")
-    if any(line and not _LINE.fullmatch(line) for line in lines):
+    body = body.rstrip(b"\n")
+    if not _LINES.fullmatch(body):
         raise ValueError("the body is not 7-bit text in lines of at most 998 bytes")
-    return Mail(b"\r\n".join([*headers, b"", *lines, b""]), letter.message_id)
+    return Mail(b"\r\n".join([*headers, b"", body.replace(b"\n", b"\r\n"), b""]), letter.message_id)
 
 
 def _field(name: str, words: list[str]) -> Iterator[bytes]:

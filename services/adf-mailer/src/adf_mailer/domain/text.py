@@ -30,8 +30,10 @@ def block(value: str) -> str:
 
 def line(value: str) -> str:
     """One line: as `block`, and every run of white space is one space."""
-    plain = value.isascii() and value.isprintable()
-    return " ".join((value if plain else block(value)).split())
+    if value.isascii() and value.isprintable():
+        # As nearly always; its only white space is blanks.
+        return " ".join(value.split()) if "  " in value else value.strip()
+    return " ".join(block(value).split())
 
 
 def encoded_bytes(text: str) -> int:

@@ -100,7 +100,7 @@ def _values(root: etree._Element) -> Iterator[Problem]:
         check = _TEXT.get(element.tag)
         if check and not check(element.text or ""):
             yield Problem("value", element.tag)
-        for name, value in element.attrib.items():
+        for name, value in element.items():
             rule = _ATTRIBUTES.get(str(name))
             if rule and not rule(str(value)):
                 yield Problem("value", f"{element.tag}@{name!s}")
