@@ -105,9 +105,7 @@ class Database:
         pool = self._pool
         if pool is None:
             raise DatabaseUnavailable("the pool is not open")
-        # Not by asyncpg's own timeout: up to Python 3.11 it makes a task for each connection.
-        async with asyncio.timeout(ACQUIRE_TIMEOUT_SECONDS):
-            connection = await pool.acquire()
+        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
         try:
             yield connection
         finally:
