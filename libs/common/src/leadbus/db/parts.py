@@ -1,7 +1,8 @@
 """Several writes and reads as one statement: one round trip instead of one each.
 
 Postgres runs all parts on one snapshot: none sees what another writes, foreign keys are checked at the end,
-and no row may be written by two of them. Why: docs/adr/0051-one-statement-for-what-belongs-together.md.
+and no row may be written by two of them. What a part returns another one may join by its name.
+Why: docs/adr/0051-one-statement-for-what-belongs-together.md.
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ INSERT INTO destination (name, created_at)
 SELECT DISTINCT name, $2::timestamptz FROM unnest($1::text[]) AS new (name) ORDER BY name
 ON CONFLICT DO NOTHING
 """
+_INTRODUCED = f"introduced AS ({_INTRODUCE} RETURNING name)"
 
 
 async def plan(
@@ -105,7 +106,7 @@ class Planning:
             raise ValueError("a delivery needs a destination; without one, skip it")
         self.ids = [uuid4() for _ in deliveries]
         introducing = Part(
-            f"introduced AS ({_INTRODUCE} RETURNING name)",
+            _INTRODUCED,
             (list({delivery.destination for delivery in deliveries}), now),
             "(SELECT count(*) FROM introduced) AS destinations_introduced",
         )
