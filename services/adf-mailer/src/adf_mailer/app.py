@@ -44,7 +44,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )
-    relay = OutboxRelay(database, publisher, clock=clock)
+    relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
 
     def offer(planned: Sequence[Offer]) -> None:
         """The engine comes after the planner: it works off what the desk plans as well."""
@@ -62,7 +62,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         act_timeout_seconds=settings.act_timeout_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,
-        announced=relay.wake,
+        outgoing=relay,
     )
 
     def wake() -> None:
@@ -117,7 +117,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             "held messages": Depths(holding, [parked(QUEUE)]).run,
         },
         consumers=[consumer],
-        drains=[runner.drain, engine.drain],
+        drains=[runner.drain, engine.drain, relay.drain],
         on_stop=[pool.close, holding.close],
         database=database,
         broker=broker,

@@ -46,7 +46,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         clock=clock,
         hold_seconds=settings.outbox_hold_seconds,
     )
-    door = Door(database, settings=sources, clock=clock, outgoing=relay.writing)
+    door = Door(database, settings=sources, clock=clock, outgoing=relay)
     retention = Retention(
         database,
         [

@@ -35,7 +35,7 @@ class Door:
     """Stateless between requests; any number of replicas may stand before one database."""
 
     def __init__(
-        self, database: Database, *, settings: SourceSettings, clock: Clock, outgoing: outbox.Writer
+        self, database: Database, *, settings: SourceSettings, clock: Clock, outgoing: outbox.Outgoing
     ) -> None:
         self._database = database
         self._settings = settings
@@ -138,7 +138,7 @@ class Door:
         raw_id, accepted_at = uuid4(), self._clock.now()
         receipt = raws.receipt_of(offer, raw_id, accepted_at)
         message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
-        writing = self._outgoing([message], subjects=[str(raw_id)])
+        writing = self._outgoing.writing([message], subjects=[str(raw_id)])
         storing = [raws.inserting(offer, receipt)]
         if offer.idempotency_key is not None:
             storing.append(raws.remembering_key(offer, raw_id))

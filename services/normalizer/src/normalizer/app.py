@@ -41,9 +41,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
     relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
-    normalizing = Normalizing(
-        Limits(body_bytes=settings.body_limit_bytes), settings.terms, outgoing=relay.writing
-    )
+    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes), settings.terms, outgoing=relay)
     raw = RawConsumer(
         database,
         normalizing,

@@ -126,11 +126,11 @@ class Normalizing:
     """
 
     def __init__(
-        self, limits: Limits, terms: Terms | None = None, *, outgoing: outbox.Writer = outbox.left_to_claims
+        self, limits: Limits, terms: Terms | None = None, *, outgoing: outbox.Outgoing | None = None
     ) -> None:
         self.limits = limits
         self._terms = terms or Terms()
-        self._outgoing = outgoing
+        self._outgoing = outgoing or outbox.LeftToClaims()
 
     async def decide(
         self,
@@ -190,7 +190,7 @@ class Normalizing:
         if revisions:
             documents = [revision.lead.model_dump_json(exclude_none=True) for revision in revisions]
             parts += leads.adding(known, revisions, documents, last_raw_at, now, self._terms)
-            writing = self._outgoing(_events(decision, documents, now))
+            writing = self._outgoing.writing(_events(decision, documents, now))
             parts.append(writing.part)
         if not parts:
             return set()
@@ -225,7 +225,7 @@ class Normalizing:
     async def tell(self, conn: Connection, messages: Sequence[OutgoingMessage]) -> None:
         """Have events published with this transaction."""
         if messages:
-            await self._outgoing(messages).write(conn)
+            await self._outgoing.writing(messages).write(conn)
 
     async def _revise(
         self,

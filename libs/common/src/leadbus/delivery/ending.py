@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 from uuid import UUID
 
-from leadbus import checkpoint
+from leadbus import checkpoint, outbox
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import machine, measures, store
@@ -42,7 +42,7 @@ class Followers(Enum):
 
 
 class Ending:
-    """Records ends. ``announced`` is called after a commit that put events into the outbox."""
+    """Records ends; what they tell goes to ``outgoing``."""
 
     def __init__(
         self,
@@ -51,13 +51,13 @@ class Ending:
         clock: Clock,
         *,
         luck: Callable[[], float],
-        announced: Callable[[], None],
+        outgoing: outbox.Outgoing,
     ) -> None:
         self._database = database
         self._rules = rules
         self._clock = clock
         self._luck = luck
-        self._announced = announced
+        self._outgoing = outgoing
 
     async def record(self, ended: Sequence[Act], forget: Forget) -> Followers:
         """Record tries that have an outcome, all at once; ``forget`` each that is done with.
@@ -111,7 +111,7 @@ class Ending:
         ]
         async with self._database.acquire() as conn:
             try:
-                recorded = await record_leased(conn, self._rules, happenings, now=now)
+                recorded = await record_leased(conn, self._rules, happenings, self._outgoing, now=now)
             except Exception as error:
                 if is_unavailable(error):
                     raise
@@ -122,7 +122,6 @@ class Ending:
             for act in ended:
                 self._count(act.row, _outcome(act), act.duration_ms)
                 forget(act)
-            self._announced()
             if recorded.heard:
                 await self._hear(conn, recorded.heard, now)
         return Followers.SOME if recorded.makes_room else Followers.NONE
@@ -202,7 +201,7 @@ class Ending:
         for turn in recorded.turns:
             measures.count_turn(self._rules.sink, turn)
         if recorded.told:
-            self._announced()
+            self._outgoing.wake()
 
     def _count(
         self, row: store.Row, outcome: Outcome, duration_ms: int | None, *, again: bool = False

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
-from leadbus import checkpoint, pulse
+from leadbus import checkpoint, outbox, pulse
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Database, is_unavailable
 from leadbus.delivery import claims, measures
@@ -42,8 +42,7 @@ class DeliveryEngine:
     (``lease_seconds``, renewed while acting) and not longer than ``drain_seconds``, the time this process
     gets to finish. Raises ValueError when they do not.
 
-    ``announced`` is called whenever events were committed to the outbox: a relay woken by it spares them
-    the wait for its next poll.
+    Events go to ``outgoing``; without it they wait for a relay's next poll.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class DeliveryEngine:
         drain_seconds: float = 40.0,
         poll_seconds: float = POLL_SECONDS,
         luck: Callable[[], float] = random.random,
-        announced: Callable[[], None] = lambda: None,
+        outgoing: outbox.Outgoing | None = None,
     ) -> None:
         if not 0 < act_timeout_seconds < lease_seconds:
             raise ValueError("the act timeout must be shorter than the lease")
@@ -84,7 +83,9 @@ class DeliveryEngine:
         self._acting = Acting(
             database, sink, act_timeout_seconds=act_timeout_seconds, lease_seconds=lease_seconds
         )
-        self._ending = Ending(database, rules, self._clock, luck=luck, announced=announced)
+        self._ending = Ending(
+            database, rules, self._clock, luck=luck, outgoing=outgoing or outbox.LeftToClaims()
+        )
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._acts: dict[UUID, Act] = {}

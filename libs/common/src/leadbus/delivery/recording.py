@@ -85,7 +85,12 @@ class RecordedLeased:
 
 
 async def record_leased(
-    conn: Connection, rules: Rules, ended: Sequence[Happening], *, now: datetime
+    conn: Connection,
+    rules: Rules,
+    ended: Sequence[Happening],
+    outgoing: outbox.Outgoing,
+    *,
+    now: datetime,
 ) -> RecordedLeased:
     """The same for tries that were taken, in one statement that commits itself, and without a lock.
 
@@ -95,6 +100,7 @@ async def record_leased(
     """
     decided = [(it, machine.decide(it.row.state, it.event, rules.schedule)) for it in ended]
     heard = _heard(decided)
+    writing = outgoing.writing(events(rules.sink, _told(decided, now)))
     row = await at_once(
         conn,
         store.writing_leased(
@@ -103,8 +109,9 @@ async def record_leased(
         ),
         store.ending_attempts([it.attempt for it in ended if it.attempt is not None]),
         destinations.concerning(heard.keys(), delivered=heard.keys(), now=now),
-        outbox.adding(events(rules.sink, _told(decided, now))),
+        writing.part,
     )
+    writing.committed(row)
     return RecordedLeased(row["makes_room"], {name: heard[name] for name in row["concerned"]})
 
 

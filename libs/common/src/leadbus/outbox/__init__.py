@@ -5,7 +5,7 @@ publishes them, confirmed, leads before bulk. What is written through its own re
 from memory as soon as it is committed. At least once: receivers dedupe by the message's id.
 """
 
-from leadbus.outbox.hand import HOLD_SECONDS, Writer, Writing, left_to_claims
+from leadbus.outbox.hand import HOLD_SECONDS, LeftToClaims, Outgoing, Writing
 from leadbus.outbox.publication import OnConfirmed
 from leadbus.outbox.relay import OutboxRelay
 from leadbus.outbox.rows import Lane, add, adding, stats
@@ -15,14 +15,14 @@ __all__ = [
     "DDL_V1",
     "HOLD_SECONDS",
     "Lane",
+    "LeftToClaims",
     "OnConfirmed",
     "Outbox",
     "OutboxRelay",
-    "Writer",
+    "Outgoing",
     "Writing",
     "add",
     "adding",
-    "left_to_claims",
     "metadata",
     "stats",
 ]

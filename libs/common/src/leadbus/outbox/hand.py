@@ -54,17 +54,28 @@ class Writing:
         checkpoint.passed("outbox.added")
 
 
-class Writer(Protocol):
-    """Where messages of a transaction go; an ``OutboxRelay.writing``, or ``left_to_claims``."""
+class Outgoing(Protocol):
+    """Where messages of a transaction go: an ``OutboxRelay``, or ``LeftToClaims``."""
 
-    def __call__(
+    def writing(
         self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
-    ) -> Writing: ...
+    ) -> Writing:
+        """Messages to be written by a statement of the caller's. Raises what ``outbox.adding`` raises."""
+
+    def wake(self) -> None:
+        """Rows were committed in another way."""
 
 
-def left_to_claims(messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None) -> Writing:
-    """Messages that whichever relay looks next is to publish."""
-    return Writing(rows.adding(messages, subjects=subjects), lambda _: None)
+class LeftToClaims:
+    """Whichever relay looks next publishes them; ``wake`` is called when there is something to look for."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self.wake = wake
+
+    def writing(
+        self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
+    ) -> Writing:
+        return Writing(rows.adding(messages, subjects=subjects), lambda _: self.wake())
 
 
 class Hand:
