@@ -242,7 +242,7 @@ async def test_s49_the_text_arrives_as_it_is(scripted: Start) -> None:
     ]
 
 
-async def test_s50_connections_are_reused_with_rset_between(scripted: Start) -> None:
+async def test_s50_a_connection_is_reused_with_rset_where_a_mail_was_left_unfinished(scripted: Start) -> None:
     server = await scripted(rcpt=["250 ok", "550 5.1.1 no", "250 ok"])
     pool = ConnectionPool(host(server), size=2)
     outcomes = [type(await pool.send(MAIL, nothing)) for _ in range(3)]
@@ -252,7 +252,7 @@ async def test_s50_connections_are_reused_with_rset_between(scripted: Start) -> 
     assert server.connections == 1
     assert [command.split(" ")[0] for command in server.commands] == [
         *("EHLO", "MAIL", "RCPT", "DATA"),
-        *("RSET", "MAIL", "RCPT"),
+        *("MAIL", "RCPT"),
         *("RSET", "MAIL", "RCPT", "DATA", "QUIT"),
     ]
 
@@ -277,14 +277,45 @@ async def test_s52_an_idle_connection_is_not_trusted_for_ever(scripted: Start) -
     assert server.connections == 2
 
 
-async def test_s53_a_kept_connection_that_died_costs_nothing(scripted: Start) -> None:
-    server = await scripted(rset=DROP)
+@pytest.mark.parametrize("end", [DROP, HANG, "421 4.4.2 idle for too long", "hello?"])
+async def test_s53_a_kept_connection_that_died_costs_nothing(scripted: Start, end: Any) -> None:
+    server = await scripted(mail=["250 ok", end])
     pool = ConnectionPool(host(server), size=2)
     outcomes = [type(await pool.send(MAIL, nothing)) for _ in range(2)]
     await pool.close()
 
     assert outcomes == [Delivered, Delivered]
     assert server.connections == 2
+
+
+@pytest.mark.parametrize("end", [DROP, "421 4.4.2 idle for too long", "502 5.5.1 what"])
+async def test_s53a_nor_does_one_that_cannot_forget_a_refused_mail(scripted: Start, end: Any) -> None:
+    server = await scripted(rcpt=["550 5.1.1 no"], rset=end)
+    pool = ConnectionPool(host(server), size=2)
+    outcomes = [type(await pool.send(MAIL, nothing)) for _ in range(2)]
+    await pool.close()
+
+    assert outcomes == [Permanent, Delivered]
+    assert server.connections == 2
+
+
+async def test_s53b_a_mail_refused_on_a_kept_connection_is_not_sent_again(scripted: Start) -> None:
+    server = await scripted(mail=["250 ok", "552 5.3.4 big"])
+    pool = ConnectionPool(host(server), size=2)
+    outcomes = [type(await pool.send(MAIL, nothing)) for _ in range(2)]
+    await pool.close()
+
+    assert outcomes == [Delivered, Permanent]
+    assert server.connections == 1
+
+
+async def test_s53c_a_host_that_went_away_is_down_whatever_was_kept(scripted: Start) -> None:
+    server = await scripted(mail=["250 ok", "250 ok", DROP, DROP], connect=["220 a", "220 b", "421 no"])
+    pool = ConnectionPool(host(server), size=2)
+    await asyncio.gather(*(pool.send(MAIL, nothing) for _ in range(2)))
+
+    assert await pool.send(MAIL, nothing) == down("service_unavailable", "421 no")
+    await pool.close()
 
 
 async def test_s54_a_connection_in_doubt_is_not_used_again(scripted: Start) -> None:

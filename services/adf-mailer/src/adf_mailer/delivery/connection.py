@@ -24,6 +24,7 @@ from adf_mailer.delivery.replies import Reply, Step, accepted, lost, refusal
 T = TypeVar("T")
 TlsMode = Literal["required", "opportunistic", "off"]
 
+_NO_LONGER = (421, -1)
 _DOT_AT_LINE_START = re.compile(rb"(?m)^\.")
 
 
@@ -91,6 +92,10 @@ class Lost(Exception):  # noqa: N818
         self.reason = reason
 
 
+class Gone(Exception):  # noqa: N818
+    """A kept connection serves no more. The host may be well: another connection will tell."""
+
+
 class SmtpConnection:
     """Open, greeted, encrypted and authenticated as the host's settings say."""
 
@@ -106,6 +111,7 @@ class SmtpConnection:
             start_tls=False,
         )
         self._step = Step.CONNECT
+        self._between_mails = True
         self.transactions = 0
         self.idle_since = time.monotonic()
 
@@ -122,10 +128,6 @@ class SmtpConnection:
             raise
         checkpoint.passed("smtp.connected")
 
-    async def reset(self) -> None:
-        """RSET: forgets what an earlier transaction left, and proves that the host still listens."""
-        await self._command(Step.MAIL, 250, b"RSET")
-
     async def transact(
         self, envelope: Envelope, before_data: Callable[[], Awaitable[None]], *, dot_until: float
     ) -> Outcome:
@@ -133,12 +135,15 @@ class SmtpConnection:
 
         `before_data` runs once the recipient is accepted and before anything of the mail is sent; the final
         dot is sent before the loop's time `dot_until` or not at all. Afterwards the connection can serve
-        another mail if it is still `usable`.
+        another mail if it is still `usable`. Raises Gone when it served mails before and does not any more:
+        nothing of this one was sent.
         """
+        kept = self.transactions > 0
         self.transactions += 1
         try:
             async with asyncio.timeout_at(dot_until):
-                await self._announce(envelope)
+                await (self._begin_another(envelope) if kept else self._begin(envelope))
+                await self._command(Step.RCPT, 250, b"RCPT", b"TO:<%b>" % envelope.recipient.encode("ascii"))
                 checkpoint.passed("smtp.addressed")
                 await before_data()
                 await self._command(Step.DATA, 354, b"DATA")
@@ -195,12 +200,28 @@ class SmtpConnection:
         await self._client.starttls(tls_context=context)
         await self._ehlo()
 
-    async def _announce(self, envelope: Envelope) -> None:
-        sender = [b"FROM:<" + envelope.sender.encode("ascii") + b">"]
+    async def _begin_another(self, envelope: Envelope) -> None:
+        """The first command also finds out whether the host still listens."""
+        try:
+            if not self._between_mails:
+                await self._command(Step.MAIL, 250, b"RSET")
+        except (Lost, Refused) as error:
+            raise Gone from error
+        try:
+            await self._begin(envelope)
+        except Lost as lost:
+            raise Gone from lost
+        except Refused as refused:
+            if refused.reply.code in _NO_LONGER:
+                raise Gone from refused
+            raise
+
+    async def _begin(self, envelope: Envelope) -> None:
+        self._between_mails = False
+        sender = [b"FROM:<%b>" % envelope.sender.encode("ascii")]
         if self._client.supports_extension("size"):
             sender.append(b"SIZE=%d" % len(envelope.raw))
         await self._command(Step.MAIL, 250, b"MAIL", *sender)
-        await self._command(Step.RCPT, 250, b"RCPT", b"TO:<" + envelope.recipient.encode("ascii") + b">")
 
     async def _write(self, raw: bytes) -> None:
         """The text without its final dot, until the kernel has all of it."""
@@ -228,6 +249,8 @@ class SmtpConnection:
             self.close()
             return Ambiguous(lost.reason)
         if 200 <= reply.code < 300:
+            # The mail that was taken leaves nothing to be forgotten (RFC 5321, 4.1.1.4); a refused one may.
+            self._between_mails = True
             return accepted(reply)
         if 400 <= reply.code < 600:
             return refusal(Step.CONTENT, reply)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from leadbus.delivery import Outcome, Suspended, Transient
 
-from adf_mailer.delivery.connection import Envelope, Lost, Refused, SmartHost, SmtpConnection
+from adf_mailer.delivery.connection import Envelope, Gone, Lost, Refused, SmartHost, SmtpConnection
 from adf_mailer.delivery.replies import lost, refusal
 from adf_mailer.metrics import CONNECTIONS
 
@@ -44,44 +44,47 @@ class ConnectionPool:
 
     async def _send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
         dot_until = asyncio.get_running_loop().time() + self.host.before_dot_timeout_seconds
+        await self._let_go_of_old_ones()
+        while self._idle:
+            # The one used last is taken first; those at the other end grow old.
+            try:
+                outcome = await self._transact(self._idle.pop(), envelope, before_data, dot_until)
+            except Gone:
+                continue
+            CONNECTIONS.labels(event="reused").inc()
+            return outcome
+        connection = SmtpConnection(self.host, self._tls)
         try:
             async with asyncio.timeout_at(dot_until):
-                connection = await self._take()
+                await connection.open()
         except Refused as refused:
             return refusal(refused.step, refused.reply)
         except Lost as gone:
             return lost(gone.reason)
         except TimeoutError:
             return Transient("timeout", destination_down=True)
+        CONNECTIONS.labels(event="opened").inc()
+        return await self._transact(connection, envelope, before_data, dot_until)
+
+    async def _transact(
+        self,
+        connection: SmtpConnection,
+        envelope: Envelope,
+        before_data: Callable[[], Awaitable[None]],
+        dot_until: float,
+    ) -> Outcome:
         try:
             outcome = await connection.transact(envelope, before_data, dot_until=dot_until)
         except BaseException:
-            # Cancelled, or the lease is gone: what the host believes now is unknown.
+            # Gone, cancelled, or the lease is lost: what the host believes now is unknown.
             self._discard(connection)
             raise
         await self._give_back(connection)
         return outcome
 
-    async def _take(self) -> SmtpConnection:
-        # The one used last is taken first; those at the other end grow old and are let go.
+    async def _let_go_of_old_ones(self) -> None:
         while self._idle and time.monotonic() - self._idle[0].idle_since > self._max_idle_seconds:
             await self._idle.pop(0).quit()
-        while self._idle:
-            connection = self._idle.pop()
-            try:
-                await connection.reset()
-            except (Lost, Refused):
-                self._discard(connection)
-                continue
-            except BaseException:
-                self._discard(connection)
-                raise
-            CONNECTIONS.labels(event="reused").inc()
-            return connection
-        connection = SmtpConnection(self.host, self._tls)
-        await connection.open()
-        CONNECTIONS.labels(event="opened").inc()
-        return connection
 
     async def _give_back(self, connection: SmtpConnection) -> None:
         if not connection.usable:
