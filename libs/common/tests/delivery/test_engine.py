@@ -503,19 +503,20 @@ async def test_eng26_act_is_cut_off_and_then_ambiguous(
     bench: Bench, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit passes when the sink was asked: one that is short may pass before, on a slow machine."""
-    limits: list[tuple[asyncio.Timeout, float | None]] = []
+    limits: dict[Any, asyncio.Timeout] = {}
     timeout = asyncio.timeout
 
     def noted(seconds: float | None) -> asyncio.Timeout:
-        limits.append((timeout(seconds), seconds))
-        return limits[-1][0]
+        limits[asyncio.current_task()] = timeout(seconds)
+        return limits[asyncio.current_task()]
 
     async def answer(job: Job) -> Outcome:
-        limit, seconds = next(one for one in reversed(limits) if one[0]._task is asyncio.current_task())
-        assert seconds is not None
-        assert 0 < seconds <= 20
-        limit.reschedule(asyncio.get_running_loop().time())
-        return await gate.answer(job)
+        limit = limits[asyncio.current_task()]
+        now = asyncio.get_running_loop().time()
+        assert now < (limit.when() or 0) <= now + 20
+        limit.reschedule(now)
+        await gate.answer(job)
+        raise AssertionError("nobody opens the gate")
 
     monkeypatch.setattr(asyncio, "timeout", noted)
     bench.sink.answer = answer
