@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from leadbus.service.lifecycle import _until_available
+from leadbus.service.steps import until_available
 
 
 async def test_a_cancellation_that_a_library_leaked_is_one_more_reason_to_try_again() -> None:
@@ -18,7 +18,7 @@ async def test_a_cancellation_that_a_library_leaked_is_one_more_reason_to_try_ag
             raise asyncio.CancelledError
 
     async with asyncio.timeout(10):
-        await _until_available("broker", leaks_once)
+        await until_available("broker", leaks_once)
     assert tries == 2
 
 
@@ -29,7 +29,7 @@ async def test_a_cancellation_that_was_meant_ends_the_wait() -> None:
         tried.set()
         raise ConnectionRefusedError
 
-    waiting = asyncio.create_task(_until_available("broker", away))
+    waiting = asyncio.create_task(until_available("broker", away))
     await tried.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -41,4 +41,4 @@ async def test_what_waiting_does_not_heal_is_raised() -> None:
         raise ValueError("ours")
 
     with pytest.raises(ValueError, match="ours"):
-        await _until_available("start hook", broken)
+        await until_available("start hook", broken)

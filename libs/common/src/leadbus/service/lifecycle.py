@@ -22,8 +22,6 @@ from fastapi import APIRouter
 from faststream.rabbit import RabbitBroker
 
 from leadbus import metrics
-from leadbus.backoff import waits
-from leadbus.cancellation import really_cancelled
 from leadbus.consumer import BatchConsumer
 from leadbus.db import Database, Schema, is_unavailable, schema_state
 from leadbus.health import Check, Health, TaskFunction
@@ -33,13 +31,12 @@ from leadbus.service.diagnosis import Diagnosing
 from leadbus.service.diagnosis import router as diagnosis_router
 from leadbus.service.failure import EXIT_SCHEMA, StartError
 from leadbus.service.server import HttpServer, listen
+from leadbus.service.steps import CLOSE_SECONDS, Hook, bounded, until_available
 from leadbus.settings.environment import ServiceSettings, SettingsError
 from leadbus.web import TokenVerifier, create_app
 
-Hook = Callable[[], Awaitable[None]]
 Drain = Callable[[float], Awaitable[None]]
 
-_CLOSE_SECONDS = 3.0
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own 700 are a handful of leads."""
 _KNOCK_SECONDS = 5.0
@@ -174,13 +171,13 @@ class Service:
     async def _start(self) -> None:
         if self._database is not None:
             await self._open_database(self._database)
-            await _until_available("schema", self._check_schema)
+            await until_available("schema", self._check_schema)
         if self._publisher is not None:
             await self._publisher.start()
         if self._broker is not None:
             self._starting_broker = self._watched(self._start_broker(self._broker), "broker")
         for hook in self._on_start:
-            await _until_available("start hook", hook)
+            await until_available("start hook", hook)
         self._tasks_started = True
         # What was imported and built lives as long as the process: no collection need look at it again. And
         # what a batch is made of is let go by reference counts; looking for cycles in it finds none.
@@ -206,8 +203,8 @@ class Service:
             )
 
     async def _start_broker(self, broker: RabbitBroker) -> None:
-        await _until_available("broker", self._knock)
-        await _until_available("broker", broker.start)
+        await until_available("broker", self._knock)
+        await until_available("broker", broker.start)
         self._broker_started.set()
 
     async def _knock(self) -> None:
@@ -251,17 +248,17 @@ class Service:
             self._starting_broker.cancel()
         if self._tasks_started:
             await self._drain_all(until)
-        await self.health.stop(_CLOSE_SECONDS)
+        await self.health.stop(CLOSE_SECONDS)
         for hook in self._on_stop:
-            await _bounded("stop hook", hook())
+            await bounded("stop hook", hook())
         if self._publisher is not None:
-            await _bounded("publisher", self._publisher.close())
+            await bounded("publisher", self._publisher.close())
         if self._broker is not None:
-            await _bounded("broker", self._broker.stop())
+            await bounded("broker", self._broker.stop())
         await http.stop(max(1.0, until - time.monotonic()))
         await asyncio.wait([serving])
         if self._database is not None:
-            await _bounded("database", self._database.close())
+            await bounded("database", self._database.close())
 
     async def _drain_all(self, until: float) -> None:
         consumers = ((f"consumer {consumer.queue}", consumer.drain) for consumer in self._consumers)
@@ -271,43 +268,7 @@ class Service:
 
     async def _drain(self, name: str, drain: Drain, until: float) -> None:
         remaining = max(0.0, until - time.monotonic())
-        await _bounded(name, drain(remaining), remaining + _CLOSE_SECONDS)
-
-
-async def _until_available(name: str, step: Hook) -> None:
-    """Repeat `step` while it fails because a server is away."""
-    said = False
-    for pause_seconds in waits(0.2, 5.0):
-        try:
-            await step()
-        except StartError:
-            raise
-        except asyncio.CancelledError as error:
-            # Nobody would hear of it: a cancelled task is no failure, and the service would wait for ever.
-            if really_cancelled():
-                raise
-            away: BaseException = error
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
-            away = error
-        else:
-            return
-        if not said:
-            _log.warning("service.waiting", step=name, exc_info=away)
-            said = True
-        await asyncio.sleep(pause_seconds)
-
-
-async def _bounded(name: str, work: Awaitable[None], seconds: float = _CLOSE_SECONDS) -> None:
-    """One step of the end: neither an error nor a delay keeps the following steps from their turn."""
-    try:
-        async with asyncio.timeout(seconds):
-            await work
-    except TimeoutError:
-        _log.error("service.end_step_too_slow", step=name, allowed_seconds=seconds)
-    except Exception as error:  # noqa: BLE001 - logged; the process ends either way
-        _log.error("service.end_step_failed", step=name, exc_info=error)
+        await bounded(name, drain(remaining), remaining + CLOSE_SECONDS)
 
 
 def _consumes(consumer: BatchConsumer) -> Check:
