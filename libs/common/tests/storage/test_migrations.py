@@ -12,9 +12,8 @@ import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from leadbus import inbox, outbox
+from leadbus import delivery, inbox, outbox
 from leadbus.db import Database, Schema, migrate, schema_state
-from leadbus.delivery import tables as delivery
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 

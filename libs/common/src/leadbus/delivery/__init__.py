@@ -7,6 +7,7 @@ the delivery says that nobody knows (``ambiguous``).
 
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.claiming import Offer
+from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, INDEXES_V2, INDEXES_V3
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.limits import Limits
@@ -24,7 +25,7 @@ from leadbus.delivery.operations import (
 from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
-from leadbus.delivery.tables import DDL_V1, DDL_V2, DDL_V3, INDEXES_V2, INDEXES_V3, metadata
+from leadbus.delivery.tables import metadata
 
 __all__ = [
     "DDL_V1",
