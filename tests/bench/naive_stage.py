@@ -34,7 +34,7 @@ from normalizer.domain.placing import Origin, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import Reading, Revision, advance
 from normalizer.domain.terms import Terms
-from normalizer.normalizing import read_raw
+from normalizer.reading import read_raw
 from normalizer.receiving import Limits, receive
 from normalizer.store.tables import LeadRevisionRow, LeadRow, LeadTermRow, RawRow
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from normalizer import normalizing, reporting, sources
+from normalizer import reading, reporting, sources
 from normalizer.domain.draft import Draft
 from normalizer.quarantining import ClosedEntryError, UnknownRawError
 
@@ -107,7 +107,7 @@ async def test_a_defect_of_an_adapter_costs_its_own_message_only(
     unlucky = message(payload(lead_id="CAO-unlucky"), "raw-2")
     await workshop.raw.handle([message(payload(), "raw-1"), unlucky])
     await workshop.map_dealer()
-    monkeypatch.setattr(normalizing, "read", defective)
+    monkeypatch.setattr(reading, "read", defective)
     assert await workshop.quarantining.release_mapped() == 1
     assert await workshop.quarantining.release_mapped() == 0
     (entry,) = [row for row in await workshop.quarantined() if row["state"] == "open"]
@@ -219,7 +219,7 @@ async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
             draft, external_id=f"better-{draft.external_id}", subject="now read", message="now read"
         )
 
-    monkeypatch.setattr(normalizing, "read", better)
+    monkeypatch.setattr(reading, "read", better)
     (raw,) = await workshop.fetch("SELECT raw_key FROM raw WHERE wire_id = 'raw-1'")
     replayed = await workshop.quarantining.replay_raw(raw["raw_key"], operator)
     assert (replayed.change, replayed.lead_id) == ("updated", first.lead_id)

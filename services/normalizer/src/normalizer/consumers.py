@@ -19,7 +19,8 @@ from leadbus.messages import IncomingMessage
 from normalizer import reporting
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
-from normalizer.normalizing import Decision, Look, Normalizing, Read, read_raw
+from normalizer.normalizing import Decision, Normalizing
+from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
 from normalizer.store.ledger import LedgerEntry, LedgerState

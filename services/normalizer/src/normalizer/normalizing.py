@@ -13,65 +13,20 @@ from uuid import UUID
 
 import asyncpg
 from leadbus import checkpoint, outbox
-from leadbus.contracts.lead import Dealer
 from leadbus.db import Connection, Part, at_once
-from leadbus.log import logger
 from leadbus.messages import OutgoingMessage
 
 from normalizer import events
-from normalizer.domain.draft import Draft
-from normalizer.domain.placing import Origin, id_told, place
 from normalizer.domain.raw import Raw
-from normalizer.domain.rejection import Rejection
 from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, fill, refold
 from normalizer.domain.terms import Terms
-from normalizer.receiving import Limits, failed, receive_again
-from normalizer.sources import read
+from normalizer.reading import Look, Read, read_raw, reading_of
+from normalizer.receiving import Limits, receive_again
 from normalizer.store import directory, leads, quarantine, raws
-from normalizer.store.directory import Place
 from normalizer.store.leads import Known
 from normalizer.store.quarantine import How, Verdict
 
-_log = logger("normalizing")
-
 Change = Literal["received", "updated", "unchanged", "trial"]
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A raw message, what its adapter says of it, and the lead it tells of where that is known by now."""
-
-    raw: Raw
-    draft: Draft | Rejection
-    lead_id: UUID | None = None
-
-    @property
-    def place(self) -> Place | None:
-        """Where it says that the lead belongs."""
-        if isinstance(self.draft, Rejection):
-            return None
-        return Place(self.raw.source, self.raw.account, self.draft.location)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The dealers to find and the leads to hold before it is decided about some reads, at one look."""
-
-    places: frozenset[Place]
-    lead_ids: frozenset[UUID]
-
-    @classmethod
-    def for_(cls, reads: Sequence[Read]) -> Look:
-        places = (one.place for one in reads)
-        return cls(
-            frozenset(place for place in places if place),
-            frozenset(one.lead_id for one in reads if one.lead_id),
-        )
-
-    @property
-    def parts(self) -> tuple[Part, Part]:
-        """Of the statement that looks."""
-        return directory.finding(self.places), leads.holding(self.lead_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +55,6 @@ class Decision:
     revisions: Sequence[Revision] = ()
     known: Mapping[UUID, Known] = field(default_factory=dict)
     last_raw_at: Mapping[UUID, datetime] = field(default_factory=dict)
-
-
-def read_raw(raw: Raw) -> Read:
-    """Run the source's adapter, unless the message itself was rejected.
-
-    An adapter's defect costs its own message, now and whenever it is read again, and no other.
-    """
-    if raw.rejection is not None:
-        return Read(raw, raw.rejection)
-    try:
-        draft = read(raw.source, raw.data, raw.content_type)
-        return Read(raw, draft, raw.lead_id or id_told(draft, _origin(raw)))
-    except Rejection as rejection:
-        return Read(raw, rejection)
-    except Exception as error:  # noqa: BLE001 -- whatever a defect raises; the bytes are kept and replayable
-        _log.error("adapter.failed", source=raw.source, raw_key=str(raw.key), exc_info=error)
-        return Read(raw, failed(error))
 
 
 class Normalizing:
@@ -150,7 +88,7 @@ class Normalizing:
         told: list[tuple[Raw, Reading]] = []
         verdicts: list[Verdict] = []
         for one in reads:
-            reading = _reading(one, dealers)
+            reading = reading_of(one, dealers)
             if isinstance(reading, Verdict):
                 verdicts.append(reading)
             else:
@@ -281,14 +219,10 @@ class Normalizing:
         dealers = await directory.find(conn, (one.place for one in reads if one.place))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}
         for one in reads:
-            reading = _reading(one, dealers)
+            reading = reading_of(one, dealers)
             if isinstance(reading, Reading):
                 before[reading.lead.lead_id][one.raw.key] = (one.raw, reading)
         return before
-
-
-def _origin(raw: Raw) -> Origin:
-    return Origin(raw.source, raw.account, raw.received_at, raw.test)
 
 
 def _events(decision: Decision, documents: Sequence[str], now: datetime) -> list[OutgoingMessage]:
@@ -297,24 +231,6 @@ def _events(decision: Decision, documents: Sequence[str], now: datetime) -> list
         events.lead_event(revision, document, by_key[revision.raw_key], now)
         for revision, document in zip(decision.revisions, documents, strict=True)
     ]
-
-
-def _reading(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
-    raw, draft = one.raw, one.draft
-    if isinstance(draft, Rejection):
-        return Verdict(raw, draft.reason, draft.detail, draft.field, draft.kind)
-    place_ = one.place
-    dealer = dealers.get(place_) if place_ else None
-    if dealer is None:
-        return Verdict(
-            raw,
-            "location_unmapped",
-            "no Location setting maps this reference to a dealer",
-            draft.location_field,
-            "string",
-            location=draft.location,
-        )
-    return Reading(raw.key, place(draft, _origin(raw), dealer, one.lead_id))
 
 
 def _outcomes(

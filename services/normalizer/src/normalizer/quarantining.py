@@ -15,7 +15,8 @@ from leadbus.web import Actor
 
 from normalizer import events, reporting
 from normalizer.domain.raw import Raw
-from normalizer.normalizing import Change, Decision, Look, Normalizing, Told, read_raw
+from normalizer.normalizing import Change, Decision, Normalizing, Told
+from normalizer.reading import Look, read_raw
 from normalizer.receiving import receive_again
 from normalizer.store import quarantine, raws
 from normalizer.store.quarantine import Entry, Verdict
