@@ -24,7 +24,7 @@ from leadbus.consumer.window import Window
 from leadbus.log import logger
 from leadbus.messages import IncomingMessage
 
-LARGEST_BATCH_BYTES = 16 * 1024 * 1024
+LARGEST_BATCH_BYTES = 4 * 1024 * 1024
 _CLOSE_SECONDS = 3.0
 
 _QUEUE = metrics.configured("queues this service consumes")
