@@ -218,10 +218,10 @@ class DeliveryEngine:
             wait_seconds = min(wait_seconds, self._looks.wait_seconds(time.monotonic()))
         if not wait_seconds:
             return
-        try:
-            await asyncio.wait_for(self._woken.wait(), wait_seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: up to Python 3.11 it makes a task each time.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                await self._woken.wait()
 
     def _due(self, what: str, every_seconds: float) -> bool:
         now = time.monotonic()
