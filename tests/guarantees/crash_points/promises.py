@@ -19,7 +19,8 @@ class Doubts:
 async def settled(scene: Scene) -> Doubts:
     """Wait until all that was sent has its end, then each promise in turn."""
     await eventually("all delivered", scene.settled, within_seconds=PATIENCE_SECONDS)
-    # Whatever still waited in outboxes and queues goes before this one.
+    await scene.eventually("nothing left to publish", scene.unpublished, 0)
+    # Whatever still waited in queues goes before this one.
     await scene.send(by_http=1, by_queue=0)
     await eventually("the lead after it delivered", scene.settled, within_seconds=PATIENCE_SECONDS)
 

@@ -135,6 +135,11 @@ class Scene:
 
         await eventually(what, looked, within_seconds=PATIENCE_SECONDS)
 
+    async def unpublished(self) -> int:
+        """Messages in the outboxes of all services."""
+        counts = [await self.sql(name, "SELECT count(*) FROM outbox") for name in self.stack.services]
+        return sum(row["count"] for (row,) in counts)
+
     def waiting_in(self, queue: str) -> int:
         """Messages ready in a queue."""
         return run_apart(lambda: self._ready(queue))

@@ -32,7 +32,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "relay.answered": "the broker answered for each message; no row has changed",
         "relay.removed": "rows of confirmed messages are deleted; nothing is committed",
         "relay.told": "the rows' owner noted that they are published; nothing is committed",
-        "relay.backed_off": "messages not confirmed have a later due time; nothing is committed",
+        "relay.backed_off": "messages not confirmed have a later due time",
         "relay.committed": "the outbox holds only what is not confirmed",
         "normalizer.read": "the batch is read by its adapters; no transaction is open",
         "normalizer.decided": "the leads are held and decided about; nothing of them is written",

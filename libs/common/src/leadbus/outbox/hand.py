@@ -162,6 +162,7 @@ class Hand:
         if answers.failed:
             async with self._database.acquire() as conn:
                 await publication.back_off(conn, answers.failed, now=self._clock.now())
+            checkpoint.passed("relay.backed_off")
             publication.count_failed(answers.failed)
 
     async def _give_back(self, pending: Sequence[Pending]) -> None:
