@@ -25,9 +25,13 @@ from tests.guarantees.fates import REFUSAL, REFUSED_ADDRESS
 from tests.guarantees.set_up import set_up
 from tests.guarantees.system import System
 
-# Deliveries that a kill left in doubt wait for their lease, so the times of a try are kept short.
+# What a dead process had in its hands waits for the end of a lease: kept short, as are the times of a try.
+_HOLD = {"OUTBOX_HOLD_SECONDS": "3"}
 SETTINGS = {
+    "ingest": _HOLD,
+    "normalizer": _HOLD,
     "adf-mailer": {
+        **_HOLD,
         "SMTP_STEP_TIMEOUT_SECONDS": "2",
         "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "2",
         "SMTP_ANSWER_TIMEOUT_SECONDS": "6",

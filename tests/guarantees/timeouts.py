@@ -10,14 +10,14 @@ from urllib.parse import parse_qs
 from adf_mailer.settings import AdfMailerSettings
 from leadbus.consumer import broker
 from leadbus.db import pool
-from leadbus.outbox import relay
+from leadbus.outbox import publication
 from leadbus.publisher import Publisher
 
 
 def publishing() -> dict[str, float]:
     """A confirm, and a relay's whole publish."""
     confirm = inspect.signature(Publisher).parameters["confirm_timeout_seconds"].default
-    return {"confirm": float(confirm), "publish": relay.PUBLISH_TIMEOUT_SECONDS}
+    return {"confirm": float(confirm), "publish": publication.PUBLISH_TIMEOUT_SECONDS}
 
 
 def heartbeat(amqp_query: str) -> dict[str, float]:

@@ -200,7 +200,25 @@ async def _bindings(scene: Scene, *, bind: bool) -> None:
                 await act(binding.exchange, binding.routing_key)
 
 
+async def _mail_host_known(scene: Scene) -> None:
+    """In a system that has just begun, no mail has gone to it yet."""
+
+    async def healthy() -> object:
+        told = "SELECT health FROM destination WHERE last_success_at IS NOT NULL"
+        return [row["health"] for row in await scene.sql("adf-mailer", told)]
+
+    async def under_way() -> object:
+        rows = await scene.sql("adf-mailer", "SELECT 1 FROM delivery WHERE finished_at IS NULL")
+        return len(rows)
+
+    if not await healthy():
+        await _one_lead(scene)
+    await scene.eventually("the mail host known", healthy, ["healthy"])
+    await scene.eventually("nothing on its way there", under_way, 0)
+
+
 async def _mail_host_to_be_probed(scene: Scene) -> None:
+    await _mail_host_known(scene)
     await scene.sql(
         "adf-mailer",
         "UPDATE destination SET breaker = 'open', consecutive_failures = 5, probes = 0, opened_at = now(), "

@@ -159,12 +159,14 @@ def _normalizer() -> Iterator[Crash]:
         "consumer.half_settled",
         "each broken event is parked once, in whichever half it was",
         when.BROKEN_DELIVERY_EVENTS,
+        repeats=PERHAPS,
     )
     yield Crash(
         "normalizer",
         "consumer.parked",
         "the rejection may not have left: rejected again, parked once",
         when.BROKEN_DELIVERY_EVENTS,
+        repeats=PERHAPS,
         core=True,
     )
     yield Crash(
