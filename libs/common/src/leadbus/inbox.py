@@ -106,6 +106,30 @@ claimed AS (
 """
 _CLAIMED = "ARRAY(SELECT ARRAY[source, account, id] FROM claimed) AS claimed"
 
+# Sorted for the same reason.
+_CLAIM_NEW = """
+claimed AS (
+    INSERT INTO inbox (consumer, source, account, id, digest, seen_at, forget_at)
+    SELECT $1, source, account, id, digest, $2::timestamptz,
+        $2::timestamptz + make_interval(secs => window_seconds)
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
+        AS entry (source, account, id, digest, window_seconds)
+    ORDER BY source COLLATE "C", account COLLATE "C", id COLLATE "C"
+    RETURNING source, account, id
+)
+"""
+_CLAIMED_NEW = "(SELECT count(*) FROM claimed) AS claimed_new"
+
+_RECOGNISE = """
+recognised AS (
+    SELECT source, account, id
+    FROM unnest($2::text[], $3::text[], $4::text[]) AS entry (source, account, id)
+    JOIN inbox USING (source, account, id)
+    WHERE consumer = $1
+)
+"""
+_RECOGNISED = "ARRAY(SELECT ARRAY[source, account, id] FROM recognised) AS recognised"
+
 _KNOWN_DIGESTS = """
 SELECT source, account, id, digest
 FROM inbox JOIN unnest($2::text[], $3::text[], $4::text[]) AS entry (source, account, id)
@@ -135,6 +159,29 @@ async def claim(
     return await claiming.answers(conn, await at_once(conn, claiming.part))
 
 
+def recognising(consumer: str, entries: Sequence[InboxEntry]) -> Part:
+    """Look, and write nothing: ``recognised`` tells the identities that have been seen, forgotten or not.
+
+    What it does not tell may be claimed by another consumer the moment after.
+    """
+    arguments = (
+        consumer,
+        [entry.source for entry in entries],
+        [entry.account for entry in entries],
+        [entry.id for entry in entries],
+    )
+    return Part(_RECOGNISE, arguments, _RECOGNISED)
+
+
+def claiming_new(consumer: str, entries: Sequence[InboxEntry], now: datetime) -> Part:
+    """Remember ``entries``, of which all have to be new: for what is one statement and its own transaction.
+
+    The whole statement fails with ``asyncpg.UniqueViolationError`` when one of them has been seen, or stands
+    there twice; of what another transaction is just claiming, when that one is committed.
+    """
+    return Part(_CLAIM_NEW, _claim_arguments(consumer, entries, now), _CLAIMED_NEW)
+
+
 class Claim:
     """``claim`` as a part of a larger statement: have ``part`` executed, then ask for the ``answers``.
 
@@ -147,7 +194,7 @@ class Claim:
         self._first: dict[Identity, InboxEntry] = {}
         for entry in entries:
             self._first.setdefault(entry.identity, entry)
-        self.part = Part(_CLAIM, self._arguments(now), _CLAIMED)
+        self.part = Part(_CLAIM, _claim_arguments(consumer, list(self._first.values()), now), _CLAIMED)
 
     async def answers(self, conn: Connection, row: asyncpg.Record) -> list[Seen]:
         """What ``claim`` returns, from the row of the statement."""
@@ -158,18 +205,6 @@ class Claim:
             known = [identity for identity in self._first if identity not in fresh]
             digests |= await _known_digests(conn, self._consumer, known)
         return [self._answer(entry, fresh, digests) for entry in self._entries]
-
-    def _arguments(self, now: datetime) -> tuple[Any, ...]:
-        entries = self._first.values()
-        return (
-            self._consumer,
-            now,
-            [entry.source for entry in entries],
-            [entry.account for entry in entries],
-            [entry.id for entry in entries],
-            [entry.digest for entry in entries],
-            [entry.window_seconds for entry in entries],
-        )
 
     def _answer(self, entry: InboxEntry, fresh: set[Identity], digests: Mapping[Identity, str]) -> Seen:
         if entry.identity in fresh:
@@ -182,6 +217,18 @@ async def prune(conn: Connection, *, before: datetime, limit: int = 10_000) -> i
     """Forget up to ``limit`` messages seen before that time; returns how many."""
     status = await conn.execute(_PRUNE, before, limit)
     return int(status.rpartition(" ")[2])
+
+
+def _claim_arguments(consumer: str, entries: Sequence[InboxEntry], now: datetime) -> tuple[Any, ...]:
+    return (
+        consumer,
+        now,
+        [entry.source for entry in entries],
+        [entry.account for entry in entries],
+        [entry.id for entry in entries],
+        [entry.digest for entry in entries],
+        [entry.window_seconds for entry in entries],
+    )
 
 
 async def _known_digests(

@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from leadbus.clock import FakeClock
 from leadbus.db import Database, Part, at_once
-from leadbus.inbox import Claim, InboxEntry, Seen, claim, prune
+from leadbus.inbox import Claim, InboxEntry, Seen, claim, claiming_new, prune, recognising
 
 
 def entry(
@@ -172,3 +173,54 @@ async def test_inb12_another_part_works_for_new_messages_only(database: Database
         row = await at_once(conn, claiming.part, asked)
         assert await claiming.answers(conn, row) == [Seen.DUPLICATE, Seen.NEW, Seen.NEW, Seen.REUSED]
     assert row["worked_for"] == ["a", "b"]
+
+
+async def test_inb13_a_look_tells_what_was_seen_and_writes_nothing(database: Database) -> None:
+    clock = FakeClock()
+    batch = [entry("new"), entry("known", "other"), entry("forgotten")]
+    async with database.acquire() as conn:
+        await claim(conn, "c", [entry("known"), entry("forgotten", window_seconds=1)], now=clock.now())
+        clock.advance(60)
+        for _ in range(2):
+            row = await at_once(conn, recognising("c", batch))
+            assert sorted(row["recognised"]) == [["bdk", "a", "forgotten"], ["bdk", "a", "known"]]
+        assert (await at_once(conn, recognising("another", batch)))["recognised"] == []
+
+
+async def test_inb14_what_has_to_be_new_is_remembered(database: Database) -> None:
+    clock = FakeClock()
+    async with database.acquire() as conn:
+        batch = [entry("b"), entry("a", window_seconds=60)]
+        row = await at_once(conn, claiming_new("c", batch, clock.now()))
+        assert row["claimed_new"] == 2
+        seen = [Seen.DUPLICATE, Seen.REUSED]
+        assert await claim(conn, "c", [entry("a"), entry("b", "other")], now=clock.advance(59)) == seen
+        assert await claim(conn, "c", [entry("a", "other"), entry("b")], now=clock.advance(1)) == [
+            Seen.NEW,
+            Seen.DUPLICATE,
+        ]
+
+
+@pytest.mark.parametrize("batch", [["new", "known"], ["new", "new"]], ids=["known", "twice"])
+async def test_inb15_all_of_it_fails_when_one_is_not_new(database: Database, batch: list[str]) -> None:
+    effect = Part("effect AS (INSERT INTO inbox VALUES ($1, '', '', '', '', now(), NULL))", ("effect",), "1")
+    entries = [entry(one) for one in batch]
+    async with database.acquire() as conn:
+        await claim(conn, "c", [entry("known")])
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await at_once(conn, claiming_new("c", entries, FakeClock().now()), effect)
+        left = await conn.fetch("SELECT consumer, id FROM inbox")
+        assert [tuple(row) for row in left] == [("c", "known")]
+
+
+async def test_inb16_of_two_that_claim_the_same_as_new_one_fails(database: Database) -> None:
+    async with database.acquire() as first, database.acquire() as second:
+        transaction = first.transaction()
+        await transaction.start()
+        await at_once(first, claiming_new("c", [entry()], FakeClock().now()))
+        waiting = asyncio.create_task(at_once(second, claiming_new("c", [entry()], FakeClock().now())))
+        done, _ = await asyncio.wait({waiting}, timeout=0.1)
+        assert not done
+        await transaction.commit()
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await waiting
