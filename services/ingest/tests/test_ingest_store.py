@@ -98,7 +98,13 @@ async def test_finding_a_repeat_reads_an_index(ingest: Any) -> None:
     )
     await ingest.rows("ANALYZE raw")
     plan = await ingest.rows(
-        f"EXPLAIN (FORMAT TEXT) {raws._EARLIER}", "adf", "a", "k", b"\0" * 32, False, "text/xml"
+        f"EXPLAIN (FORMAT TEXT) WITH {raws._EARLIER} SELECT * FROM earlier",
+        "adf",
+        "a",
+        "k",
+        b"\0" * 32,
+        False,
+        "text/xml",
     )
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "raw_content" in text

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from leadbus import metrics
 from leadbus.clock import FakeClock
-from leadbus.db import Connection, Database, at_once
+from leadbus.db import Connection, Database, Part, at_once
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
 from leadbus.outbox import OutboxRelay, hand, stats
@@ -88,6 +88,19 @@ async def running(relay: OutboxRelay, broker: Broker) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@pytest.mark.parametrize("so", [True, False])
+async def test_on_a_condition_that_does_not_hold_nothing_is_written(
+    relay: OutboxRelay, database: Database, so: bool
+) -> None:
+    writing = relay.writing([message(b"1")], provided="(SELECT so FROM asked)")
+    async with database.acquire() as conn:
+        row = await at_once(
+            conn, Part("asked AS (SELECT $1::boolean AS so)", (so,), "true AS x"), writing.part
+        )
+        assert len(row["message_ids"]) == so
+        assert (await stats(conn))[0] == so
 
 
 async def test_hnd1_what_is_committed_is_published_without_a_look_into_the_table(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from asyncpg import Record
 from leadbus import checkpoint, outbox
 from leadbus.clock import Clock
-from leadbus.db import Connection, Database, at_once
+from leadbus.db import Connection, Database, Part, at_once
 from leadbus.messages import raw_message
 from leadbus.web import Actor, audit
 
@@ -72,9 +74,10 @@ class Door:
         When this returns NEW with a receipt, both are committed. Raises Refusal ``idempotency_key_reused``.
         """
         async with self._database.transaction(locks=raws.locks(offer)) as conn:
-            judgement = await self._judge(conn, offer, setting)
+            receipt, earlier = await self._store_if_first(conn, offer)
+            judgement = self._judge(offer, setting, earlier)
             if judgement.verdict is Verdict.NEW:
-                judgement = Judgement(Verdict.NEW, await self._store(conn, offer))
+                judgement = Judgement(Verdict.NEW, receipt or await self._store(conn, offer))
                 checkpoint.passed("door.stored")
             elif judgement.verdict is Verdict.SAME_CONTENT and offer.idempotency_key is not None:
                 assert judgement.first is not None
@@ -87,7 +90,8 @@ class Door:
     async def rehearse(self, offer: Offer, setting: Source) -> Judgement:
         """What ``take`` would decide now; stores nothing."""
         async with self._database.acquire() as conn:
-            return await self._judge(conn, offer, setting)
+            earlier = raws.earlier(await at_once(conn, raws.looking(offer)))
+        return self._judge(offer, setting, earlier)
 
     async def receipt(self, raw_id: UUID) -> Receipt | None:
         async with self._database.acquire() as conn:
@@ -115,8 +119,7 @@ class Door:
             await keys.touch(conn, key.key_id, now, now - USE_NOTED_EVERY)
         return key
 
-    async def _judge(self, conn: Connection, offer: Offer, setting: Source) -> Judgement:
-        earlier = await raws.earlier(conn, offer)
+    def _judge(self, offer: Offer, setting: Source, earlier: raws.Earlier) -> Judgement:
         judgement = judge(
             offer.digest,
             test=offer.test,
@@ -134,14 +137,39 @@ class Door:
             )
         return judgement
 
+    async def _store_if_first(self, conn: Connection, offer: Offer) -> tuple[Receipt | None, raws.Earlier]:
+        """By one statement, store what repeats nothing; of anything else say what it may repeat."""
+        storing = self._storing(offer, if_first=True)
+        row = await at_once(conn, raws.looking(offer), *storing.parts)
+        if not row["messages_stored"]:
+            return None, raws.earlier(row)
+        return storing.stored(conn, row), raws.Earlier(None, None)
+
     async def _store(self, conn: Connection, offer: Offer) -> Receipt:
+        storing = self._storing(offer, if_first=False)
+        return storing.stored(conn, await at_once(conn, *storing.parts))
+
+    def _storing(self, offer: Offer, *, if_first: bool) -> _Storing:
         raw_id, accepted_at = uuid4(), self._clock.now()
         receipt = raws.receipt_of(offer, raw_id, accepted_at)
         message = raw_message(offer.source, envelope_of(offer, raw_id, accepted_at))
-        writing = self._outgoing.writing([message], subjects=[str(raw_id)])
-        storing = [raws.inserting(offer, receipt)]
+        writing = self._outgoing.writing([message], subjects=[str(raw_id)], provided=raws.STORED)
+        parts = [raws.inserting(offer, receipt, if_first=if_first)]
         if offer.idempotency_key is not None:
-            storing.append(raws.remembering_key(offer, raw_id))
-        writing.written(conn, await at_once(conn, *storing, writing.part))
+            parts.append(raws.remembering_key_of_stored(offer))
+        return _Storing(receipt, writing, (*parts, writing.part))
+
+
+@dataclass(frozen=True, slots=True)
+class _Storing:
+    """A message about to be stored, with its key and what is published of it."""
+
+    receipt: Receipt
+    writing: outbox.Writing
+    parts: Sequence[Part]
+
+    def stored(self, conn: Connection, row: Record) -> Receipt:
+        """The statement with the parts came back with `row`, and has stored it."""
+        self.writing.written(conn, row)
         checkpoint.passed("outbox.added")
-        return receipt
+        return self.receipt

@@ -58,9 +58,16 @@ class Outgoing(Protocol):
     """Where messages of a transaction go: an ``OutboxRelay``, or ``LeftToClaims``."""
 
     def writing(
-        self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
+        self,
+        messages: Sequence[OutgoingMessage],
+        *,
+        subjects: Sequence[str] | None = None,
+        provided: str | None = None,
     ) -> Writing:
-        """Messages to be written by a statement of the caller's. Raises what ``outbox.adding`` raises."""
+        """Messages to be written by a statement of the caller's. Raises what ``outbox.adding`` raises.
+
+        With ``provided`` (see there), ``written`` or ``committed`` is called only if it was so.
+        """
 
     def wake(self) -> None:
         """Rows were committed in another way."""
@@ -73,9 +80,13 @@ class LeftToClaims:
         self.wake = wake
 
     def writing(
-        self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
+        self,
+        messages: Sequence[OutgoingMessage],
+        *,
+        subjects: Sequence[str] | None = None,
+        provided: str | None = None,
     ) -> Writing:
-        return Writing(rows.adding(messages, subjects=subjects), lambda _: self.wake())
+        return Writing(rows.adding(messages, subjects=subjects, provided=provided), lambda _: self.wake())
 
 
 class Hand:

@@ -79,14 +79,18 @@ class OutboxRelay:
         self._woken.set()
 
     def writing(
-        self, messages: Sequence[OutgoingMessage], *, subjects: Sequence[str] | None = None
+        self,
+        messages: Sequence[OutgoingMessage],
+        *,
+        subjects: Sequence[str] | None = None,
+        provided: str | None = None,
     ) -> Writing:
         """Messages to be written by a statement of the caller's, and published as soon as it is committed.
 
-        Raises what ``outbox.adding`` raises.
+        Raises what ``outbox.adding`` raises; ``provided`` is as there.
         """
         held_until = self._hand.hold(messages)
-        part = rows.adding(messages, subjects=subjects, held_until=held_until)
+        part = rows.adding(messages, subjects=subjects, held_until=held_until, provided=provided)
 
         def committed(ids: Sequence[int]) -> None:
             if held_until is None:

@@ -47,6 +47,7 @@ to_publish AS (
     RETURNING id
 )
 """
+_IN_ORDER = "ORDER BY n"
 
 _IDS = "(SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM to_publish) AS message_ids"
 
@@ -107,10 +108,12 @@ def adding(
     lane: Lane = Lane.LEADS,
     subjects: Sequence[str] | None = None,
     held_until: datetime | None = None,
+    provided: str | None = None,
 ) -> Part:
     """``add`` as a part of a larger statement, which tells ``message_ids`` in the order of the messages.
 
-    Before ``held_until`` no relay claims them: whoever writes them publishes them.
+    Before ``held_until`` no relay claims them: whoever writes them publishes them. They are written only
+    where ``provided`` is true, a constant condition in SQL about the statement's other parts.
     """
     if subjects is not None and len(subjects) != len(messages):
         raise ValueError("one subject per message")
@@ -125,7 +128,8 @@ def adding(
         list(subjects) if subjects is not None else [None] * len(messages),
         held_until,
     )
-    return Part(_INSERT, arguments, _IDS)
+    sql = _INSERT if provided is None else _INSERT.replace(_IN_ORDER, f"WHERE {provided} {_IN_ORDER}")
+    return Part(sql, arguments, _IDS)
 
 
 async def stats(conn: Connection) -> tuple[int, float]:

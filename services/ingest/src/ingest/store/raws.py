@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -14,28 +15,55 @@ from leadbus.retention import Removed, first, removed
 
 from ingest.domain.raw import Offer, Receipt
 
-_RECEIPT = "raw_id, source, account, content_type, digest, size_bytes, test, accepted_at, published_at"
+_NAMES = (
+    "raw_id",
+    "source",
+    "account",
+    "content_type",
+    "digest",
+    "size_bytes",
+    "test",
+    "accepted_at",
+    "published_at",
+)
+_RECEIPT = ", ".join(_NAMES)
 _EARLIER = f"""
-SELECT true AS by_key, {_RECEIPT} FROM raw WHERE raw_id = (
-    SELECT raw_id FROM idempotency_key WHERE source = $1 AND account = $2 AND key = $3)
-UNION ALL
-(SELECT false, {_RECEIPT} FROM raw
-  WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5 AND content_type = $6
-  ORDER BY accepted_at DESC LIMIT 1)
+earlier AS (
+    SELECT {_RECEIPT}, true AS by_key FROM raw WHERE raw_id = (
+        SELECT raw_id FROM idempotency_key WHERE source = $1 AND account = $2 AND key = $3)
+    UNION ALL
+    (SELECT {_RECEIPT}, false FROM raw
+      WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5 AND content_type = $6
+      ORDER BY accepted_at DESC LIMIT 1)
+)
 """  # noqa: S608 -- a constant
+_TELL_EARLIER = """
+(SELECT earlier FROM earlier WHERE by_key) AS by_key,
+(SELECT earlier FROM earlier WHERE NOT by_key) AS by_content
+"""
 _INSERT = """
 stored AS (
     INSERT INTO raw (raw_id, source, account, key_id, content_type, body, digest, size_bytes, test,
                      accepted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
     RETURNING raw_id
 )
 """
+_INSERT_FIRST = _INSERT.replace("RETURNING", "WHERE NOT EXISTS (SELECT FROM earlier) RETURNING")
+STORED = "EXISTS (SELECT FROM stored)"
+"""Whether the statement with `inserting` stores the message, for its other parts."""
 _REMEMBER_KEY = """
 remembered AS (
     INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4) RETURNING raw_id
 )
 """
+_REMEMBER_KEY_OF_STORED = """
+remembered AS (
+    INSERT INTO idempotency_key (source, account, key, raw_id) SELECT $1, $2, $3, raw_id FROM stored
+    RETURNING raw_id
+)
+"""
+_TELL_REMEMBERED = "(SELECT count(*) FROM remembered) AS keys_remembered"
 _MARK_PUBLISHED = "UPDATE raw SET published_at = $2 WHERE raw_id = ANY($1::uuid[]) AND published_at IS NULL"
 # Rows that failed are few, and only they are indexed by subject.
 _FAILURES = "SELECT attempts, last_error FROM outbox WHERE subject = $1 AND attempts > 0"
@@ -70,9 +98,9 @@ def locks(offer: Offer) -> Sequence[int]:
     return _lock_number(b"key", offer.source, offer.account, offer.idempotency_key.encode()), content
 
 
-async def earlier(conn: Connection, offer: Offer) -> Earlier:
-    rows = await conn.fetch(
-        _EARLIER,
+def looking(offer: Offer) -> Part:
+    """Look for what an offer may repeat; `earlier` reads the answer."""
+    arguments = (
         offer.source,
         offer.account,
         offer.idempotency_key,
@@ -80,8 +108,13 @@ async def earlier(conn: Connection, offer: Offer) -> Earlier:
         offer.test,
         offer.content_type,
     )
-    found = {row["by_key"]: _receipt(row) for row in rows}
-    return Earlier(found.get(True), found.get(False))
+    return Part(_EARLIER, arguments, _TELL_EARLIER)
+
+
+def earlier(row: Record) -> Earlier:
+    """What was found, from the row of a statement with `looking` in it."""
+    by_key, by_content = row["by_key"], row["by_content"]
+    return Earlier(_receipt(by_key) if by_key else None, _receipt(by_content) if by_content else None)
 
 
 def receipt_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
@@ -98,8 +131,12 @@ def receipt_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Receipt:
     )
 
 
-def inserting(offer: Offer, receipt: Receipt) -> Part:
-    """Store the offer, as a part of the statement that also has it published."""
+def inserting(offer: Offer, receipt: Receipt, *, if_first: bool) -> Part:
+    """Store the offer, as a part of the statement that also has it published.
+
+    With ``if_first`` the statement has ``looking`` in it as well, and stores nothing if that found anything.
+    It tells ``messages_stored``.
+    """
     arguments = (
         receipt.raw_id,
         offer.source,
@@ -112,13 +149,20 @@ def inserting(offer: Offer, receipt: Receipt) -> Part:
         offer.test,
         receipt.accepted_at,
     )
-    return Part(_INSERT, arguments, "(SELECT count(*) FROM stored) AS messages_stored")
+    sql = _INSERT_FIRST if if_first else _INSERT
+    return Part(sql, arguments, "(SELECT count(*) FROM stored) AS messages_stored")
 
 
 def remembering_key(offer: Offer, raw_id: UUID) -> Part:
-    """Have the offer's Idempotency-Key stand for a message, also for one stored by the same statement."""
+    """Have the offer's Idempotency-Key stand for a message that was stored before."""
     arguments = (offer.source, offer.account, offer.idempotency_key, raw_id)
-    return Part(_REMEMBER_KEY, arguments, "(SELECT count(*) FROM remembered) AS keys_remembered")
+    return Part(_REMEMBER_KEY, arguments, _TELL_REMEMBERED)
+
+
+def remembering_key_of_stored(offer: Offer) -> Part:
+    """Have it stand for the message that the same statement stores, if it does."""
+    arguments = (offer.source, offer.account, offer.idempotency_key)
+    return Part(_REMEMBER_KEY_OF_STORED, arguments, _TELL_REMEMBERED)
 
 
 async def receipt(conn: Connection, raw_id: UUID) -> Receipt | None:
@@ -151,18 +195,9 @@ async def oldest(conn: Connection) -> datetime | None:
     return await first(conn, _OLDEST)
 
 
-def _receipt(row: Record) -> Receipt:
-    return Receipt(
-        raw_id=row["raw_id"],
-        source=row["source"],
-        account=row["account"],
-        content_type=row["content_type"],
-        digest=row["digest"],
-        size_bytes=row["size_bytes"],
-        test=row["test"],
-        accepted_at=row["accepted_at"],
-        published_at=row["published_at"],
-    )
+def _receipt(row: Iterable[Any]) -> Receipt:
+    """From a row that begins with `_RECEIPT`. One that stands in another row has no names."""
+    return Receipt(**dict(zip(_NAMES, row, strict=False)))
 
 
 def _lock_number(kind: bytes, source: str, account: str, what: bytes) -> int:
