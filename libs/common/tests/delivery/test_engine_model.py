@@ -12,22 +12,26 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from leadbus.db import at_once
 from leadbus.delivery import (
     Ambiguous,
     Delivered,
     DeliveryEngine,
     Job,
     Limits,
+    NewDelivery,
     Offer,
     OperationRefused,
     Outcome,
     Permanent,
+    Planning,
     Skipped,
     Suspended,
     Transient,
     cancel,
     limit,
     pause,
+    plan,
     redrive,
     resume,
 )
@@ -45,7 +49,18 @@ commands = st.lists(
         st.tuples(st.just("plan"), st.integers(0, 5)),
         st.tuples(
             st.sampled_from(
-                ["offer", "offer_any", "step", "die", "redrive", "cancel", "pause", "resume", "limit"]
+                [
+                    "offer",
+                    "offer_any",
+                    "plan_and_start",
+                    "step",
+                    "die",
+                    "redrive",
+                    "cancel",
+                    "pause",
+                    "resume",
+                    "limit",
+                ]
             ),
             st.integers(0, 5),
         ),
@@ -117,12 +132,28 @@ class Play:
         await getattr(self, name)(number)
 
     async def plan(self, number: int) -> list[Offer]:
+        one = self._new(number)
+        async with self.bench.database.transaction() as conn:
+            planned = await plan(conn, [one], now=self.bench.clock.now())
+        return [Offer(each, one.destination) for each in planned if each is not None]
+
+    async def plan_and_start(self, number: int) -> None:
+        """By one statement of the process of one of the engines."""
+        one, engine = self._new(number), self.engines[number % 2]
+        planning = Planning([one], self.bench.clock.now())
+        async with self.bench.database.acquire() as conn, engine.starting(planning) as starting:
+            starting.committed(await at_once(conn, *starting.parts))
+        if not starting.started:
+            engine.offer([Offer(planning.ids[0], one.destination)])
+        await asyncio.sleep(0.002)
+
+    def _new(self, number: int) -> NewDelivery:
         self.planned += 1
         order = f"order-{number % 2}" if number < 4 else None
-        destination = DESTINATIONS[number % 2]
-        key = f"{destination}:k{self.planned}"
-        planned = await self.bench.plan(key, ordering_key=order, priority=number % 3)
-        return [Offer(one, destination) for one in planned]
+        key = f"k{self.planned}"
+        return NewDelivery(
+            key, f"lead-{key}", DESTINATIONS[number % 2], "route", ordering_key=order, priority=number % 3
+        )
 
     async def offer(self, number: int) -> None:
         """Planned by the process of one of the engines."""

@@ -24,6 +24,7 @@ from leadbus.delivery.operations import (
 )
 from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.delivery.schedule import Schedule
+from leadbus.delivery.starting import Starting
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
 from leadbus.delivery.tables import metadata
 
@@ -52,6 +53,7 @@ __all__ = [
     "Schedule",
     "Sink",
     "Skipped",
+    "Starting",
     "Suspended",
     "Transient",
     "cancel",

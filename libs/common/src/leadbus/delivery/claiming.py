@@ -19,7 +19,9 @@ from leadbus.delivery.acting import Act
 from leadbus.delivery.capacity import Pool
 from leadbus.delivery.claims import Candidate, Room
 from leadbus.delivery.machine import Phase
+from leadbus.delivery.operations import Planning
 from leadbus.delivery.recording import Rules
+from leadbus.delivery.starting import Starting, wanting
 from leadbus.delivery.unsure import UnsureLeases
 
 
@@ -103,6 +105,31 @@ class Claiming:
                 begin(act)
         return len(acts) == len(offers)
 
+    @contextlib.contextmanager
+    def planned(self, planning: Planning, begin: Begin) -> Iterator[Starting]:
+        """Slots and leases for what the caller plans by one statement that commits itself.
+
+        As with offers: nothing gets one while more may wait than there is room for, nor when this is more
+        than there is room for. Each try that was started is begun at the end. After an error nothing was
+        started, or nobody knows, and what was is undone.
+        """
+        began = time.monotonic()
+        pool = self._pools[Phase.QUEUED]
+        offers = [Offer(*one) for one in wanting(planning)]
+        wanted: _Taken = []
+        if not pool.behind and len(offers) <= pool.free:
+            wanted = [(offer, pool) for offer in pool.take(offers)]
+        with self._slots_of(wanted) as acts:
+            leases = [(offer.id, uuid4()) for offer, _ in wanted]
+            starting = Starting(planning, leases, lease_seconds=self._lease_seconds)
+            with self._unless_committed(leases):
+                yield starting
+            if starting.rows:
+                checkpoint.passed("delivery.intent_committed")
+            acts += _acts(starting.rows, wanted, began)
+            for act in acts:
+                begin(act)
+
     def _take(
         self, found: Mapping[Phase, Sequence[Candidate]], rooms: Mapping[Phase, Room]
     ) -> list[tuple[Candidate, Pool]]:
@@ -132,7 +159,7 @@ class Claiming:
         """Commit the intent: after this, whatever happens to this process, the try is known."""
         now = self._clock.now()
         leases: list[store.Lease] = []
-        with self._unless_committed(leases):
+        with _one_at_a_time(), self._unless_committed(leases):
             async with conn.transaction():
                 allowed, entered = await gates.enter(
                     conn,
@@ -151,7 +178,7 @@ class Claiming:
     async def _start_offered(self, wanted: Sequence[tuple[Offer, Pool]], began: float) -> list[Act]:
         """The same by one statement, which looks itself whether they may go and commits itself."""
         leases = [(offer.id, uuid4()) for offer, _ in wanted]
-        with self._unless_committed(leases):
+        with _one_at_a_time(), self._unless_committed(leases):
             async with self._database.acquire() as conn:
                 rows = await claims.start_offered(
                     conn, leases, now=self._clock.now(), lease_seconds=self._lease_seconds
@@ -165,13 +192,15 @@ class Claiming:
         """Remember ``leases`` as unsure when nobody can say whether they were committed."""
         try:
             yield
-        except asyncpg.UniqueViolationError:
-            # Another replica has something with the same ordering key in flight: nothing was started.
-            return
         except BaseException as error:
             if not isinstance(error, Exception) or is_unavailable(error):
                 self.unsure.add(leases)
             raise
+
+
+def _one_at_a_time() -> contextlib.AbstractContextManager[None]:
+    """Another replica may have something with the same ordering key in flight: then nothing was started."""
+    return contextlib.suppress(asyncpg.UniqueViolationError)
 
 
 def _acts(rows: Sequence[store.Row], wanted: _Taken, began: float) -> list[Act]:

@@ -131,14 +131,16 @@ WITH picked AS (
 SELECT {COLUMNS} FROM started
 """  # noqa: S608 -- made of constants
 
-# Just what a look would find and a claim would pass: healthy destinations without limits have no gate.
+WITHOUT_GATES = "breaker = 'closed' AND paused_at IS NULL AND max_in_flight IS NULL AND per_minute IS NULL"
+"""Of a destination: what is due goes, if there is a slot for it."""
+
+# Just what a look would find and a claim would pass.
 _START_OFFERED = f"""
 WITH picked AS (
     SELECT delivery.id, token FROM delivery
     JOIN unnest($2::uuid[], $3::uuid[]) AS lease (id, token) ON lease.id = delivery.id
     JOIN destination ON destination.name = delivery.destination
-    WHERE phase = 'queued' AND {_MAY_GO}
-        AND breaker = 'closed' AND paused_at IS NULL AND max_in_flight IS NULL AND per_minute IS NULL
+    WHERE phase = 'queued' AND {_MAY_GO} AND {WITHOUT_GATES}
     ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED
 ), started AS ({_SENDING})
 SELECT {COLUMNS} FROM started

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from uuid import UUID
 
 from leadbus import checkpoint, outbox, pulse
@@ -23,8 +23,10 @@ from leadbus.delivery.claiming import Claiming, Offer
 from leadbus.delivery.ending import Ending, Followers
 from leadbus.delivery.job import Sink
 from leadbus.delivery.looks import Looks
+from leadbus.delivery.operations import Planning
 from leadbus.delivery.recording import Rules
 from leadbus.delivery.schedule import Schedule
+from leadbus.delivery.starting import Starting
 from leadbus.log import logger
 
 POLL_SECONDS = 1.0
@@ -116,6 +118,23 @@ class DeliveryEngine:
             self._offers += offers
             self._woken.set()
 
+    @contextlib.asynccontextmanager
+    async def starting(self, planning: Planning) -> AsyncIterator[Starting]:
+        """For a statement that plans these and commits itself: it starts what there is room for now.
+
+        Whoever plans has the parts of what this yields executed, calls its ``committed`` at once and offers
+        what was not ``started``.
+        """
+        if self._one_claim.locked():
+            yield Starting(planning, lease_seconds=self._lease_seconds)
+            return
+        async with self._one_claim:
+            if self._draining or self._offers:
+                yield Starting(planning, lease_seconds=self._lease_seconds)
+                return
+            with self._claiming.planned(planning, self._begin) as starting:
+                yield starting
+
     async def run(self) -> None:
         """Work until drained. Cancelling stops claiming; tries already begun are for ``drain`` to end."""
         while not (self._draining and not self._acts):
@@ -183,6 +202,8 @@ class DeliveryEngine:
         return False
 
     async def _start_offered(self) -> None:
+        if not self._offers:
+            return
         async with self._one_claim:
             offers, self._offers = self._offers, []
             if self._draining or not offers:

@@ -105,6 +105,8 @@ class Planning:
         if not all(delivery.destination for delivery in deliveries):
             raise ValueError("a delivery needs a destination; without one, skip it")
         self.ids = [uuid4() for _ in deliveries]
+        self.deliveries = deliveries
+        self.now = now
         introducing = Part(
             _INTRODUCED,
             (list({delivery.destination for delivery in deliveries}), now),
