@@ -185,9 +185,9 @@ def test_what_is_no_amqp_is_left_to_aiormq_whole(nonsense: bytes) -> None:
 def test_deliveries_are_a_sign_of_life(monkeypatch: Any) -> None:
     """aiormq cuts a connection on which it sees nothing, and a server that delivers sends no heartbeats."""
     line = Line()
-    monkeypatch.setattr("leadbus.consumer.tap.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("leadbus.wire.frames.time.monotonic", lambda: 1000.0)
     line.receive(frames(1, b"x") + frames(2, b"y"))
     assert line.reader.passed_on == pamqp.frame.marshal(Heartbeat(), 0)
-    monkeypatch.setattr("leadbus.consumer.tap.time.monotonic", lambda: 1001.5)
+    monkeypatch.setattr("leadbus.wire.frames.time.monotonic", lambda: 1001.5)
     line.receive(frames(3, b"z"))
     assert line.reader.passed_on == 2 * pamqp.frame.marshal(Heartbeat(), 0)

@@ -7,22 +7,19 @@ transport, and that is where this stands: docs/adr/0050-deliveries-are-read-off-
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from aiormq.abc import AbstractConnection
 
 from leadbus.messages import IncomingMessage
 from leadbus.wire.content import Content, Delivery, message_of, read_content, read_delivery
-from leadbus.wire.frames import BODY, HEADER, HEARTBEAT, METHOD, Frames, WatchedTransport
+from leadbus.wire.frames import BODY, HEADER, METHOD, Frames, SignsOfLife, WatchedTransport
 
 OnDelivery = Callable[[IncomingMessage], None]
 Keeps = Callable[[int], bool]
 """Whether a body of so many bytes is kept; of one that is not nobody hears, and none of it is in memory."""
 
 _BASIC_DELIVER = b"\x00\x3c\x00\x3c"
-_NOTHING = b""
-_SIGN_OF_LIFE_SECONDS = 1.0
 
 
 class TappedTransport(WatchedTransport):
@@ -49,7 +46,7 @@ class Tap:
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._channels: dict[int, _Assembly] = {}
-        self._sign_of_life = 0.0
+        self._life = SignsOfLife()
         Frames(reader, self._look)
 
     def deliver(self, channel: int, on_delivery: OnDelivery, keeps: Keeps = lambda _: True) -> None:
@@ -66,11 +63,7 @@ class Tap:
         assembly = self._channels.get(channel)
         if assembly is None or not assembly.takes(kind, payload):
             return None
-        if time.monotonic() - self._sign_of_life <= _SIGN_OF_LIFE_SECONDS:
-            return _NOTHING
-        # The server sends no heartbeats while it delivers, and aiormq takes silence for death.
-        self._sign_of_life = time.monotonic()
-        return HEARTBEAT
+        return self._life.instead()
 
 
 class _Assembly:

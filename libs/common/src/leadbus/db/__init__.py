@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from leadbus.db.after_commit import on_commit
 from leadbus.db.availability import DatabaseUnavailable, is_out_of_reach, is_unavailable
+from leadbus.db.borrowing import Connection
 from leadbus.db.parts import Part, at_once
 from leadbus.db.planning import plan_for_arguments
-from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Connection, Database
+from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Database
 from leadbus.db.schema import Schema, schema_state
 
 if TYPE_CHECKING:

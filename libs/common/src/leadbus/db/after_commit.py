@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 Hook = Callable[[], None]
 
@@ -24,16 +23,19 @@ def on_commit(conn: object, hook: Hook) -> None:
     hooks.append(hook)
 
 
-@contextmanager
-def commit_hooks(conn: object) -> Iterator[Hook]:
-    """Collect hooks of ``conn``'s transaction; call what this yields when it is committed."""
-    hooks = _asked[id(conn)] = []
+class CommitHooks:
+    """The hooks that are asked for in ``conn``'s transaction, until they are forgotten."""
 
-    def committed() -> None:
-        for hook in hooks:
+    __slots__ = ("_conn_id", "_hooks")
+
+    def __init__(self, conn: object) -> None:
+        self._conn_id = id(conn)
+        self._hooks: list[Hook] = []
+        _asked[self._conn_id] = self._hooks
+
+    def committed(self) -> None:
+        for hook in self._hooks:
             hook()
 
-    try:
-        yield committed
-    finally:
-        del _asked[id(conn)]
+    def forget(self) -> None:
+        del _asked[self._conn_id]

@@ -15,7 +15,7 @@ from typing import Any
 
 import asyncpg
 
-from leadbus.db.pool import Connection
+from leadbus.db.borrowing import Connection
 
 _PARAMETER = re.compile(r"\$(\d+)")
 _STATEMENTS_KEPT = 64

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from leadbus.db.pool import Connection
+    from leadbus.db.borrowing import Connection
 
 PLANNED_ONCE: Mapping[str, str] = MappingProxyType(
     {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}

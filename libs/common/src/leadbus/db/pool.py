@@ -5,28 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from leadbus.backoff import waits
-from leadbus.db.after_commit import commit_hooks
 from leadbus.db.alchemy import engine_for
 from leadbus.db.availability import DatabaseUnavailable, is_unavailable
+from leadbus.db.borrowing import ACQUIRE_TIMEOUT_SECONDS, Borrowed, Connection, InTransaction
 from leadbus.db.planning import PLANNED_ONCE
-from leadbus.db.transactions import GIVE_BACK_SECONDS, LockingTransaction, Transaction, roll_back
 from leadbus.log import logger
 
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
-else:
-    Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
-
 COMMAND_TIMEOUT_SECONDS = 10.0
-ACQUIRE_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 PING_TIMEOUT_SECONDS = 2.0
 IDLE_IN_TRANSACTION_SECONDS = 30
@@ -39,17 +32,6 @@ _log = logger("db")
 
 async def _no_reset(_: Any) -> None:
     """asyncpg itself still rolls back a transaction that was left open."""
-
-
-async def _give_back(pool: asyncpg.Pool[asyncpg.Record], connection: PoolConnectionProxy[Any]) -> None:
-    """Whatever was done with the connection is what counts: asyncpg ends one that cannot be given back.
-
-    Of an interrupted statement the server has to be told, and a frozen one never hears it.
-    """
-    try:
-        await pool.release(connection, timeout=GIVE_BACK_SECONDS)
-    except Exception as error:  # noqa: BLE001 -- the connection is gone either way
-        _log.info("db.connection_dropped", error=type(error).__name__)
 
 
 class Database:
@@ -99,38 +81,17 @@ class Database:
         except TimeoutError:
             pool.terminate()
 
-    @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
+    def acquire(self) -> AbstractAsyncContextManager[Connection, None]:
         """A connection outside any transaction (each statement commits by itself)."""
-        pool = self._pool
-        if pool is None:
-            raise DatabaseUnavailable("the pool is not open")
-        connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
-        try:
-            yield connection
-        finally:
-            await _give_back(pool, connection)
+        return Borrowed(self._open_pool)
 
-    @contextlib.asynccontextmanager
-    async def transaction(self, *, locks: Sequence[int] = ()) -> AsyncIterator[Connection]:
+    def transaction(self, *, locks: Sequence[int] = ()) -> AbstractAsyncContextManager[Connection, None]:
         """A connection in a READ COMMITTED transaction: committed at the end, rolled back on an error.
 
         It begins with advisory locks on ``locks``, in their order and in the round trip of its begin; then
         it holds no transaction of asyncpg's (``conn.transaction()`` raises InterfaceError).
         """
-        async with self.acquire() as connection:
-            with commit_hooks(connection) as committed:
-                transaction: Transaction = (
-                    LockingTransaction(connection, locks) if locks else connection.transaction()
-                )
-                await transaction.start()
-                try:
-                    yield connection
-                except BaseException:
-                    await roll_back(transaction, connection)
-                    raise
-                await transaction.commit()
-                committed()
+        return InTransaction(Borrowed(self._open_pool), locks)
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -171,6 +132,11 @@ class Database:
                 if not is_unavailable(error):
                     raise
             await asyncio.sleep(1.0)
+
+    def _open_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        if self._pool is None:
+            raise DatabaseUnavailable("the pool is not open")
+        return self._pool
 
     async def _listen_once(self, channel: str, callback: Callable[[], None]) -> None:
         connection = await asyncpg.connect(

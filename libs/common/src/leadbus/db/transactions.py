@@ -12,7 +12,7 @@ import asyncpg
 from leadbus.log import logger
 
 if TYPE_CHECKING:
-    from leadbus.db.pool import Connection
+    from leadbus.db.borrowing import Connection
 
 GIVE_BACK_SECONDS = 1.0
 """For a rollback, and for a connection to be ready for the next one; then it is cut."""

@@ -27,6 +27,8 @@ from leadbus.publisher.result import PublishResult
 
 _Address = tuple[str, str, str | None]
 """Exchange, routing key, message id."""
+_BASIC_ACK, _BASIC_NACK, _BASIC_RETURN = b"\x00\x3c\x00\x50", b"\x00\x3c\x00\x78", b"\x00\x3c\x00\x32"
+_TAG_AND_MULTIPLE = struct.Struct(">4xQB")
 _UNWRITABLE = (TypeError, ValueError, OverflowError, struct.error)
 
 
@@ -67,6 +69,8 @@ class ConfirmChannel(aiormq.channel.Channel):
         self._app_id = app_id
         self._last_tag = 0
         self._unanswered: dict[int, _Unanswered] = {}
+        self._passed_on = 0
+        """Answers that aiormq has to bring yet; none may overtake them."""
         self.closing.add_done_callback(self._end_all)
 
     @property
@@ -107,11 +111,32 @@ class ConfirmChannel(aiormq.channel.Channel):
             waiting.append(_Unanswered(batch, index, _address(message) if message.mandatory else None))
         return b"".join(written), waiting
 
+    def takes(self, method: bytes) -> bool:
+        """Whether this method frame was a confirm, dealt with as it was received.
+
+        A return consists of several frames and is left to aiormq; so is then what comes right after it.
+        """
+        what = method[:4]
+        if what not in (_BASIC_ACK, _BASIC_NACK, _BASIC_RETURN):
+            return False
+        if self._passed_on or what == _BASIC_RETURN:
+            self._passed_on += 1
+            return False
+        tag, bits = _TAG_AND_MULTIPLE.unpack_from(method)
+        self._answered(
+            tag,
+            PublishResult.CONFIRMED if what == _BASIC_ACK else PublishResult.REFUSED,
+            multiple=bool(bits & 1),
+        )
+        return True
+
     async def _on_confirm_frame(self, frame: ConfirmationFrameType) -> None:
-        tag = frame.delivery_tag or 0
-        multiple = getattr(frame, "multiple", False)
-        answered = [*takewhile(lambda known: known <= tag, self._unanswered)] if multiple else [tag]
+        self._passed_on -= 1
         said = PublishResult.CONFIRMED if isinstance(frame, commands.Basic.Ack) else PublishResult.REFUSED
+        self._answered(frame.delivery_tag or 0, said, multiple=getattr(frame, "multiple", False))
+
+    def _answered(self, tag: int, said: PublishResult, *, multiple: bool) -> None:
+        answered = [*takewhile(lambda known: known <= tag, self._unanswered)] if multiple else [tag]
         for known in answered:
             unanswered = self._unanswered.pop(known, None)
             if unanswered is not None:
@@ -129,6 +154,7 @@ class ConfirmChannel(aiormq.channel.Channel):
         if not isinstance(header, ContentHeader):
             raise TypeError(f"a content header must follow basic.return, got {type(header).__name__}")
         await self._read_content(frame, header)
+        self._passed_on -= 1
         address = (frame.exchange or "", frame.routing_key or "", header.properties.message_id)
         for unanswered in self._unanswered.values():
             if unanswered.address == address and not unanswered.returned:

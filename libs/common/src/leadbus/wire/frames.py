@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,29 @@ FRAME = struct.Struct(">BHI")
 """Type, channel and payload size; the payload and one end byte follow."""
 METHOD, HEADER, BODY = 1, 2, 3
 HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
+_SIGN_OF_LIFE_SECONDS = 1.0
+_NOTHING = b""
 _END = 0xCE
 
 Look = Callable[[int, int, bytes], bytes | None]
 """Of type, channel and payload of a frame: None lets it through; bytes, whole frames or none, go instead."""
+
+
+class SignsOfLife:
+    """What goes on to aiormq instead of frames that are taken.
+
+    The server sends no heartbeats while it sends anything else, and aiormq takes silence for death.
+    """
+
+    def __init__(self) -> None:
+        self._given = 0.0
+
+    def instead(self) -> bytes:
+        now = time.monotonic()
+        if now - self._given <= _SIGN_OF_LIFE_SECONDS:
+            return _NOTHING
+        self._given = now
+        return HEARTBEAT
 
 
 class WatchedTransport(TransportFactory):
