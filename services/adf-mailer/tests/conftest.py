@@ -191,7 +191,13 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         smtp.host, smtp.port, "leadbus.example", tls="off", step_timeout_seconds=2, answer_timeout_seconds=0.5
     )
     pool = ConnectionPool(host, size=4)
-    planner = Planner(host.name, "leads@leadbus.example", clock, lambda planned: engine.offer(planned))
+    planner = Planner(
+        host.name,
+        "leads@leadbus.example",
+        clock,
+        lambda planned: engine.offer(planned),
+        lambda planning: engine.starting(planning),
+    )
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),

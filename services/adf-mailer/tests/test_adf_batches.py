@@ -43,6 +43,7 @@ async def asked_for(mailer: Any, *messages: IncomingMessage) -> list[str]:
     try:
         await mailer.take(*messages)
     finally:
+        await asyncio.sleep(0)  # asyncpg tells a little later
         async with mailer.database.acquire() as connection:
             connection.remove_query_logger(note)
     return said
@@ -79,7 +80,7 @@ async def take_both(
 
 @pytest.mark.parametrize("number", [1, 40])
 @pytest.mark.parametrize("routes", [1, 2])
-async def test_n1_a_batch_of_new_leads_is_four_round_trips(
+async def test_n1_a_batch_of_new_leads_is_two_round_trips(
     mailer: Any, golden_lead: Leads, number: int, routes: int
 ) -> None:
     for one in range(routes):
@@ -89,7 +90,7 @@ async def test_n1_a_batch_of_new_leads_is_four_round_trips(
     batch = [mailer.event("received", lead) for lead in several(golden_lead, number)]
     said = await asked_for(mailer, *batch)
 
-    assert [query.split()[0].rstrip(";") for query in said] == ["BEGIN", "WITH", "WITH", "COMMIT"], said
+    assert [query.split()[0].rstrip(";") for query in said] == ["WITH", "WITH"], said
     mails = (number + 1) * routes
     assert await counts(mailer) == {
         "inbox": number + 1,

@@ -266,6 +266,7 @@ async def test_off14_an_ordinary_delivery_is_two_statements(bench: Bench) -> Non
     for _ in range(5):
         await engine._round(look=False)
         await asyncio.gather(*(act.task for act in engine._acts.values()))
+    await asyncio.sleep(0)  # asyncpg tells a little later
     assert len(said) == 2, said
     assert await bench.phase("a") == "delivered"
     assert (await bench.attempts("a"))[0]["answer"] == "250 ok"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.db import Database
-from leadbus.delivery import DeliveryEngine, Offer
+from leadbus.delivery import DeliveryEngine, Offer, Planning, Starting
 from leadbus.delivery.redriving import DeliveriesRedrive
 from leadbus.delivery.router import router as deliveries
 from leadbus.jobs import JobRunner, Kind
@@ -50,7 +51,10 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         """The engine comes after the planner: it works off what the desk plans as well."""
         engine.offer(planned)
 
-    planner = Planner(pool.host.name, settings.from_address, clock, offer)
+    def start(planning: Planning) -> AbstractAsyncContextManager[Starting]:
+        return engine.starting(planning)
+
+    planner = Planner(pool.host.name, settings.from_address, clock, offer, start)
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+import asyncpg
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Part, at_once, on_commit
-from leadbus.delivery import NewDelivery, Offer, Planning, skip
+from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.route import Route
@@ -26,16 +28,28 @@ _PRIORITY = {"normal": 0, "high": 1, "highest": 2}
 
 
 @dataclass(frozen=True, slots=True)
+class _Letters:
+    """Deliveries to be planned, and in their order what they are about and the mails they bring."""
+
+    planning: Planning
+    leads: Sequence[Lead]
+    mails: Sequence[mails.NewMail]
+    storing: Part
+
+
+@dataclass(frozen=True, slots=True)
 class Planner:
     """`destination` is the smart host's name: it is what can be healthy or not.
 
-    `offer` tells the delivery engine what was planned, once that is committed.
+    `offer` tells the delivery engine what was planned, once that is committed; `start` has it take what is
+    about to be planned, as `DeliveryEngine.starting` does.
     """
 
     destination: str
     default_from: str
     clock: Clock
     offer: Callable[[Sequence[Offer]], None]
+    start: Callable[[Planning], AbstractAsyncContextManager[Starting]]
 
     async def carry_out(
         self, conn: Connection, decided: Sequence[tuple[Lead, Decision]], *, beside: Sequence[Part] = ()
@@ -55,6 +69,22 @@ class Planner:
             if isinstance(one, Skip):
                 await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
 
+    async def commit(
+        self, conn: Connection, decided: Sequence[tuple[Lead, Deliver]], *, beside: Sequence[Part]
+    ) -> None:
+        """Plan by one statement with `beside` in it, which commits itself.
+
+        What the engine has room for is started by it: plan and intent are one commit. Raises what the
+        database raises; nothing is written then, or nobody knows.
+        """
+        letters = self._letters(decided, self.clock.now())
+        async with self.start(letters.planning) as starting:
+            row = await at_once(conn, *beside, *starting.parts, letters.storing)
+            starting.committed(row)
+        left = [one for one in self._count(letters, row) if one.id not in starting.started]
+        if left:
+            self.offer(left)
+
     async def _plan(
         self,
         conn: Connection,
@@ -62,18 +92,27 @@ class Planner:
         beside: Sequence[Part],
         now: datetime,
     ) -> None:
+        letters = self._letters(wanted, now)
+        row = await at_once(conn, *beside, *letters.planning.parts, letters.storing)
+        on_commit(conn, partial(self.offer, self._count(letters, row)))
+
+    def _letters(self, wanted: Sequence[tuple[Lead, Deliver]], now: datetime) -> _Letters:
         planning = Planning([self._new(lead, one.route) for lead, one in wanted], now)
         written = [
             self._mail(lead, one, delivery_id, now)
             for (lead, one), delivery_id in zip(wanted, planning.ids, strict=True)
         ]
-        row = await at_once(conn, *beside, *planning.parts, mails.storing(written, now=now))
+        return _Letters(planning, [lead for lead, _ in wanted], written, mails.storing(written, now=now))
+
+    def _count(self, letters: _Letters, row: asyncpg.Record) -> list[Offer]:
+        """Count the mails whose deliveries are new, and tell those."""
         offers = []
-        for (lead, _), mail, delivery_id in zip(wanted, written, planning.answers(row), strict=True):
+        answers = letters.planning.answers(row)
+        for lead, mail, delivery_id in zip(letters.leads, letters.mails, answers, strict=True):
             if delivery_id is not None:
                 count(mail, test=lead.test)
                 offers.append(Offer(delivery_id, self.destination))
-        on_commit(conn, partial(self.offer, offers))
+        return offers
 
     def _mail(self, lead: Lead, one: Deliver, delivery_id: UUID, now: datetime) -> mails.NewMail:
         written = write(

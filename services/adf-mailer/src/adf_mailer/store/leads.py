@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -54,6 +55,19 @@ leads_written AS (
 )
 """
 
+_ADD = """
+leads_added AS (
+    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at, updated_at)
+    SELECT lead_id, revision, data::jsonb, material, contactable, false, received_at, $7
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
+        AS new (lead_id, revision, data, material, contactable, received_at)
+    ORDER BY lead_id
+    RETURNING lead_id
+)
+"""
+
+_KNOWN = "known AS (SELECT FROM lead WHERE lead_id = ANY($1::uuid[]))"
+
 _ERASE = """
 WITH forgotten AS (
     UPDATE lead SET erased = true, data = NULL, material = NULL, updated_at = $2
@@ -92,7 +106,27 @@ def held(row: asyncpg.Record) -> dict[UUID, Known]:
 
 def writing(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
     """Keep these revisions of leads that are held, and what was decided on."""
-    arguments = (
+    return Part(_WRITE, _columns(leads, now), "(SELECT count(*) FROM leads_written) AS leads_written")
+
+
+def looking(lead_ids: Iterable[UUID]) -> Part:
+    """Look whether any of these is known, and hold nothing: `any_known` tells it."""
+    return Part(_KNOWN, (list(lead_ids),), "EXISTS (SELECT FROM known) AS leads_known")
+
+
+def any_known(row: asyncpg.Record) -> bool:
+    """From the row of a statement with `looking` in it."""
+    known: bool = row["leads_known"]
+    return known
+
+
+def adding(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
+    """`writing` for leads that nobody has heard of; UniqueViolationError where somebody has."""
+    return Part(_ADD, _columns(leads, now), "(SELECT count(*) FROM leads_added) AS leads_added")
+
+
+def _columns(leads: Sequence[tuple[Lead, Before]], now: datetime) -> tuple[Any, ...]:
+    return (
         [lead.lead_id for lead, _ in leads],
         [lead.revision for lead, _ in leads],
         [lead.to_json().decode() for lead, _ in leads],
@@ -101,7 +135,6 @@ def writing(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
         [lead.received_at for lead, _ in leads],
         now,
     )
-    return Part(_WRITE, arguments, "(SELECT count(*) FROM leads_written) AS leads_written")
 
 
 async def erase(conn: Connection, lead_ids: Sequence[UUID], *, now: datetime) -> None:
