@@ -93,10 +93,13 @@ class Fates:
         self._unavailable = unavailable
         self._hold_seconds = hold_seconds
         self._draining = draining
+        self._sizes = BATCH_SIZES.labels(queue=queue)
+        self._handled = SETTLED.labels(queue=queue, result="handled")
+        HELD.labels(queue=queue).set(0)
 
     async def settle(self, generation: Settlement, batch: Sequence[IncomingMessage]) -> None:
         """Handle and settle every message, in order. Raises ReleasedError: what is left is given back."""
-        BATCH_SIZES.labels(queue=self._queue).observe(len(batch))
+        self._sizes.observe(len(batch))
         try:
             for unreadable, run in groupby(batch, key=lambda message: message.unreadable is not None):
                 await self._settle_run(generation, list(run), unreadable=unreadable)
@@ -130,7 +133,7 @@ class Fates:
             await self._settle(generation, batch[middle:])
         else:
             checkpoint.passed("consumer.handled")
-            SETTLED.labels(queue=self._queue, result="handled").inc(len(batch))
+            self._handled.inc(len(batch))
             await generation.ack(batch)
 
     async def _quarantine(self, generation: Settlement, message: IncomingMessage, error: Exception) -> None:
@@ -155,18 +158,22 @@ class Fates:
 
     async def _while_available(self, generation: Settlement, act: Callable[[], Awaitable[None]]) -> None:
         """Do it, again and again while the database is away. Raises ReleasedError, or what `act` raises."""
+        began = asyncio.get_running_loop().time()
+        if not await self._done(act):
+            await self._hold(generation, act, began)
+
+    async def _hold(self, generation: Settlement, act: Callable[[], Awaitable[None]], began: float) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
         try:
             for pause_seconds in waits(0.2, 5.0):
-                if await self._done(act):
-                    return
                 HELD.labels(queue=self._queue).set(loop.time() - began)
                 if loop.time() - began >= self._hold_seconds:
                     raise ReleasedError(database_away=True)
                 await _first_of(pause_seconds, generation.lost, self._draining)
                 if generation.lost.is_set() or self._draining.is_set():
                     raise ReleasedError(database_away=False)
+                if await self._done(act):
+                    return
         finally:
             HELD.labels(queue=self._queue).set(0)
 
