@@ -17,14 +17,15 @@ from leadbus.inbox import InboxEntry, Seen
 from leadbus.messages import IncomingMessage
 
 from normalizer import reporting
+from normalizer.deciding import Decision
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
-from normalizer.normalizing import Decision, Normalizing
+from normalizer.normalizing import Normalizing
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
 from normalizer.store.ledger import LedgerEntry, LedgerState
-from normalizer.transactions import in_transaction
+from normalizer.transactions import LOST_RACES, in_transaction
 
 _CONSUMER = "normalizer.raw"
 _REUSED = Rejection("id_reused", "its id came before with another content", field="id")
@@ -45,7 +46,11 @@ class _Taken:
 
 
 class RawConsumer:
-    """`normalizer.raw`: a batch is one transaction, however many messages are in it."""
+    """`normalizer.raw`: a batch is one transaction, however many messages are in it.
+
+    It is a single statement when all of it is new and can be placed, as it nearly always is. Why:
+    docs/adr/0113-an-ordinary-batch-is-one-statement.md.
+    """
 
     def __init__(
         self,
@@ -81,10 +86,33 @@ class RawConsumer:
         await self._take([Read(raw, raw.rejection)], now)
 
     async def _take(self, reads: Sequence[Read], now: datetime) -> None:
-        taken = await in_transaction(self._database, lambda conn: self._store(conn, reads, now))
+        taken = await self._store_new(reads, now)
+        if taken is None:
+            taken = await in_transaction(self._database, lambda conn: self._store(conn, reads, now))
         reporting.report_told(taken.decision.told, self._clock.now())
         reporting.report_quarantined(taken.decision.verdicts)
         reporting.report_duplicates(taken.duplicates)
+
+    async def _store_new(self, reads: Sequence[Read], now: datetime) -> _Taken | None:
+        """Store a batch of which nothing was there before; None when it is another, and nothing is stored."""
+        entries = [self._entry(one.raw) for one in reads]
+        if not _may_be_ordinary(reads, entries):
+            return None
+        look = inbox.recognising(_CONSUMER, entries), *Look.for_(reads).glance
+        try:
+            async with self._database.acquire() as conn:
+                seen = await at_once(conn, *look)
+                if seen["recognised"] or seen["leads_known"]:
+                    return None
+                decision = self._normalizing.decide_new(reads, seen)
+                if decision is None:
+                    return None
+                checkpoint.passed("normalizer.found_ordinary")
+                claim = inbox.claiming_new(_CONSUMER, entries, now)
+                await self._normalizing.write_new(conn, decision, now, claim=claim)
+        except LOST_RACES:
+            return None
+        return _Taken(decision, ())
 
     async def _store(self, conn: Connection, reads: Sequence[Read], now: datetime) -> _Taken:
         claim = inbox.Claim(_CONSUMER, [self._entry(one.raw) for one in reads], now)
@@ -155,6 +183,13 @@ class LedgerConsumer:
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
         """Our own services emit these: one that cannot be read is a defect, and goes to the parked queue."""
         raise error
+
+
+def _may_be_ordinary(reads: Sequence[Read], entries: Sequence[InboxEntry]) -> bool:
+    """Whether a look at what is stored is worth while."""
+    if any(isinstance(one.draft, Rejection) for one in reads):
+        return False
+    return len({entry.identity for entry in entries}) == len(entries)
 
 
 def _raws(decision: Decision) -> list[Raw]:

@@ -14,8 +14,9 @@ from leadbus.db import Connection, Database, at_once
 from leadbus.web import Actor
 
 from normalizer import events, reporting
+from normalizer.deciding import Change, Decision, Told
 from normalizer.domain.raw import Raw
-from normalizer.normalizing import Change, Decision, Normalizing, Told
+from normalizer.normalizing import Normalizing
 from normalizer.reading import Look, read_raw
 from normalizer.receiving import receive_again
 from normalizer.store import quarantine, raws

@@ -60,6 +60,11 @@ class Look:
         """Of the statement that looks."""
         return directory.finding(self.places), leads.holding(self.lead_ids)
 
+    @property
+    def glance(self) -> tuple[Part, Part]:
+        """Of a statement that only asks whether any of the leads is there, and holds none."""
+        return directory.finding(self.places), leads.looking_for(self.lead_ids)
+
 
 def read_raw(raw: Raw) -> Read:
     """Run the source's adapter, unless the message itself was rejected.

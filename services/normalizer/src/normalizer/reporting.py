@@ -14,8 +14,8 @@ from leadbus.contracts.vocabulary import SOURCES, QuarantineReason
 from leadbus.log import logger
 from leadbus.metrics.catalogue import CounterMetric
 
+from normalizer.deciding import Told
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
-from normalizer.normalizing import Told
 from normalizer.store.quarantine import How, Verdict
 
 _SOURCE = (*SOURCES, UNKNOWN_SOURCE)

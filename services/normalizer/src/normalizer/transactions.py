@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from asyncpg import DeadlockDetectedError, SerializationError
+from asyncpg import DeadlockDetectedError, SerializationError, UniqueViolationError
 from leadbus.db import Connection, Database
 
 from normalizer.store.leads import LeadAppearedError
@@ -13,6 +13,9 @@ from normalizer.store.leads import LeadAppearedError
 T = TypeVar("T")
 
 _TRIES = 5
+
+LOST_RACES = (UniqueViolationError, DeadlockDetectedError, SerializationError)
+"""How a statement fails that writes only what nobody has written."""
 
 
 async def in_transaction(database: Database, act: Callable[[Connection], Awaitable[T]]) -> T:

@@ -39,14 +39,14 @@ _HELD = """
 ARRAY(SELECT lead_id FROM held) AS held_ids, ARRAY(SELECT revision FROM held) AS held_revisions,
 ARRAY(SELECT last_raw_at FROM held) AS held_last_raw_at
 """
+_LOOK_FOR = "known AS (SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]))"
 # A statement of its own, after the lock: one statement would see the documents of before the wait.
 _DOCUMENTS = """
 SELECT lead_id, document::text
   FROM lead_revision JOIN unnest($1::uuid[], $2::integer[]) AS m (lead_id, revision) USING (lead_id, revision)
 """
 # A lead and what it is found by are written together; `terms` holds no blanks.
-_INSERT = """
-made AS (
+_MAKE = """
     INSERT INTO lead (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at,
                       updated_at, terms, terms_by)
     SELECT lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, $1,
@@ -55,13 +55,16 @@ made AS (
                   $9::timestamptz[], $10::timestamptz[], $11::text[])
            AS m (lead_id, revision, source, account, dealer_id, test, received_at, last_raw_at, terms)
      ORDER BY lead_id
-    ON CONFLICT (lead_id) DO NOTHING
+"""
+_FOUND_BY = """
     RETURNING lead_id, received_at, terms
 ), found_by AS (
     INSERT INTO lead_term (term, received_at, lead_id)
     SELECT term, received_at, lead_id FROM made CROSS JOIN unnest(terms) AS term
 )
 """
+_INSERT = f"made AS ({_MAKE} ON CONFLICT (lead_id) DO NOTHING {_FOUND_BY}"
+_INSERT_NEW = f"made AS ({_MAKE} {_FOUND_BY}"
 _UPDATE = f"""
 WITH m AS (
     SELECT lead_id, revision, dealer_id, test, received_at, last_raw_at, string_to_array(terms, ' ') AS terms
@@ -98,6 +101,11 @@ def holding(lead_ids: Iterable[UUID]) -> Part:
     return Part(_HOLD, (sorted(set(lead_ids)),), _HELD)
 
 
+def looking_for(lead_ids: Iterable[UUID]) -> Part:
+    """Whether one of them exists (`leads_known`), held by nobody: it may be made the moment after."""
+    return Part(_LOOK_FOR, (list(lead_ids),), "EXISTS(SELECT FROM known) AS leads_known")
+
+
 async def held(conn: Connection, row: asyncpg.Record, wanted: Collection[UUID]) -> dict[UUID, Known]:
     """What `lock` returns of `wanted`, from the row of a statement with `holding` in it."""
     columns = zip(row["held_ids"], row["held_revisions"], row["held_last_raw_at"], strict=True)
@@ -120,7 +128,20 @@ def adding(
     """Write the leads that `known` does not hold and all revisions; `documents` are their leads as JSON."""
     last = {revision.lead.lead_id: revision.lead for revision in revisions}
     new = [lead for key, lead in last.items() if key not in known]
-    return _inserting(new, last_raw_at, now, terms), _revising(revisions, documents, now)
+    return _inserting(_INSERT, new, last_raw_at, now, terms), _revising(revisions, documents, now)
+
+
+def adding_new(
+    revisions: Sequence[Revision],
+    documents: Sequence[str],
+    last_raw_at: Mapping[UUID, datetime],
+    now: datetime,
+    terms: Terms,
+) -> Sequence[Part]:
+    """`adding` of leads that nobody has made; where somebody has, the statement fails as a whole."""
+    last = {revision.lead.lead_id: revision.lead for revision in revisions}
+    new = list(last.values())
+    return _inserting(_INSERT_NEW, new, last_raw_at, now, terms), _revising(revisions, documents, now)
 
 
 def check_added(row: asyncpg.Record, known: Mapping[UUID, Known], revisions: Sequence[Revision]) -> None:
@@ -152,7 +173,7 @@ async def update(
 
 
 def _inserting(
-    leads: Sequence[Lead], last_raw_at: Mapping[UUID, datetime], now: datetime, terms: Terms
+    insert: str, leads: Sequence[Lead], last_raw_at: Mapping[UUID, datetime], now: datetime, terms: Terms
 ) -> Part:
     arguments = (
         now,
@@ -167,7 +188,7 @@ def _inserting(
         [last_raw_at[lead.lead_id] for lead in leads],
         [" ".join(terms.of(lead)) for lead in leads],
     )
-    return Part(_INSERT, arguments, "(SELECT count(*) FROM made) AS leads_made")
+    return Part(insert, arguments, "(SELECT count(*) FROM made) AS leads_made")
 
 
 def _revising(revisions: Sequence[Revision], documents: Sequence[str], now: datetime) -> Part:

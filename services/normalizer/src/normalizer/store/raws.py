@@ -15,8 +15,7 @@ _COLUMNS = (
     "raw_key, source, account, wire_id, digest, body, content_type, attributes::text, received_at,"
     " test, trial, bare, lead_id, pruned_at IS NOT NULL AS pruned"
 )
-# A raw message is kept once; whichever lead it made first stays its lead.
-_KEEP = """
+_INSERT = """
 kept AS (
     INSERT INTO raw (raw_key, source, account, wire_id, digest, body, size_bytes, content_type, attributes,
                      received_at, stored_at, test, trial, bare, lead_id)
@@ -27,10 +26,14 @@ kept AS (
            AS m (raw_key, source, account, wire_id, digest, body, content_type, attributes, received_at,
                  test, trial, bare, lead_id)
      ORDER BY raw_key
+"""
+# A raw message is kept once; whichever lead it made first stays its lead.
+_KEEP = f"""{_INSERT}
     ON CONFLICT (raw_key) DO UPDATE SET lead_id = coalesce(raw.lead_id, excluded.lead_id)
     RETURNING raw_key, xmax = 0 AS inserted
 )
 """
+_KEEP_NEW = f"{_INSERT} RETURNING raw_key)"
 _PIN = """
 UPDATE raw SET lead_id = m.lead_id
   FROM unnest($1::uuid[], $2::uuid[]) AS m (raw_key, lead_id)
@@ -50,7 +53,17 @@ def keeping(raws: Sequence[Raw], pins: Mapping[UUID, UUID], now: datetime) -> Pa
 
     `kept_before` tells the keys of those that were there already.
     """
-    arguments = (
+    kept_before = "ARRAY(SELECT raw_key FROM kept WHERE NOT inserted) AS kept_before"
+    return Part(_KEEP, _kept(raws, pins, now), kept_before)
+
+
+def keeping_new(raws: Sequence[Raw], pins: Mapping[UUID, UUID], now: datetime) -> Part:
+    """`keeping` of what nobody has kept before; where somebody has, the statement fails as a whole."""
+    return Part(_KEEP_NEW, _kept(raws, pins, now), "(SELECT count(*) FROM kept) AS kept_new")
+
+
+def _kept(raws: Sequence[Raw], pins: Mapping[UUID, UUID], now: datetime) -> tuple[object, ...]:
+    return (
         now,
         [raw.key for raw in raws],
         [raw.source for raw in raws],
@@ -66,7 +79,6 @@ def keeping(raws: Sequence[Raw], pins: Mapping[UUID, UUID], now: datetime) -> Pa
         [raw.bare for raw in raws],
         [pins.get(raw.key) or raw.lead_id for raw in raws],
     )
-    return Part(_KEEP, arguments, "ARRAY(SELECT raw_key FROM kept WHERE NOT inserted) AS kept_before")
 
 
 async def pin(conn: Connection, leads: Mapping[UUID, UUID]) -> None:
