@@ -173,6 +173,29 @@ async def _leads_in_quarantine(scene: Scene) -> None:
     await _until_quarantined(scene)
 
 
+# A lead of which more is told.
+
+
+async def _lead_delivered(scene: Scene) -> None:
+    # Another account would make another lead of it.
+    await scene.send(by_http=0, by_queue=1)
+    await eventually("it delivered", scene.settled, within_seconds=PATIENCE_SECONDS)
+    await scene.eventually("nothing left to publish", scene.unpublished, 0)
+
+
+async def _more_of_it(scene: Scene) -> None:
+    await scene.send_again()
+
+
+async def _is_revised_once(scene: Scene) -> None:
+    revised = await scene.sql(
+        "normalizer",
+        "SELECT revision FROM lead_revision WHERE document ->> 'message' = 'Lead ' || $1 || ', once more'",
+        scene.leads[0],
+    )
+    assert [row["revision"] for row in revised] == [2]
+
+
 # Others.
 
 
@@ -284,6 +307,9 @@ BROKEN_DELIVERY_EVENTS = Circumstance(
     "events that break their contract", _broken_delivery_events, check=_each_is_parked_once
 )
 BROKEN_LEAD_EVENT = Circumstance("an event that cannot be read", _broken_lead_event, check=_is_set_aside_once)
+LEAD_REVISED = Circumstance(
+    "more is told of a lead", _more_of_it, prepare=_lead_delivered, check=_is_revised_once
+)
 UNMAPPED_DEALER = Circumstance(
     "leads of an unmapped dealer", _leads_of_an_unmapped_dealer, mend=_quarantined_then_mapped
 )

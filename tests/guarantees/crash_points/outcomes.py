@@ -102,16 +102,13 @@ def _ingest() -> Iterator[Crash]:
 
 def _normalizer() -> Iterator[Crash]:
     again = "not acknowledged and nothing kept: delivered again as if new"
-    for point in (
-        "consumer.delivered",
-        "consumer.taken",
-        "normalizer.read",
-        "inbox.claimed",
-        "normalizer.decided",
-        "outbox.added",
-        "normalizer.written",
-    ):
-        yield Crash("normalizer", point, again, core=point in ("consumer.taken", "normalizer.written"))
+    for point in ("consumer.delivered", "consumer.taken", "normalizer.read", "normalizer.found_ordinary"):
+        core = point in ("consumer.taken", "normalizer.found_ordinary")
+        yield Crash("normalizer", point, again, core=core)
+    # What is new and nothing else is written by one statement.
+    for point in ("inbox.claimed", "normalizer.decided", "outbox.added", "normalizer.written"):
+        core = point == "normalizer.written"
+        yield Crash("normalizer", point, again, when.LEAD_REVISED, core=core)
     yield Crash(
         "normalizer",
         "consumer.handled",
@@ -193,13 +190,17 @@ def _normalizer() -> Iterator[Crash]:
 
 def _adf_mailer_plans() -> Iterator[Crash]:
     again = "not acknowledged and nothing planned: delivered again as if new"
+    yield Crash("adf-mailer", "mailer.found_ordinary", again, core=True)
+    # What is new and to be delivered is written by one statement.
     for point in ("inbox.claimed", "mailer.planned"):
-        yield Crash("adf-mailer", point, again, core=point == "mailer.planned")
+        yield Crash("adf-mailer", point, again, when.LEAD_REVISED, core=point == "mailer.planned")
     yield Crash(
         "adf-mailer",
         "consumer.handled",
-        "planned, not acknowledged: delivered again, planned once",
+        "planned, not acknowledged: delivered again, planned once; what it started is in doubt",
         repeats=SOME,
+        doubted=PERHAPS,
+        second_mails=PERHAPS,
         core=True,
     )
     yield Crash(
@@ -213,7 +214,12 @@ def _adf_mailer_plans() -> Iterator[Crash]:
 def _adf_mailer_sends() -> Iterator[Crash]:
     """Leads of a later batch may be committed and not yet acknowledged in that moment: perhaps repeats."""
     sends = partial(Crash, "adf-mailer", repeats=PERHAPS)
-    yield sends("delivery.offered", "nothing is started: found by the next look, never in doubt", core=True)
+    yield sends(
+        "delivery.offered",
+        "what could not start as it was planned: found by the next look, never in doubt",
+        when.MAIL_HOST_TO_BE_PROBED,
+        core=True,
+    )
     yield sends(
         "delivery.intent_written",
         "rolled back: claimed again, never in doubt",

@@ -28,12 +28,16 @@ _DEATH_SECONDS = 60.0
 
 @dataclass
 class Scene:
-    """One crash. `leads`: provider's ids that were sent; `unanswered`: how many sendings got no answer."""
+    """One crash. `leads`: provider's ids that were sent; `unanswered`: how many sendings got no answer.
+
+    `sent_again`: how many of the leads were told a second time, with nothing new that a mail is written for.
+    """
 
     stack: MortalStack
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     leads: list[str] = field(default_factory=list)
     unanswered: int = 0
+    sent_again: int = 0
     dealer: str = "1001"
 
     @property
@@ -77,6 +81,11 @@ class Scene:
                 senders.create_task(self._post(client, lead_id))
             if by_queue:
                 senders.create_task(self._publish(new[by_http:]))
+
+    async def send_again(self) -> None:
+        """Every lead so far as a new message that says something else; returns when each one is accepted."""
+        self.sent_again += len(self.leads)
+        await self._publish(self.leads, again=True)
 
     async def publish(
         self, exchange: str, key: str, body: bytes, *, headers: Mapping[str, str] | None = None
@@ -191,8 +200,8 @@ class Scene:
             declared = await channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
 
-    def _payload(self, lead_id: str) -> bytes:
-        return json.dumps(json.loads(payload(lead_id)) | {"dealer": {"id": self.dealer}}).encode()
+    def _payload(self, lead_id: str, **changes: object) -> bytes:
+        return json.dumps(json.loads(payload(lead_id)) | {"dealer": {"id": self.dealer}} | changes).encode()
 
     async def _post(self, client: httpx2.AsyncClient, lead_id: str) -> None:
         while True:
@@ -216,16 +225,17 @@ class Scene:
                     return
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _publish(self, lead_ids: list[str]) -> None:
+    async def _publish(self, lead_ids: list[str], *, again: bool = False) -> None:
         connection = await aio_pika.connect(self.stack.endpoints().publishers["contactatonce"])
         async with connection:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             exchange = await channel.get_exchange("leadbus.raw", ensure=False)
             for lead_id in lead_ids:
+                changes = {"comments": f"Lead {lead_id}, once more"} if again else {}
                 message = aio_pika.Message(
-                    self._payload(lead_id),
+                    self._payload(lead_id, **changes),
                     content_type="application/json",
-                    message_id=lead_id,
+                    message_id=f"{lead_id}-again" if again else lead_id,
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                 )
                 await exchange.publish(message, "raw.contactatonce", mandatory=True)
