@@ -20,6 +20,7 @@ from pydantic_core import to_json
 
 _DEEPEST = 32
 _NAMES_KEPT = 1024
+_PLAIN_TYPES = frozenset({type(None), bool, int})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -37,6 +38,8 @@ def _escaped(value: Any, depth: int) -> Any:
     if depth == 0:
         raise ValueError("nested too deep")
     if type(value) is str and not _UNSTORABLE.search(value):
+        return value
+    if type(value) in _PLAIN_TYPES:
         return value
     if isinstance(value, Mapping):
         if all(map(_is_plain_name, value)):

@@ -6,7 +6,6 @@ without the key. Cases: `tests/test_finding.py`.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +24,14 @@ class Terms:
     """Makes the terms of leads with one key; without a key only VINs are found by."""
 
     key: bytes | None = field(default=None, repr=False)
+    mark: str = field(init=False, compare=False)
+    """Says by which rules and key terms were made; another key has another mark."""
 
     def __post_init__(self) -> None:
         if self.key is not None and len(self.key) < MIN_KEY_BYTES:
             raise ValueError(f"the key has less than {MIN_KEY_BYTES} bytes")
-
-    @property
-    def mark(self) -> str:
-        """Says by which rules and key terms were made; another key has another mark."""
-        return f"{_VERSION}:{self._hash('key', '')[: 2 * _FINGERPRINT_BYTES] if self.key else '-'}"
+        fingerprint = self._hash("key", "")[: 2 * _FINGERPRINT_BYTES] if self.key else "-"
+        object.__setattr__(self, "mark", f"{_VERSION}:{fingerprint}")
 
     def of(self, lead: Lead) -> list[str]:
         """All terms of a lead: every vehicle, number and address that could be read."""
@@ -68,5 +66,5 @@ class Terms:
         if self.key is None:
             raise ValueError("there is no key")
         # The kind goes into the hash, so that equal texts of two kinds tell nothing of each other.
-        digest = hmac.new(self.key, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
+        digest = hmac.digest(self.key, f"{kind}\0{value}".encode(), "sha256")
         return digest[:_HASH_BYTES].hex()
