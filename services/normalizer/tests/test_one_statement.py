@@ -68,6 +68,7 @@ async def _statements_of(workshop: Any, batch: Messages) -> list[str]:
     async with workshop.database.acquire() as connection:
         connection.add_query_logger(lambda record: said.append(record.query))
     await workshop.raw.handle(batch)
+    await asyncio.sleep(0)  # asyncpg tells its loggers in the next turn of the loop
     async with workshop.database.acquire() as connection:
         connection._con._query_loggers.clear()
     return said
