@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+import structlog
 from leadbus.db import Part, at_once
 from leadbus.delivery import (
     Delivered,
@@ -266,7 +267,23 @@ async def test_sta13_while_others_are_claimed_it_is_only_planned(bench: Bench) -
     assert bench.sink.keys == ["a"]
 
 
-async def test_sta14_at_two_engines_of_one_order_one_goes(bench: Bench) -> None:
+async def test_sta14_a_try_knows_nothing_of_the_task_that_planned_it(bench: Bench) -> None:
+    bound: list[dict[str, Any]] = []
+
+    async def look(_: Job) -> Outcome:
+        bound.append(structlog.contextvars.get_contextvars())
+        return Delivered()
+
+    engine = bench.engine()
+    await known(bench, engine)
+    bench.sink.answer = look
+    with structlog.contextvars.bound_contextvars(correlation_id="a request"):
+        await plan(bench, engine, new("a"))
+    await answered(engine)
+    assert bound == [{}]
+
+
+async def test_sta15_at_two_engines_of_one_order_one_goes(bench: Bench) -> None:
     """Neither sees what the other plans: the index on what is in flight has the last word."""
     engines: Sequence[Any] = [bench.engine() for _ in range(2)]
     for number, engine in enumerate(engines):

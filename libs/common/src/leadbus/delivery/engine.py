@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -91,6 +92,7 @@ class DeliveryEngine:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._acts: dict[UUID, Act] = {}
+        self._context = contextvars.copy_context()
         self._one_record = asyncio.Lock()
         self._one_claim = asyncio.Lock()
         self._looks = Looks(poll_seconds)
@@ -137,6 +139,7 @@ class DeliveryEngine:
 
     async def run(self) -> None:
         """Work until drained. Cancelling stops claiming; tries already begun are for ``drain`` to end."""
+        self._context = contextvars.copy_context()
         while not (self._draining and not self._acts):
             pulse.beat()
             self._woken.clear()
@@ -253,7 +256,9 @@ class DeliveryEngine:
 
     def _begin(self, act: Act) -> None:
         self._acts[act.token] = act
-        act.task = asyncio.create_task(self._act(act), name=f"delivery-{act.row.id}")
+        # Not in the context of whoever planned it: what is bound there is about something else.
+        context = self._context.copy()
+        act.task = asyncio.create_task(self._act(act), name=f"delivery-{act.row.id}", context=context)
 
     async def _act(self, act: Act) -> None:
         await self._acting.act(act)
