@@ -38,7 +38,7 @@ SETTINGS = {
         "RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]",
         "RETRY_THEN_EVERY_SECONDS": "5",
         "PROBE_STEPS_SECONDS": "[1, 2, 3]",
-    }
+    },
 }
 SMALL_DISK_SETTINGS = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
 

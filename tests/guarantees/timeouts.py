@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from adf_mailer.settings import AdfMailerSettings
 from leadbus.consumer import broker
-from leadbus.db import pool
+from leadbus.db import borrowing, pool
 from leadbus.outbox import publication
 from leadbus.publisher import Publisher
 
@@ -28,7 +28,7 @@ def heartbeat(amqp_query: str) -> dict[str, float]:
 
 def database() -> dict[str, float]:
     """A statement, and a connection of the pool."""
-    return {"statement": pool.COMMAND_TIMEOUT_SECONDS, "connection": pool.ACQUIRE_TIMEOUT_SECONDS}
+    return {"statement": pool.COMMAND_TIMEOUT_SECONDS, "connection": borrowing.ACQUIRE_TIMEOUT_SECONDS}
 
 
 def act(settings: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
