@@ -134,19 +134,7 @@ async def skip(
     if delivery_id is None:
         return None
     state = State(Phase.SKIPPED, announced=Announcement.SKIPPED, announcements=1)
-    row = store.Row(
-        id=delivery_id,
-        key=delivery.key,
-        subject_id=delivery.subject_id,
-        destination=delivery.destination,
-        route=delivery.route,
-        ordering_key=delivery.ordering_key,
-        planned_at=moment,
-        deadline=delivery.deadline,
-        lease_token=None,
-        state=state,
-        test=delivery.test,
-    )
+    row = row_of_new(delivery_id, delivery, planned_at=moment, state=state)
     await announce(conn, sink, [Told(row, state, Announcement.SKIPPED, reason, moment)])
     return delivery_id
 
@@ -199,6 +187,46 @@ async def cancel(
     return await _operate(conn, row, machine.CancelAsked(), "delivery.cancel", actor, sink, now)
 
 
+def columns(deliveries: Sequence[NewDelivery]) -> tuple[list[Any], ...]:
+    """What is stored of new deliveries, key to test, a list for each column."""
+    return (
+        [delivery.key for delivery in deliveries],
+        [delivery.subject_id for delivery in deliveries],
+        [delivery.destination for delivery in deliveries],
+        [delivery.route for delivery in deliveries],
+        [delivery.dealer for delivery in deliveries],
+        [delivery.priority for delivery in deliveries],
+        [delivery.ordering_key for delivery in deliveries],
+        [delivery.not_before for delivery in deliveries],
+        [delivery.deadline for delivery in deliveries],
+        [delivery.test for delivery in deliveries],
+    )
+
+
+def row_of_new(
+    delivery_id: UUID,
+    delivery: NewDelivery,
+    *,
+    planned_at: datetime,
+    state: State,
+    lease_token: UUID | None = None,
+) -> store.Row:
+    """A delivery as it stands once it was inserted in that state."""
+    return store.Row(
+        id=delivery_id,
+        key=delivery.key,
+        subject_id=delivery.subject_id,
+        destination=delivery.destination,
+        route=delivery.route,
+        ordering_key=delivery.ordering_key,
+        planned_at=planned_at,
+        deadline=delivery.deadline,
+        lease_token=lease_token,
+        state=state,
+        test=delivery.test,
+    )
+
+
 def _inserting(
     ids: Sequence[UUID],
     deliveries: Sequence[NewDelivery],
@@ -216,16 +244,7 @@ def _inserting(
         Announcement.SKIPPED.value if skipped else None,
         1 if skipped else 0,
         ids,
-        [delivery.key for delivery in deliveries],
-        [delivery.subject_id for delivery in deliveries],
-        [delivery.destination for delivery in deliveries],
-        [delivery.route for delivery in deliveries],
-        [delivery.dealer for delivery in deliveries],
-        [delivery.priority for delivery in deliveries],
-        [delivery.ordering_key for delivery in deliveries],
-        [delivery.not_before for delivery in deliveries],
-        [delivery.deadline for delivery in deliveries],
-        [delivery.test for delivery in deliveries],
+        *columns(deliveries),
     )
     return Part(_INSERT, arguments, "ARRAY(SELECT id FROM planned) AS planned")
 

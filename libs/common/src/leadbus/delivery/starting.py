@@ -14,7 +14,7 @@ from leadbus.db import Part
 from leadbus.delivery import store
 from leadbus.delivery.claims import WITHOUT_GATES
 from leadbus.delivery.machine import Phase, State
-from leadbus.delivery.operations import Planning
+from leadbus.delivery.operations import Planning, columns, row_of_new
 
 _INSERT = f"""
 planned AS (
@@ -88,19 +88,12 @@ class Starting:
 
     def _row(self, index: int, token: UUID) -> store.Row:
         """As it was written."""
-        delivery = self._planning.deliveries[index]
-        return store.Row(
-            id=self._planning.ids[index],
-            key=delivery.key,
-            subject_id=delivery.subject_id,
-            destination=delivery.destination,
-            route=delivery.route,
-            ordering_key=delivery.ordering_key,
+        return row_of_new(
+            self._planning.ids[index],
+            self._planning.deliveries[index],
             planned_at=self._planning.now,
-            deadline=delivery.deadline,
-            lease_token=token,
             state=State(Phase.SENDING, attempts=1),
-            test=delivery.test,
+            lease_token=token,
         )
 
 
@@ -123,16 +116,7 @@ def _starting(planning: Planning, tokens: Mapping[UUID, UUID], lease_seconds: fl
         planning.now,
         lease_seconds,
         planning.ids,
-        [delivery.key for delivery in deliveries],
-        [delivery.subject_id for delivery in deliveries],
-        [delivery.destination for delivery in deliveries],
-        [delivery.route for delivery in deliveries],
-        [delivery.dealer for delivery in deliveries],
-        [delivery.priority for delivery in deliveries],
-        [delivery.ordering_key for delivery in deliveries],
-        [delivery.not_before for delivery in deliveries],
-        [delivery.deadline for delivery in deliveries],
-        [delivery.test for delivery in deliveries],
+        *columns(deliveries),
         [tokens.get(delivery_id) for delivery_id in planning.ids],
     )
     return Part(_INSERT, arguments, _TELL)

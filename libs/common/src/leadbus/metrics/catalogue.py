@@ -62,7 +62,8 @@ class Declared:
         """The series of these label values; those within their bounds are worked out once."""
         key = tuple(values.items())
         if key in self._ones:
-            return self._ones[key]  # type: ignore[no-any-return]
+            known: S = self._ones[key]
+            return known
         bounded = self.bound(values)
         one = series(**bounded)
         if OTHER not in bounded.values():
