@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 from adf_mailer.delivery import ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope
 from leadbus.delivery import Delivered
-from leadbus_devstack.ports import free_ports
-from leadbus_devstack.smtp import SmtpServer
+from leadbus_devstack.ports import free_ports, listening
 
 from tests.bench.groups import Group, ratio_row, value_row
 from tests.bench.leads import FROM_ADDRESS
@@ -27,6 +25,7 @@ MAILS = {"smtp_reused": 2000, "smtp_fresh": 1000}
 _KEPT_FOR = {"smtp_reused": 100, "smtp_fresh": 1}
 """Mails per connection: the default, and one."""
 _WARM_UP_MAILS = 50
+_START_SECONDS = 30.0
 
 
 class MailNotTakenError(Exception):
@@ -35,32 +34,32 @@ class MailNotTakenError(Exception):
 
 @dataclass(frozen=True)
 class SmtpCase:
-    """Mails/s to an aiosmtpd in a process of its own, which stores each in a Maildir."""
+    """Mails/s to a sink that costs as little as a mail server can, in a process of its own."""
 
     name: str
     rig: Rig
     mails: int
 
     async def run(self) -> Mapping[str, float]:
-        port, control_port = free_ports(2)
-        mailbox = self.rig.directory / "mailbox"
-        server = SmtpServer(mailbox, self.rig.directory / "smtp.log", port=port, control_port=control_port)
-        server.process.start()
+        (port,) = free_ports(1)
+        sink = self.rig.program("tests.bench.smtp_sink", str(port), str(self.rig.directory / "smtp-mails"))
+        sink.start()
         try:
-            await asyncio.to_thread(server.wait_ready)
+            await asyncio.to_thread(
+                sink.wait_until, lambda: listening(port), timeout_seconds=_START_SECONDS
+            )
             host = SmartHost("127.0.0.1", port, tls="off")
             pool = ConnectionPool(host, size=CONNECTIONS, max_transactions=_KEPT_FOR[self.name])
             raw = self.rig.sample.mail.encode("latin-1")
             await send(pool, raw, _WARM_UP_MAILS)
-            roles = {"server": server.process.processes()}
+            roles = {"server": sink.processes()}
             cpu, began, worked = CpuMeter(roles), time.perf_counter(), time.process_time()
             await send(pool, raw, self.mails)
             seconds, worked = time.perf_counter() - began, time.process_time() - worked
             await pool.close()
             used = cpu.microseconds(roles, self.mails)
         finally:
-            await asyncio.to_thread(server.stop)
-            shutil.rmtree(mailbox, ignore_errors=True)
+            await asyncio.to_thread(sink.stop)
         return {
             "rate": self.mails / seconds,
             "cpu_client": worked * 1e6 / self.mails,
