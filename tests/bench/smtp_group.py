@@ -45,9 +45,7 @@ class SmtpCase:
         sink = self.rig.program("tests.bench.smtp_sink", str(port), str(self.rig.directory / "smtp-mails"))
         sink.start()
         try:
-            await asyncio.to_thread(
-                sink.wait_until, lambda: listening(port), timeout_seconds=_START_SECONDS
-            )
+            await asyncio.to_thread(sink.wait_until, lambda: listening(port), timeout_seconds=_START_SECONDS)
             host = SmartHost("127.0.0.1", port, tls="off")
             pool = ConnectionPool(host, size=CONNECTIONS, max_transactions=_KEPT_FOR[self.name])
             raw = self.rig.sample.mail.encode("latin-1")

@@ -13,7 +13,7 @@ from leadbus.clock import FakeClock
 from leadbus.db import Connection, Database, Part, at_once
 from leadbus.envelope import Properties
 from leadbus.messages import OutgoingMessage
-from leadbus.outbox import OutboxRelay, hand, stats
+from leadbus.outbox import OutboxRelay, hand, publication, stats
 from leadbus.publisher import PublishResult
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
@@ -208,16 +208,66 @@ async def test_hnd7_what_is_not_confirmed_stays_and_backs_off(
 
 @pytest.mark.parametrize("bound", ["MOST_MESSAGES", "MOST_BYTES"])
 async def test_hnd8_what_is_in_hand_is_bounded(
-    database: Database, relay: OutboxRelay, broker: Broker, monkeypatch: pytest.MonkeyPatch, bound: str
+    database: Database,
+    relay: OutboxRelay,
+    broker: Broker,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
 ) -> None:
     monkeypatch.setattr(hand, bound, 2)
+    broker.gate.clear()
+    other = Broker()
+    async with running(relay, broker):
+        async with database.transaction() as conn:
+            await write(relay, conn, b"1", b"2")
+        async with database.transaction() as conn:
+            await write(relay, conn, b"3")
+        assert [row["not_before"] is None for row in await rows(database)] == [False, False, True]
+        await OutboxRelay(database, other, clock=clock).step()
+    assert other.published == [b"3"], "the claims take what is too much for the hand"
+
+
+async def test_hnd15_nothing_in_hand_waits_for_a_removal(
+    database: Database, relay: OutboxRelay, broker: Broker, eventually: Eventually
+) -> None:
+    async with running(relay, broker):
+        async with database.transaction() as conn:
+            await write(relay, conn, b"1")
+
+        async with database.transaction() as holding:
+            assert await holding.fetchval("SELECT count(*) FROM (SELECT FROM outbox FOR UPDATE) AS held") == 1
+
+            async def removing() -> bool:
+                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                async with database.acquire() as conn:
+                    return bool(await conn.fetchval(f"{waiting} AND datname = current_database()"))
+
+            await eventually(removing)
+            async with database.transaction() as conn:
+                await write(relay, conn, b"2")
+
+            async def published() -> bool:
+                return broker.published == [b"1", b"2"]
+
+            await eventually(published)
+        await eventually(gone(database))
+
+
+async def test_hnd16_a_defect_of_ours_ends_the_relay_and_loses_nothing(
+    database: Database, relay: OutboxRelay, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise LookupError("a defect")
+
+    monkeypatch.setattr(publication, "back_off", broken)
+    broker.result = PublishResult.RETURNED
+    task = asyncio.create_task(relay.run())
     async with database.transaction() as conn:
-        await write(relay, conn, b"1", b"2")
-    async with database.transaction() as conn:
-        await write(relay, conn, b"3")
-    assert [row["not_before"] is None for row in await rows(database)] == [False, False, True]
-    await relay.step()
-    assert broker.published == [b"3"], "the claims take what is too much for the hand"
+        await write(relay, conn, b"1")
+    with pytest.raises(LookupError, match="a defect"):
+        await asyncio.wait_for(task, 20)
+    assert len(await rows(database)) == 1
 
 
 async def test_hnd9_the_owner_is_told_with_the_removal(

@@ -12,6 +12,7 @@ from leadbus.clock import Clock
 from leadbus.consumer import UnreadablePropertiesError
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Database, at_once
+from leadbus.event_loop import others_first
 from leadbus.inbox import Claim, Identity, InboxEntry, Seen
 from leadbus.messages import IncomingMessage
 
@@ -87,6 +88,7 @@ class LeadsConsumer:
             async with self.database.transaction() as conn:
                 taken = await self.take(conn, reads)
         self.wake(taken)
+        await others_first()
         report_fresh(taken.fresh, taken.decided)
         report_repeated(taken.repeated)
         report_poison(taken.poison)

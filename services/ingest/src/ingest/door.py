@@ -11,6 +11,7 @@ from asyncpg import Record
 from leadbus import checkpoint, outbox
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, Part, at_once
+from leadbus.event_loop import others_first
 from leadbus.messages import raw_message
 from leadbus.web import Actor, audit
 
@@ -85,6 +86,7 @@ class Door:
             if offer.idempotency_key is not None and judgement.verdict is not Verdict.SAME_KEY:
                 checkpoint.passed("door.key_remembered")
         checkpoint.passed("door.committed")
+        await others_first()
         return judgement
 
     async def rehearse(self, offer: Offer, setting: Source) -> Judgement:

@@ -13,6 +13,7 @@ from leadbus.clock import Clock
 from leadbus.contracts.events import EVENTS, DeliveryEvent
 from leadbus.db import Connection, Database, at_once
 from leadbus.envelope import decode
+from leadbus.event_loop import others_first
 from leadbus.inbox import InboxEntry, Seen
 from leadbus.messages import IncomingMessage
 
@@ -89,6 +90,7 @@ class RawConsumer:
         taken = await self._store_new(reads, now)
         if taken is None:
             taken = await in_transaction(self._database, lambda conn: self._store(conn, reads, now))
+        await others_first()
         reporting.report_told(taken.decision.told, self._clock.now())
         reporting.report_quarantined(taken.decision.verdicts)
         reporting.report_duplicates(taken.duplicates)

@@ -66,7 +66,12 @@ class OutboxRelay:
         self._clock = clock or SystemClock()
         self._poll_seconds = poll_seconds
         self._hand = Hand(
-            database, publisher, self._clock, on_confirmed=on_confirmed, hold_seconds=hold_seconds
+            database,
+            publisher,
+            self._clock,
+            on_confirmed=on_confirmed,
+            hold_seconds=hold_seconds,
+            news=lambda: self._woken.set(),
         )
         self._woken = asyncio.Event()
         self._look = True
@@ -97,28 +102,33 @@ class OutboxRelay:
                 self.wake()
             elif ids:
                 self._hand.take(pending_of(ids, messages, subjects or [None] * len(messages)))
-                self._woken.set()
 
         return Writing(part, committed)
 
     async def run(self) -> None:
         """Publish until cancelled. Database and broker may come and go."""
-        while True:
-            pulse.beat()
-            self._woken.clear()
-            try:
-                await self._measure()
-                await self._hand.publish()
-                await self._remove_confirmed()
-                await self._claim_if_due()
-            except Exception as error:
-                if not is_unavailable(error):
-                    raise
-                _log.warning("outbox.database_away", error=type(error).__name__)
-                await asyncio.sleep(self._poll_seconds)
-                continue
-            if not (self._look or self._hand.publishing_due):
-                await self._rest()
+        try:
+            while True:
+                await self._round()
+        finally:
+            await self._hand.stop()
+
+    async def _round(self) -> None:
+        pulse.beat()
+        self._woken.clear()
+        self._hand.check()
+        try:
+            await self._measure()
+            await self._remove_confirmed()
+            await self._claim_if_due()
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            _log.warning("outbox.database_away", error=type(error).__name__)
+            await asyncio.sleep(self._poll_seconds)
+            return
+        if not self._look:
+            await self._rest()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Publish and remove what is in hand; what is written from now on is left to the claims.

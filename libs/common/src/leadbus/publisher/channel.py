@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 import aiormq.channel
-from aiormq.abc import AbstractConnection, ChannelFrame, ConfirmationFrameType
+from aiormq.abc import AbstractConnection, ConfirmationFrameType
 from aiormq.exceptions import AMQPChannelError
 from pamqp import commands
 from pamqp.header import ContentHeader
@@ -62,11 +62,18 @@ class _Unanswered:
 
 
 class ConfirmChannel(aiormq.channel.Channel):
-    """A channel in confirm mode on which only `send` publishes."""
+    """A channel in confirm mode on which only `send` publishes.
 
-    def __init__(self, connection: AbstractConnection, number: int, app_id: str) -> None:
+    It writes by `write`, to the connection's socket: between aiormq's own frames it may stand anywhere, and
+    aiormq's queue of frames to be written costs three turns of the loop.
+    """
+
+    def __init__(
+        self, connection: AbstractConnection, number: int, app_id: str, write: Callable[[bytes], None]
+    ) -> None:
         super().__init__(connection, number, publisher_confirms=True)
         self._app_id = app_id
+        self._write = write
         self._last_tag = 0
         self._unanswered: dict[int, _Unanswered] = {}
         self._passed_on = 0
@@ -79,18 +86,17 @@ class ConfirmChannel(aiormq.channel.Channel):
         error = self._close_exception
         return error if isinstance(error, AMQPChannelError) else None
 
-    async def send(self, messages: Sequence[OutgoingMessage]) -> Batch:
+    def send(self, messages: Sequence[OutgoingMessage]) -> Batch:
         """Write all messages at once; `Batch.done` ends when every one is answered or the channel closed.
 
-        A message that cannot be written as AMQP is REFUSED and leaves the others alone. Cancelled
-        before it returns, nothing was written.
+        A message that cannot be written as AMQP is REFUSED and leaves the others alone.
         """
         batch = Batch([PublishResult.UNKNOWN] * len(messages), asyncio.get_running_loop().create_future())
         payload, waiting = self._marshal(messages, batch)
         batch.unanswered = len(waiting)
-        if waiting:
-            await self.write_queue.put(ChannelFrame(payload=payload, should_close=False))
-        # No await between the write and this: tags count what was written, in the same order.
+        if waiting and not self.is_closed:
+            self._write(payload)
+        # Tags count what was written, in the same order.
         for unanswered in waiting:
             self._last_tag += 1
             self._unanswered[self._last_tag] = unanswered

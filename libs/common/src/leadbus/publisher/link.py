@@ -44,6 +44,11 @@ class _KeptTransport(TransportFactory):
             return None
         return self._life.instead()
 
+    def write(self, frames: bytes) -> None:
+        """Whole frames, to be sent behind what was written before."""
+        assert self.writer is not None, "there is a connection"
+        self.writer.write(frames)
+
     def cut(self) -> None:
         if self.writer is None:
             return
@@ -72,7 +77,7 @@ class Link:
         )
         try:
             await connection.connect()
-            channel = ConfirmChannel(connection, 1, app_id)
+            channel = ConfirmChannel(connection, 1, app_id, transport.write)
             connection.channels[1] = transport.channel = channel
             await channel.open()
         except BaseException:

@@ -106,7 +106,7 @@ class Publisher:
             async with asyncio.timeout(self._confirm_timeout_seconds):
                 link = await self._current_link()
                 await link.unblocked()
-                batch = await link.channel.send(messages)
+                batch = link.channel.send(messages)
                 checkpoint.passed("publisher.handed_over")
                 await batch.done
         except TimeoutError:
