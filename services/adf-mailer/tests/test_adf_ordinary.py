@@ -6,15 +6,20 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
-from uuid import uuid4
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from adf_mailer.consumers import LeadsConsumer
+from adf_mailer.just_planned import KEPT_SECONDS, MOST, JustPlanned
+from adf_mailer.store import mails
+from adf_mailer.store.mails import NewMail, Posted
 from leadbus.contracts import Lead
 from leadbus.contracts.events import LeadErased
-from leadbus.delivery import Planning, Starting
+from leadbus.delivery import Job, Planning, Starting
 from leadbus.messages import IncomingMessage
 
 Leads = Callable[..., Lead]
@@ -152,12 +157,12 @@ async def test_sw3_a_replica_that_is_overtaken_takes_the_long_way(
     await racing(mailer, lambda: mailer.take(others[other])).handle([event])
 
     (stored,) = await mailer.rows("SELECT * FROM lead")
-    mails = await mailer.rows("SELECT revision FROM mail")
+    sent = await mailer.rows("SELECT revision FROM mail")
     later = other == "a later revision"
     assert stored["revision"] == (0 if other == "an erasure" else 2 if later else 1)
     assert stored["erased"] == (other == "an erasure")
-    assert [row["revision"] for row in mails] == ([] if other == "an erasure" else [2 if later else 1])
-    assert len(await mailer.deliveries()) == len(mails)
+    assert [row["revision"] for row in sent] == ([] if other == "an erasure" else [2 if later else 1])
+    assert len(await mailer.deliveries()) == len(sent)
     assert len(await mailer.rows("SELECT FROM inbox")) == (1 if other == "the same event" else 2)
 
 
@@ -252,3 +257,68 @@ async def test_sw9_the_commit_that_nobody_heard_of_is_undone_and_sent_once(
     (_, delivery) = await mailer.deliveries()
     assert (delivery["phase"], delivery["doubts"], delivery["attempts"]) == ("delivered", 0, 2)
     assert len(await mailer.rows("SELECT FROM mail")) == 2
+
+
+@pytest.mark.parametrize("test", [False, True])
+async def test_sw10_the_first_try_is_spared_a_look_that_would_say_the_same(
+    mailer: Any, golden_lead: Leads, monkeypatch: pytest.MonkeyPatch, test: bool
+) -> None:
+    await mailer.route(send_test_leads=True)
+    await mail_host_known(mailer, golden_lead)
+    spared: list[tuple[Job, Posted | None]] = []
+    take = JustPlanned.take
+
+    def noted(self: JustPlanned, job: Job) -> Posted | None:
+        spared.append((job, take(self, job)))
+        return spared[-1][1]
+
+    monkeypatch.setattr(JustPlanned, "take", noted)
+    await mailer.take(mailer.event("received", golden_lead(test=test)))
+    await mailer.work()
+
+    ((job, kept),) = spared
+    async with mailer.database.acquire() as conn:
+        asked = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, 0, job.route)
+    assert kept == asked is not None
+    assert [row["phase"] for row in await mailer.deliveries()] == ["delivered"] * 2
+
+
+JOB = Job(
+    delivery_id=UUID(int=1),
+    key="key",
+    subject_id=str(UUID(int=2)),
+    destination="host:25",
+    route="main",
+    attempt=1,
+    planned_at=datetime(2026, 4, 15, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize(
+    ("job", "after_seconds", "spared"),
+    [
+        (JOB, 0.0, True),
+        (JOB, 0.9, True),
+        pytest.param(JOB, KEPT_SECONDS, False, id="a loop that stood still"),
+        pytest.param(replace(JOB, attempt=2), 0.0, False, id="a later try"),
+        pytest.param(replace(JOB, in_doubt=True), 0.0, False, id="in doubt"),
+        pytest.param(replace(JOB, repeat_number=1), 0.0, False, id="a repeat"),
+        pytest.param(replace(JOB, delivery_id=UUID(int=3)), 0.0, False, id="another"),
+    ],
+)
+def test_sw11_whoever_comes_later_asks_the_database(job: Job, after_seconds: float, spared: bool) -> None:
+    now = 0.0
+    just_planned = JustPlanned(lambda: now)
+    posted = cast("Posted", object())
+    just_planned.keep(cast("NewMail", SimpleNamespace(delivery_id=JOB.delivery_id)), posted)
+    now = after_seconds
+    assert just_planned.take(job) is (posted if spared else None)
+    assert just_planned.take(job) is None, "once only"
+
+
+def test_sw12_what_nobody_asks_for_is_forgotten() -> None:
+    just_planned = JustPlanned()
+    for number in range(1, 2 * MOST):
+        new = cast("NewMail", SimpleNamespace(delivery_id=UUID(int=number)))
+        just_planned.keep(new, cast("Posted", object()))
+    assert len(just_planned._kept) <= MOST

@@ -17,9 +17,10 @@ from adf_mailer.store import leads, mails, routes
 
 
 class Desk:
-    """Reads consent and route at the moment of acting; writes mails for repeats and for redriven skips.
+    """Consent and route are those of the moment of acting: of the commit that started the try, or read now.
 
-    A route whose address was corrected meanwhile gets a delivery of its own, which takes this one's place.
+    Writes mails for repeats and for redriven skips. A route whose address was corrected meanwhile gets a
+    delivery of its own, which takes this one's place.
     """
 
     def __init__(self, database: Database, planner: Planner) -> None:
@@ -28,6 +29,9 @@ class Desk:
 
     async def prepare(self, job: Job) -> mails.Posted | Skipped:
         """The mail for this try, stored before it is sent; or why none may go."""
+        just_planned = self._planner.just_planned.take(job)
+        if just_planned is not None:
+            return just_planned
         async with self._database.acquire() as conn:
             posted = await self._look(conn, job)
         if isinstance(posted, Skipped) or _goes_out(posted, job):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -19,6 +19,7 @@ from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Decision, Deliver, Skip
+from adf_mailer.just_planned import JustPlanned
 from adf_mailer.metrics import MAILS, WARNINGS
 from adf_mailer.store import mails
 
@@ -50,6 +51,7 @@ class Planner:
     clock: Clock
     offer: Callable[[Sequence[Offer]], None]
     start: Callable[[Planning], AbstractAsyncContextManager[Starting]]
+    just_planned: JustPlanned = field(default_factory=JustPlanned)
 
     async def carry_out(
         self, conn: Connection, decided: Sequence[tuple[Lead, Decision]], *, beside: Sequence[Part] = ()
@@ -81,6 +83,9 @@ class Planner:
         async with self.start(letters.planning) as starting:
             row = await at_once(conn, *beside, *starting.parts, letters.storing)
             starting.committed(row)
+            for (lead, one), mail in zip(decided, letters.mails, strict=True):
+                if mail.delivery_id in starting.started:
+                    self.just_planned.keep(mail, mails.posted_new(mail, lead, one.route.spec.address))
         left = [one for one in self._count(letters, row) if one.id not in starting.started]
         if left:
             self.offer(left)

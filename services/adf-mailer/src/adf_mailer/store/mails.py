@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from leadbus.contracts import Lead
 from leadbus.db import Connection, Part
 
 from adf_mailer.domain.letter import Written
@@ -53,6 +54,22 @@ class StoredMail:
     recipient: str
     message_id: str
     raw: bytes
+
+
+def posted_new(new: NewMail, lead: Lead, address: str) -> Posted:
+    """What `posted` says of a mail right after the commit that decided to send it."""
+    written = new.written
+    return Posted(
+        erased=False,
+        contactable=True,
+        address=address,
+        enabled=True,
+        received_at=lead.received_at,
+        timed=written.status == "new" and not lead.test,
+        test_refused=False,
+        pruned=False,
+        mail=StoredMail(written.sender, written.recipient, written.mail.message_id, written.mail.raw),
+    )
 
 
 _ROWS = """
