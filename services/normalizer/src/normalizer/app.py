@@ -31,7 +31,7 @@ DESCRIPTION = (
 )
 
 # Nobody waits for the ledger: what became of leads that ended together is noted in one transaction.
-_LINGER_SECONDS = {"normalizer.ledger": 0.1}
+_LINGER_SECONDS = {"normalizer.ledger": 0.5}
 
 
 def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:

@@ -29,7 +29,7 @@ from leadbus.outbox.rows import Lane, Pending
 HOLD_SECONDS = 10.0
 MOST_BYTES = 8 * 1024 * 1024
 MOST_MESSAGES = 2000
-REMOVE_AFTER_SECONDS = 0.1
+REMOVE_AFTER_SECONDS = 0.5
 MESSAGES_PER_REMOVAL = 500
 
 _log = logger("outbox")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from leadbus.db import Database, Schema, is_unavailable, schema_state
 from leadbus.health import Check, Health, TaskFunction
 from leadbus.log import logger
 from leadbus.publisher import Publisher
+from leadbus.service import memory
 from leadbus.service.diagnosis import Diagnosing
 from leadbus.service.diagnosis import router as diagnosis_router
 from leadbus.service.failure import EXIT_SCHEMA, StartError
@@ -37,8 +37,6 @@ from leadbus.web import TokenVerifier, create_app
 
 Drain = Callable[[float], Awaitable[None]]
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Python's own 700 are a handful of leads."""
 _KNOCK_SECONDS = 5.0
 _log = logger("service")
 
@@ -179,12 +177,9 @@ class Service:
         for hook in self._on_start:
             await until_available("start hook", hook)
         self._tasks_started = True
-        # What was imported and built lives as long as the process: no collection need look at it again. And
-        # what a batch is made of is let go by reference counts; looking for cycles in it finds none.
-        gc.freeze()
-        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+        large_pages = memory.settle()
         self.health.start()
-        _log.info("service.started")
+        _log.info("service.started", large_pages=large_pages)
 
     async def _open_database(self, database: Database) -> None:
         try:
