@@ -112,7 +112,7 @@ async def test_eng6_not_before_its_time(bench: Bench) -> None:
 
 
 async def test_eng7_after_the_deadline_nothing_is_tried(bench: Bench) -> None:
-    engine = bench.engine()
+    engine = bench.engine(poll_seconds=0.0)
     bench.sink.always(Transient("busy"))
     await bench.plan("a", deadline=bench.clock.now() + timedelta(seconds=10))
     await bench.settle(engine)

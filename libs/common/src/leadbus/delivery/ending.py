@@ -79,24 +79,32 @@ class Ending:
 
         ``ours`` are the tokens of leases whose holder is this process.
         """
-        now = self._clock.now()
         async with self._database.acquire() as conn:
-            async with conn.transaction():
-                rows = await store.lock_expired(conn, ours=list(ours), limit=SWEEP_LIMIT)
-                recorded = await record(conn, self._rules, [self._expired(row) for row in rows], now=now)
-                if rows:
-                    checkpoint.passed("delivery.expiry_written")
-            if rows:
-                checkpoint.passed("delivery.expiry_recorded")
-            self._tell(recorded)
-            for row in rows:
-                _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
-                self._count(row, Ambiguous("lease_expired"), None)
-            async with conn.transaction():
-                rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
-                late = [Happening(row, machine.DeadlinePassed()) for row in rows]
-                recorded = await record(conn, self._rules, late, now=now)
-            self._tell(recorded)
+            overdue = await store.overdue(conn, ours=list(ours), now=self._clock.now())
+            if overdue.expired:
+                await self._sweep_expired(conn, ours)
+            if overdue.too_late:
+                await self._sweep_too_late(conn)
+
+    async def _sweep_expired(self, conn: Connection, ours: Collection[UUID]) -> None:
+        async with conn.transaction():
+            rows = await store.lock_expired(conn, ours=list(ours), limit=SWEEP_LIMIT)
+            happenings = [self._expired(row) for row in rows]
+            recorded = await record(conn, self._rules, happenings, now=self._clock.now())
+            checkpoint.passed("delivery.expiry_written")
+        checkpoint.passed("delivery.expiry_recorded")
+        self._tell(recorded)
+        for row in rows:
+            _log.warning("delivery.lease_expired", sink=self._rules.sink, delivery_id=str(row.id))
+            self._count(row, Ambiguous("lease_expired"), None)
+
+    async def _sweep_too_late(self, conn: Connection) -> None:
+        now = self._clock.now()
+        async with conn.transaction():
+            rows = await store.lock_too_late(conn, now=now, limit=SWEEP_LIMIT)
+            late = [Happening(row, machine.DeadlinePassed()) for row in rows]
+            recorded = await record(conn, self._rules, late, now=now)
+        self._tell(recorded)
 
     def _expired(self, row: store.Row) -> Happening:
         now = self._clock.now()

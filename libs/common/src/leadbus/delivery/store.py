@@ -67,16 +67,17 @@ NotOurs = asyncpg.DivisionByZeroError
 COLUMNS = """id, key, subject_id, destination, route, ordering_key, planned_at, deadline, lease_token,
     phase, attempts, failures, doubts, repeat_number, announced, announcements, test"""
 
+_IS_EXPIRED = "phase = 'sending' AND lease_expires_at < clock_timestamp() AND lease_token <> ALL($1::uuid[])"
+_IS_TOO_LATE = "phase IN ('queued', 'waiting') AND deadline <= $1"
 _EXPIRED = f"""
-SELECT {COLUMNS} FROM delivery
-WHERE phase = 'sending' AND lease_expires_at < clock_timestamp() AND lease_token <> ALL($1::uuid[])
-ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT {COLUMNS} FROM delivery WHERE {_IS_EXPIRED} ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 -- made of constants
-
 _TOO_LATE = f"""
-SELECT {COLUMNS} FROM delivery
-WHERE phase IN ('queued', 'waiting') AND deadline <= $1
-ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+SELECT {COLUMNS} FROM delivery WHERE {_IS_TOO_LATE} ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 -- made of constants
+_OVERDUE = f"""
+SELECT EXISTS (SELECT FROM delivery WHERE {_IS_EXPIRED}) AS expired,
+    EXISTS (SELECT FROM delivery WHERE {_IS_TOO_LATE.replace("$1", "$2")}) AS too_late
 """  # noqa: S608 -- made of constants
 
 _LOCKED = f"SELECT {COLUMNS} FROM delivery WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE"  # noqa: S608 -- constants
@@ -126,6 +127,21 @@ FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::int[], $5::text[], $6:
     AS done (delivery_id, n, finished_at, duration_ms, outcome, reason, answer, ambiguous)
 WHERE attempt.delivery_id = done.delivery_id AND attempt.n = done.n
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Whether there is anything for ``lock_expired``, and for ``lock_too_late``."""
+
+    expired: bool
+    too_late: bool
+
+
+async def overdue(conn: Connection, *, ours: Sequence[UUID], now: datetime) -> Overdue:
+    """Asked first, because there hardly ever is."""
+    row = await conn.fetchrow(_OVERDUE, list(ours), now)
+    assert row is not None
+    return Overdue(row["expired"], row["too_late"])
 
 
 async def lock_expired(conn: Connection, *, ours: Sequence[UUID], limit: int) -> list[Row]:

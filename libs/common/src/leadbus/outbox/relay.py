@@ -179,10 +179,15 @@ class OutboxRelay:
         now = time.monotonic()
         if not self._look and now < self._next_look:
             return
-        self._look = False
+        told, self._look = self._look, False
         self._next_look = now + self._poll_seconds
-        if await self.step() is Progress.PART:
+        # A poll hardly ever finds anything, and a claim is a transaction.
+        if (told or await self._any_due()) and await self.step() is Progress.PART:
             self._look = True
+
+    async def _any_due(self) -> bool:
+        async with self._database.acquire() as conn:
+            return await rows.any_due(conn, now=self._clock.now())
 
     async def _remove_confirmed(self) -> None:
         due_at = self._hand.removal_due_at

@@ -69,6 +69,12 @@ SELECT id, lane, exchange, routing_key, headers, properties, body, mandatory, su
 FROM claimed WHERE bytes_before < $4 ORDER BY lane, id
 """
 
+_ANY_DUE = """
+SELECT EXISTS (SELECT FROM outbox WHERE not_before <= $1)
+    OR EXISTS (SELECT FROM outbox WHERE lane = 0 AND not_before IS NULL)
+    OR EXISTS (SELECT FROM outbox WHERE lane > 0 AND not_before IS NULL)
+"""
+
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING id"
 
 # One that another relay has meanwhile tried in vain keeps its time.
@@ -137,6 +143,11 @@ async def stats(conn: Connection) -> tuple[int, float]:
     row = await conn.fetchrow(_STATS)
     assert row is not None
     return row[0], max(0.0, row[1])
+
+
+async def any_due(conn: Connection, *, now: datetime) -> bool:
+    """Whether a claim may find something."""
+    return bool(await conn.fetchval(_ANY_DUE, now))
 
 
 async def claim(conn: Connection, *, now: datetime, leads: int, bulk: int, max_bytes: int) -> list[Pending]:
