@@ -18,7 +18,7 @@ from tests.bench.rows import Row
 from tests.bench.smtp_sink import accepted
 
 PER_SECOND = 50.0
-MESSAGES = 1500
+MESSAGES = 1000
 _WARM_UP_MESSAGES = 100
 _WATCH_SECONDS = 0.1
 _LONGEST_SECONDS = 60.0

@@ -14,4 +14,4 @@ def test_only_the_ledger_waits_for_company() -> None:
         token_key=SecretStr("a-key-of-tests-that-has-32-bytes-or-more"),
     )
     waits = {consumer.queue: consumer._linger_seconds for consumer in build(settings)._consumers}
-    assert waits == {"normalizer.raw": 0.0, "normalizer.ledger": 0.1}
+    assert waits == {"normalizer.raw": 0.0, "normalizer.ledger": 0.5}
