@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -17,6 +17,7 @@ import pytest
 from adf_mailer import api
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
+from adf_mailer.delivery.connection import Envelope as MailEnvelope
 from adf_mailer.desk import Desk
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.planning import SINK, Planner
@@ -28,7 +29,7 @@ from leadbus.clock import FakeClock
 from leadbus.contracts import Lead
 from leadbus.contracts.events import LeadReceived
 from leadbus.db import Database
-from leadbus.delivery import DeliveryEngine
+from leadbus.delivery import DeliveryEngine, Outcome
 from leadbus.delivery.router import router as deliveries
 from leadbus.envelope import Envelope, encode
 from leadbus.messages import IncomingMessage
@@ -37,6 +38,7 @@ from leadbus.web import TokenVerifier, create_app, sign_token
 from leadbus.web.tokens import StaticKey
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.smtp import SmtpServer
+from leadbus_devstack.smtp.scripted import ScriptedServer, scripted_servers
 from pydantic import SecretStr
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -92,6 +94,62 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         )
     )
     return pem, key
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[Callable[..., Awaitable[ScriptedServer]]]:
+    """`server = await scripted(rcpt="550 no")`, listening on a port of its own."""
+    async with scripted_servers() as start:
+        yield start
+
+
+async def nothing() -> None:
+    return
+
+
+class SamplePool(ConnectionPool):
+    """Sends one and the same mail, unless told otherwise."""
+
+    MAIL = MailEnvelope(
+        "leads@leadbus.example", "leads@prairie.example", b"Subject: x\r\n\r\n.\r\n..a\r\nb\r\n"
+    )
+
+    async def send(
+        self, envelope: MailEnvelope = MAIL, before_data: Callable[[], Awaitable[None]] = nothing
+    ) -> Outcome:
+        return await super().send(envelope, before_data)
+
+
+@pytest.fixture
+def connect() -> Callable[..., SamplePool]:
+    """`pool = connect(server, tls="required", pool={"size": 3})`: changes of the host, and of the pool."""
+
+    def connect(server: ScriptedServer, *, pool: dict[str, Any] | None = None, **host: Any) -> SamplePool:
+        defaults: dict[str, Any] = {
+            "ehlo_name": "leadbus.example",
+            "tls": "off",
+            "step_timeout_seconds": 0.3,
+            "before_dot_timeout_seconds": 2.0,
+            "answer_timeout_seconds": 0.5,
+        }
+        smart_host = SmartHost("127.0.0.1", server.port, **(defaults | host))
+        return SamplePool(smart_host, **({"size": 2} | (pool or {})))
+
+    return connect
+
+
+@pytest.fixture
+def send(connect: Callable[..., SamplePool]) -> Callable[..., Awaitable[Outcome]]:
+    """`outcome = await send(server, tls="required")`: one mail over a connection of its own."""
+
+    async def send(server: ScriptedServer, **host: Any) -> Outcome:
+        pool = connect(server, **host)
+        try:
+            return await pool.send()
+        finally:
+            await pool.close()
+
+    return send
 
 
 TABLES = (

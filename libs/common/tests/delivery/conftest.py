@@ -177,6 +177,14 @@ class Bench:
         for act in engine._acts.values():
             act.began -= seconds
 
+    async def too_slow(self, gate: Gate) -> DeliveryEngine:
+        """An engine whose lease ran out, and another one saw it, before the gate let its act end."""
+        slow = self.engine()
+        await self.until(lambda: bool(gate.waiting), slow)
+        await self.expire_leases()
+        await self.settle(self.engine())
+        return slow
+
     async def expire_leases(self) -> None:
         """As if the leaseholders had been silent for too long, by the database's clock."""
         await self.execute(

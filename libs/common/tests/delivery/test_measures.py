@@ -90,10 +90,7 @@ async def test_met5_a_doubt_is_counted_once_by_whoever_has_it_first(bench: Bench
 
     bench.sink.answer = answer
     await bench.plan("a")
-    slow = bench.engine()
-    await bench.until(lambda: bool(gate.waiting), slow)
-    await bench.expire_leases()
-    await bench.settle(bench.engine())
+    slow = await bench.too_slow(gate)
     gate.opened.set()
     await bench.settle(slow)
     assert [one["reason"] for one in await bench.attempts("a")] == ["no_answer"], "told all the same"
