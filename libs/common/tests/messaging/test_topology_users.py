@@ -28,6 +28,7 @@ from leadbus.topology.credentials import has_password
 from leadbus.topology.granting import Users as Wanted
 from leadbus.topology.management import Management, ManagementError
 from leadbus.topology.publishers import PublisherUsers
+from leadbus.topology.users import NO_RIGHTS
 from leadbus_devstack.vhosts import Vhost
 from yarl import URL
 
@@ -317,6 +318,24 @@ async def test_a_publishers_rights_are_restored_from_what_its_user_says(
     assert "its topic permission is missing" in change
     assert (await management.topic_permissions())[user]["leadbus.raw"]["write"] == r"^raw\.bdk\z"
     assert await logs_in(clean_vhost, user, "its password")
+
+
+@pytest.mark.parametrize("tags", ["leadbus-publisher", "leadbus-publisher,raw.of-an-earlier-release"])
+async def test_a_publisher_whose_source_is_lost_loses_its_rights_and_the_rest_is_applied(
+    clean_vhost: Vhost, management: Management, prefix: str, tags: str
+) -> None:
+    await make(clean_vhost, Users(GIVEN, prefix))
+    publishers = PublisherUsers(management, prefix)
+    user = await publishers.free("crm")
+    await publishers.prepare(user, "bdk")
+    await management.put_user(user, {"password": "its password", "tags": tags})
+    applied = await make(clean_vhost, Users(GIVEN, prefix))
+    (change,) = applied.changes
+    assert change.startswith(f"{user}: rights corrected (user {user} may write ")
+    assert change.endswith("; no tag of it names a source, so it has no rights until it is added again")
+    assert (await Accounts.of(management)).permission(user) == NO_RIGHTS.permission
+    assert (await publishers.find("crm")).source is None, "the doctor names it by this"
+    assert (await make(clean_vhost, Users(GIVEN, prefix))).changes == ()
 
 
 async def test_a_management_user_that_is_no_administrator_is_said_and_nothing_made(

@@ -81,8 +81,9 @@ class Granting:
         """After the exchanges. Returns what was done, a sentence for each user that is not as it was."""
         done = {user: await self._service(management, user) for user in self.declared.services}
         for user, publisher in self.declared.publishers.items():
-            if publisher.source is not None:
-                done[user] = await self._existing(management, user, publisher.rights)
+            done[user] = await self._existing(management, user, publisher.rights)
+            if done[user] and publisher.source is None:
+                done[user].append("no tag of it names a source, so it has no rights until it is added again")
         return tuple(f"{user}: {'; '.join(each)}" for user, each in done.items() if each)
 
     async def _service(self, management: Management, user: str) -> list[str]:
