@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 from leadbus import jobs
 from leadbus.db import Database
-from leadbus.jobs import JobBroken, JobRunner, Plan, Work
+from leadbus.jobs import JobBroken, JobRunner, Plan, Work, store
 from leadbus.web import TokenVerifier, create_app, sign_token
 from leadbus.web.audit import DDL_V1 as AUDIT_DDL_V1
 from leadbus.web.tokens import StaticKey
@@ -147,6 +147,11 @@ class Bench:
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not await condition():  # noqa: ASYNC110 -- the condition is in the database
                 await asyncio.sleep(0.02)
+
+    async def held(self) -> None:
+        """As if a runner that is not there had taken the oldest job."""
+        async with self.database.acquire() as conn:
+            assert await store.claim(conn, uuid4(), lease_seconds=600.0, kinds=[self.kind.name])
 
     async def expire_lease(self, job_id: str) -> None:
         """As if the runner that holds it had been silent for too long."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from leadbus.jobs import store
 
 Bench = Any
 As = Any
@@ -25,7 +26,8 @@ async def test_h1_run_twice(bench: Bench) -> None:
 
 async def test_h2_cancel_twice(bench: Bench) -> None:
     running = await bench.started()
-    assert (await bench.http.post(f"/v1/jobs/{running}/cancel")).status_code == 202
+    await bench.held()
+    assert (await bench.http.post(f"/v1/jobs/{running}/cancel")).json()["state"] == "running"
     again = await bench.http.post(f"/v1/jobs/{running}/cancel")
     assert (again.status_code, slug(again)) == (409, "job-cancelling")
 
@@ -37,10 +39,13 @@ async def test_h2_cancel_twice(bench: Bench) -> None:
     assert (run.status_code, slug(run)) == (409, "job-ended")
 
 
-async def test_h3_an_old_plan_is_not_run(bench: Bench) -> None:
+@pytest.mark.parametrize("swept", [False, True])
+async def test_h3_an_old_plan_is_not_run(bench: Bench, swept: bool) -> None:
     job = await bench.planned()
     async with bench.database.acquire() as conn:
         await conn.execute("UPDATE job SET expires_at = clock_timestamp()")
+        if swept:
+            await store.expire(conn)
     run = await bench.http.post(f"/v1/jobs/{job['id']}/run")
     assert (run.status_code, slug(run)) == (409, "job-plan-expired")
     assert (await bench.job(job["id"]))["end_reason"] == "plan_expired"
@@ -162,3 +167,13 @@ async def test_h11_the_list_has_the_grammar_of_lists(bench: Bench) -> None:
     assert (unknown.status_code, slug(unknown)) == (400, "unknown-parameter")
     assert (await bench.http.get("/v1/jobs", params={"state": "odd"})).status_code == 422
     assert (await bench.http.get("/v1/jobs", params={"kind": "none"})).json()["items"] == []
+
+
+async def test_h12_what_nobody_works_on_is_cancelled_at_once_and_its_subject_is_free(bench: Bench) -> None:
+    bench.kind.subject = "some.queue"
+    running = await bench.started()
+    async with bench.database.acquire() as conn:
+        await conn.execute("UPDATE job SET kind = 'thing.unknown'")
+    asked = await bench.http.post(f"/v1/jobs/{running}/cancel")
+    assert (asked.status_code, asked.json()["state"]) == (202, "cancelled")
+    await bench.started()

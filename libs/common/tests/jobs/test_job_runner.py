@@ -247,3 +247,15 @@ async def test_r12_jobs_are_counted_by_kind_and_state(bench: Bench) -> None:
 
     await bench.until(shown)
     assert 'leadbus_jobs_ended_total{kind="thing.count",state="done"}' in metrics.exposition().decode()
+
+
+async def test_r13_a_cancelled_job_of_another_release_ends_when_its_holder_is_gone(bench: Bench) -> None:
+    other = await bench.started()
+    await bench.held()
+    async with bench.database.acquire() as conn:
+        await conn.execute("UPDATE job SET kind = 'thing.unknown'")
+    asked = await bench.http.post(f"/v1/jobs/{other}/cancel")
+    assert asked.json()["state"] == "running", "its holder may have a batch in hand"
+    await bench.expire_lease(other)
+    bench.begin(bench.runner())
+    assert (await bench.ended(other))["state"] == "cancelled"

@@ -31,7 +31,7 @@ class JobEvent(StrEnum):
     RUN_ASKED = "run_asked"
     CANCEL_ASKED = "cancel_asked"
     HALTED = "halted"
-    """The runner saw, between two batches, that cancelling was asked."""
+    """Cancelling was asked, and no batch is in hand: the runner saw it between two, or there is none."""
     FINISHED = "finished"
     BROKE = "broke"
     EXPIRED = "expired"

@@ -99,7 +99,10 @@ def _add_acting(api: APIRouter, desk: "_Desk", request: Any) -> None:
         "/v1/jobs/{job_id}/cancel", tags=["jobs"], status_code=202, responses=problem_responses(404, 409)
     )
     async def cancel_job(job_id: UUID, actor: Operator) -> JobView:
-        """A plan at once; a running job when the batch in hand is done. What was done stays done."""
+        """A plan and what no replica works on at once, else when the batch in hand is done.
+
+        What was done stays done.
+        """
         return await desk.cancel(job_id, actor)
 
 
@@ -146,7 +149,7 @@ class _Desk:
                 _possible(job, JobEvent.RUN_ASKED)
                 expired = job.expired
                 if expired:
-                    await store.end(conn, job_id, _possible(job, JobEvent.EXPIRED), "plan_expired")
+                    await store.end(conn, job_id, _possible(job, JobEvent.EXPIRED), store.PLAN_EXPIRED)
                 else:
                     await store.start(conn, job_id, actor.subject)
                     await audit(conn, actor, "job.run", f"job/{job_id}", {"kind": job.kind})
@@ -162,6 +165,9 @@ class _Desk:
             job = await self._locked(conn, job_id, actor)
             state = _possible(job, JobEvent.CANCEL_ASKED)
             await store.ask_to_cancel(conn, job_id, actor.subject)
+            if state is JobState.RUNNING and not job.held:
+                # Nobody has a batch in hand, and nobody may ever take it: its kind may be of another release.
+                state = after(state, JobEvent.HALTED, cancel_asked=True)
             if state is JobState.CANCELLED:
                 await store.end(conn, job_id, state)
             await audit(conn, actor, "job.cancel", f"job/{job_id}", {"kind": job.kind})
@@ -224,6 +230,8 @@ def _possible(job: store.Locked, event: JobEvent) -> JobState:
     try:
         return after(job.state, event, cancel_asked=job.cancel_asked)
     except NotPossible:
+        if event is JobEvent.RUN_ASKED and job.end_reason == store.PLAN_EXPIRED:
+            raise Problem(JOB_PLAN_EXPIRED) from None
         if job.state is not JobState.RUNNING:
             raise Problem(JOB_ENDED, f"it is {job.state.value}", state=job.state.value) from None
         raise Problem(JOB_RUNNING if event is JobEvent.RUN_ASKED else JOB_CANCELLING) from None

@@ -88,6 +88,7 @@ class JobRunner:
         async with self._database.acquire() as conn:
             if self._swept_at is None or now - self._swept_at >= _SWEEP_SECONDS:
                 await store.expire(conn)
+                await store.end_abandoned(conn)
                 measures.show(await store.counted(conn))
                 self._swept_at = now
             while len(self._tasks) < self._slots and not self._draining.is_set():

@@ -15,6 +15,8 @@ from leadbus.jobs.machine import JobEvent, JobState, after
 
 PLAN_SECONDS = 3600.0
 """How long a plan may be run: after that what was counted may be something else."""
+PLAN_EXPIRED = "plan_expired"
+"""As `end_reason`."""
 
 _INSERT = """
 INSERT INTO job (id, kind, state, subject, filter, dealers, reason, batch_size, rate_per_second, sample,
@@ -24,7 +26,8 @@ VALUES ($1, $2, 'planned', $3, $4::text::jsonb, $5, $6, $7, $8, $9::text::jsonb,
 """
 _LOCK = """
 SELECT id, kind, state, subject, dealers, cancel_asked_at IS NOT NULL AS cancel_asked,
-       expires_at <= clock_timestamp() AS expired, lease_token
+       expires_at <= clock_timestamp() AS expired, lease_token, end_reason,
+       lease_expires_at > clock_timestamp() IS TRUE AS held
   FROM job WHERE id = $1 FOR UPDATE
 """
 _RUNNING_ON = "SELECT id FROM job WHERE subject = $1 AND state = 'running'"
@@ -39,8 +42,14 @@ UPDATE job SET state = $2, ended_at = clock_timestamp(), end_reason = $3, lease_
  WHERE id = $1
 """
 _EXPIRE = """
-UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), end_reason = 'plan_expired'
+UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), end_reason = $1
  WHERE state = 'planned' AND expires_at <= clock_timestamp()
+"""
+# No runner takes a job whose kind its release does not know.
+_END_ABANDONED = """
+UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), lease_token = NULL, lease_expires_at = NULL
+ WHERE state = 'running' AND cancel_asked_at IS NOT NULL
+   AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
 """
 # The lease token is the fence: whoever finds another one in the row has lost the job and must undo.
 _CLAIM = """
@@ -133,6 +142,9 @@ class Locked:
     cancel_asked: bool
     expired: bool
     lease_token: UUID | None
+    end_reason: str | None
+    held: bool
+    """By a runner whose lease has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +214,12 @@ async def end(conn: Connection, job_id: UUID, state: JobState, reason: str | Non
 
 async def expire(conn: Connection) -> None:
     """End plans that nobody ran in time (EXPIRED), all at once."""
-    await conn.execute(_EXPIRE)
+    await conn.execute(_EXPIRE, PLAN_EXPIRED)
+
+
+async def end_abandoned(conn: Connection) -> None:
+    """End jobs that are to be cancelled and that nobody holds any more (HALTED), all at once."""
+    await conn.execute(_END_ABANDONED)
 
 
 async def claim(
