@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from leadbus.jobs import store
-from leadbus.parked import HoldingReader, ParkedRedrive
+from leadbus.parked import HoldingReader, ParkedRedrive, looking
 from leadbus.parked.reader import BrokerAway, Walk
 from pydantic import SecretStr
 
@@ -354,3 +354,36 @@ async def test_d19_names_that_no_database_holds(bench: Bench, kind: str) -> None
     job = await bench.done(kind, filter=ALL, reason="r")
     assert (job["done"], job["sample"][0]["message_id"]) == (1, "m\ufffdn")
     await bench.wire.settled(PARKED, 0)
+
+
+@pytest.mark.parametrize("kind", ["parked.redrive", "parked.discard"])
+async def test_d20_what_comes_in_place_of_the_planned_ones_has_no_turn(bench: Bench, kind: str) -> None:
+    await bench.wire.park(b"planned", b"copied", b"gone", message_id="m")
+    planned = (await bench.plan(kind, filter=ALL, reason="r")).json()
+    assert (planned["total"], planned["left_out"], len(planned["sample"])) == (3, 0, 3)
+    assert sorted(await bench.wire.bodies(PARKED)) == [b"copied", b"gone", b"planned"]
+    await bench.wire.park(
+        b"unseen 1", b"copied", b"unseen 2", b"planned", b"copied", b"unseen 3", message_id="m"
+    )
+    bench.begin()
+    await bench.http.post(f"/v1/jobs/{planned['id']}/run")
+    job = await bench.ended(planned["id"])
+    assert (job["state"], job["done"]) == ("done", 3), "a copy is the message that was seen, up to the count"
+    await bench.wire.settled(PARKED, 3)
+    assert sorted(await bench.wire.bodies(PARKED)) == [b"unseen 1", b"unseen 2", b"unseen 3"]
+    async with bench.database.acquire() as conn:
+        assert await conn.fetchval("SELECT bound::text FROM job") == "{}", "no row grows by what it met"
+
+
+async def test_d21_what_is_out_of_a_looks_reach_is_left_out_of_the_plan(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "MOST_MESSAGES", 3)
+    await bench.wire.park(*numbered(5))
+    job_id = (planned := (await bench.plan("parked.discard", filter=ALL, reason="r")).json())["id"]
+    assert (planned["total"], planned["left_out"], planned["remaining"]) == (5, 2, 3)
+    bench.begin()
+    await bench.http.post(f"/v1/jobs/{job_id}/run")
+    job = await bench.ended(job_id)
+    assert (job["done"], job["remaining"]) == (3, 2)
+    await bench.wire.settled(PARKED, 2)

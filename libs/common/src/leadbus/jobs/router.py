@@ -1,12 +1,13 @@
 """`/v1/jobs`: plan, look, run, cancel. The same in every service; the kinds differ."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from leadbus.db import Database
@@ -33,6 +34,8 @@ from leadbus.web.tokens import Actor, require
 Viewer = Annotated[Actor, require("viewer")]
 Operator = Annotated[Actor, require("operator")]
 _FAILURES_SHOWN = 20
+# Nobody is shown it, and it may name thousands of things.
+_NO_BOUND = defer(cast("Any", Job.bound))
 
 JOBS = Listing(
     key=Job.id,
@@ -64,7 +67,7 @@ def _add_reading(api: APIRouter, desk: "_Desk") -> None:
     @api.get("/v1/jobs", tags=["jobs"])
     async def list_jobs(query: Annotated[ListQuery, Depends(JOBS)], actor: Viewer) -> Page[JobView]:
         """Long operator acts, the newest first."""
-        statement = select(Job)
+        statement = select(Job).options(_NO_BOUND)
         if actor.dealers is not None:
             statement = statement.where(col(Job.dealers).contained_by(sorted(actor.dealers)))  # type: ignore[attr-defined]
         async with desk.database.session() as session:
@@ -176,7 +179,7 @@ class _Desk:
 
     async def story(self, job_id: UUID, actor: Actor) -> JobStory:
         async with self.database.session() as session:
-            row = await session.get(Job, job_id)
+            row = await session.get(Job, job_id, options=[_NO_BOUND])
             if row is None or not _visible(row.dealers, actor):
                 raise Problem(NOT_FOUND)
             failures = await session.scalars(
@@ -209,7 +212,7 @@ class _Desk:
 
     async def _view(self, job_id: UUID) -> JobView:
         async with self.database.session() as session:
-            row = await session.get(Job, job_id)
+            row = await session.get(Job, job_id, options=[_NO_BOUND])
         assert row is not None
         return JobView.of(row)
 

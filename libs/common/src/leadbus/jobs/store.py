@@ -36,18 +36,20 @@ _START = """
 UPDATE job SET state = 'running', run_by = $2, run_at = clock_timestamp(), left_out = 0 WHERE id = $1
 """
 _ASK_TO_CANCEL = "UPDATE job SET cancel_by = $2, cancel_asked_at = clock_timestamp() WHERE id = $1"
+# A bound may name thousands of things, and says nothing about a job that has ended.
 _END = """
 UPDATE job SET state = $2, ended_at = clock_timestamp(), end_reason = $3, lease_token = NULL,
-               lease_expires_at = NULL
+               lease_expires_at = NULL, bound = '{}'
  WHERE id = $1
 """
 _EXPIRE = """
-UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), end_reason = $1
+UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), end_reason = $1, bound = '{}'
  WHERE state = 'planned' AND expires_at <= clock_timestamp()
 """
 # No runner takes a job whose kind its release does not know.
 _END_ABANDONED = """
-UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), lease_token = NULL, lease_expires_at = NULL
+UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), lease_token = NULL, lease_expires_at = NULL,
+               bound = '{}'
  WHERE state = 'running' AND cancel_asked_at IS NOT NULL
    AND (lease_expires_at IS NULL OR lease_expires_at <= clock_timestamp())
 """

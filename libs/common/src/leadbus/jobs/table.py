@@ -96,8 +96,8 @@ class Job(SQLModel, table=True):
     """A long operator act. Times are the database's, so that replicas agree on them.
 
     ``subject`` is what two running jobs must not share; ``dealers`` None: of all. ``bound`` is how far the
-    plan reaches and ``reached`` how far the run got, both in the words of the kind. ``left_out`` counts what
-    was planned and may not be touched now.
+    plan reaches, empty when the job has ended, and ``reached`` how far the run got, both in the words of the
+    kind. ``left_out`` counts what was planned and may not be touched now.
     """
 
     __tablename__ = "job"

@@ -51,7 +51,7 @@ class JobView(BaseModel):
     done: int
     failed: int
     left_out: int
-    """What fitted and may not be touched, such as a delivery that is being sent."""
+    """What fitted and may not be touched, such as a delivery being sent, or is out of a look's reach."""
     remaining: int
     """What had no turn. After the end: not reached, or not there any more."""
     last_error: str | None

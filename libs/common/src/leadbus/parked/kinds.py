@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.db import is_out_of_reach
 from leadbus.jobs import Interrupted, Plan, Work
+from leadbus.jobs.work import SAMPLE_SIZE
 from leadbus.messages import IncomingMessage, OutgoingMessage
 from leadbus.parked.held import ID_LENGTH, Held
 from leadbus.parked.looking import HeldMessage, Looker
@@ -24,7 +25,6 @@ from leadbus.topology.declaration import UNROUTED, parked
 from leadbus.web.problems import NOT_FOUND, Problem
 
 MOST_IDS = 500
-_SAMPLE = 10
 _HOLD_SECONDS = 20.0
 """Well below a job's lease: a database that is away longer interrupts the job, which goes on later."""
 
@@ -32,7 +32,7 @@ HeldId = Annotated[str, StringConstraints(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")
 
 
 class Picked(BaseModel):
-    """Which messages: those with these ids, or all that are there now."""
+    """Which messages: those with these ids, or all that a look meets now."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,28 +81,39 @@ class _HoldingKind:
         self._pause_seconds = pause_seconds
 
     async def plan(self, filter_: Any, dealers: frozenset[str] | None) -> Plan:
-        """Count and show some. Raises Problem: not-found for ids that are not there, unavailable."""
+        """Count and show some; what a look does not reach is left out.
+
+        Raises Problem: not-found for ids that are not there, unavailable.
+        """
         picked: Picked = filter_
         queue = self.queue(picked.model_dump())
         looker = Looker(self._reader, queue, lambda message: None)
         with guarded():
             if picked.wanted is None:
-                looked = await looker.look(skip=0, limit=_SAMPLE)
-                return Plan(looked.depth, [_sampled(one) for one in looked.messages], subject=queue)
+                reach = await looker.reach(some=SAMPLE_SIZE)
+                return Plan(
+                    reach.depth,
+                    [_sampled(one) for one in reach.some],
+                    bound={"ids": reach.ids},
+                    subject=queue,
+                    left_out=reach.depth - len(reach.ids),
+                )
             found = await looker.find(picked.wanted)
         if missing := sorted(picked.wanted - {one.id for one in found}):
             raise Problem(NOT_FOUND, "not all of these messages are there", ids=missing)
-        return Plan(len(found), [_sampled(one) for one in found[:_SAMPLE]], subject=queue)
+        return Plan(len(found), [_sampled(one) for one in found[:SAMPLE_SIZE]], subject=queue)
 
     def run(self, work: Work) -> AsyncGenerator[int, None]:
-        ids = work.filter.get("ids")
+        # A plan of the release before has counted all, and names none.
+        named = work.filter.get("ids", work.bound.get("ids"))
         walking = Walking(
             self._reader,
             self.queue(work.filter),
             work,
             self.name,
             self.settling(work.filter),
-            wanted=frozenset(ids) if ids is not None else None,
+            wanted=frozenset(named) if named is not None else None,
+            planned=len(work.bound["ids"]) if "ids" in work.bound else work.total,
             may_come_back=self.may_come_back,
             pause_seconds=self._pause_seconds,
         )

@@ -66,6 +66,15 @@ class Looked:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that a look met: ``ids``, copies as often as they lie there; ``some`` of it; ``depth`` as above."""
+
+    ids: list[str]
+    some: list[HeldMessage]
+    depth: int
+
+
 class Looker:
     """Looks into one holding queue. ``refusal`` says why a redrive would refuse a message."""
 
@@ -88,6 +97,18 @@ class Looker:
                     found.append(self.described(held, met - 1))
             depth = met + await walk.depth()
         return Looked(found, depth, more=met > skip + limit)
+
+    async def reach(self, *, some: int) -> Reach:
+        """All within reach by their ids, the first ``some`` of them described."""
+        ids: list[str] = []
+        described: list[HeldMessage] = []
+        async with self._reader.looks, self._reader.walk(self._queue) as walk:
+            async for met, held in _within_reach(walk):
+                ids.append(held.id)
+                if met <= some:
+                    described.append(self.described(held, met - 1))
+            depth = len(ids) + await walk.depth()
+        return Reach(ids, described, depth)
 
     async def find(self, wanted: frozenset[str]) -> list[HeldMessage]:
         """All within reach that have one of these ids."""

@@ -82,8 +82,8 @@ class Turn:
 class Walking:
     """The way of one job through ``queue``.
 
-    ``wanted`` names the messages, None: all, at most as many as were planned. With ``may_come_back`` a
-    message that was dealt with may turn up again at the end of the queue, which shows that it failed.
+    ``wanted`` names the messages, None: all; at most ``planned`` of them, copies counted. With
+    ``may_come_back`` a message that was dealt with may turn up again at the end of the queue, which shows that it failed.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class Walking:
         settle: Settle,
         *,
         wanted: frozenset[str] | None,
+        planned: int,
         may_come_back: bool = False,
         walk_seconds: float = WALK_SECONDS,
         pause_seconds: float = PAUSE_SECONDS,
@@ -108,7 +109,7 @@ class Walking:
         self._may_come_back = may_come_back
         self._walk_seconds = walk_seconds
         self._pause_seconds = pause_seconds
-        self._left = work.total - work.counted.tried
+        self._left = planned - work.counted.tried
         # A runner before us may have died between putting a message on record and taking it out.
         self._to_sweep = work.counted.done > 0
 
