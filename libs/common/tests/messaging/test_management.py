@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
+from typing import Any
+
 import httpx2
 import pytest
-from leadbus.topology import management
+from leadbus.topology import TopologyError, management, vhost_of
 from leadbus.topology.management import Management, ManagementError
+
+ADDRESS = "http://u:s3cr#et@h"
+"""No address, for the # in its password ends what could be one."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +51,10 @@ async def test_mgm3_a_refusal_is_said_at_once() -> None:
     with pytest.raises(ManagementError, match="401"):
         await api.close_connections_of("a")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("read", [lambda url: Management(url, "/"), vhost_of], ids=["management", "AMQP"])
+def test_mgm4_an_address_that_cannot_be_read_is_said_without_what_it_holds(read: Any) -> None:
+    with pytest.raises((ManagementError, TopologyError), match="address cannot be read") as raised:
+        read(ADDRESS)
+    assert "s3cr" not in "".join(traceback.format_exception(raised.value))

@@ -33,8 +33,9 @@ class Management:
     def __init__(self, url: str, vhost: str, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         try:
             address = httpx2.URL(url)
-        except httpx2.InvalidURL as error:
-            raise ManagementError(f"its address cannot be read: {error}") from error
+        except httpx2.InvalidURL:
+            # The error quotes what it took for the port: a part of the password where that holds a #.
+            raise ManagementError("its address cannot be read") from None
         self.vhost = vhost
         self._vhost = quote(vhost, safe="")
         self._client = httpx2.AsyncClient(
