@@ -153,3 +153,16 @@ def test_unknown_health_is_named(leadbus: Any, mailer: Mailer) -> None:
     ran = leadbus("destinations", "list", "--health", "ill")
     assert (ran.code, len(ran.complaints)) == (1, 1)
     assert "health" in ran.complaints[0]
+
+
+def test_the_doctor_sees_a_suspended_one_beyond_the_first_page(leadbus: Any, mailer: Mailer) -> None:
+    mailer.execute(
+        "INSERT INTO destination (name, created_at, breaker, suspended_at, suspended_reason)"
+        " SELECT format('smtp-%s:587', to_char(n, 'FM0000')), now() + n * interval '1 second',"
+        "        CASE WHEN last THEN 'open' ELSE 'closed' END, CASE WHEN last THEN now() END,"
+        "        CASE WHEN last THEN 'auth_refused' END"
+        " FROM generate_series(0, 600) AS n, LATERAL (SELECT n IN (0, 600) AS last) AS ends"
+    )
+    told = leadbus("doctor", "--json", "--timeout", "30").json["findings"]
+    [found] = [it["found"] for it in told if (it["level"], it["check"]) == ("wrong", "destinations")]
+    assert found == "2 suspended: smtp-0000:587, smtp-0600:587", "in whichever order they are listed"

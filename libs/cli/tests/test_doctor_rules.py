@@ -614,6 +614,15 @@ def test_a_queue_of_a_service_that_this_deployment_does_not_run_needs_no_consume
     assert bad(judge(seen(services=without, broker=with_depth("adf-mailer.leads", 0, 0)))) == []
 
 
+def test_messages_that_nobody_consumes_are_said_wherever_their_service_is() -> None:
+    without = [each for each in seen().services if each.name != "adf-mailer"]
+    findings = judge(seen(services=without, broker=with_depth("adf-mailer.leads", 3, 0)))
+    assert bad(findings) == [("warning", "queues", "adf-mailer.leads")]
+    [said] = [it for it in findings if it.subject == "adf-mailer.leads"]
+    assert "3 messages wait" in said.found
+    assert "LEADBUS_ADF_MAILER_URL" in str(said.do)
+
+
 def test_users_of_others_are_not_judged() -> None:
     assert bad(judge(seen(broker=broker(accounts=None)))) == []
 

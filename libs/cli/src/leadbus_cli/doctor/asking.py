@@ -32,7 +32,7 @@ from leadbus_cli.doctor.seen import (
 )
 
 T = TypeVar("T")
-_MOST_DESTINATIONS = 500
+_PAGE = 500
 _ERRORS = (
     httpx2.HTTPError,
     httpx2.InvalidURL,
@@ -86,7 +86,7 @@ async def _service(client: httpx2.AsyncClient, name: str, url: str, seconds: flo
     diagnosis, ready, destinations = await asyncio.gather(
         _within(seconds, _get(client, f"{address}/v1/diagnosis")),
         _within(seconds, _get(client, f"{address}/readyz", even=(503,))),
-        _within(seconds, _get(client, f"{address}/v1/destinations?limit={_MOST_DESTINATIONS}"))
+        _within(seconds, _destinations(client, f"{address}/v1/destinations"))
         if is_sink(name)
         else _nothing(),
     )
@@ -95,7 +95,7 @@ async def _service(client: httpx2.AsyncClient, name: str, url: str, seconds: flo
         url,
         diagnosis,
         ready if isinstance(ready, Trouble) else ready.document,
-        _items(destinations),
+        destinations,
     )
 
 
@@ -103,16 +103,28 @@ async def _nothing() -> None:
     return None
 
 
-def _items(answer: Answer | Trouble | None) -> Sequence[Mapping[str, Any]] | Trouble | None:
-    if not isinstance(answer, Answer):
-        return answer
-    items = answer.document.get("items")
-    return items if isinstance(items, list) else Trouble("the answer is no list")
+async def _destinations(client: httpx2.AsyncClient, address: str) -> Sequence[Mapping[str, Any]] | Trouble:
+    """All of them: the one that needs a person may be the last."""
+    found: list[Mapping[str, Any]] = []
+    query = {"limit": str(_PAGE)}
+    while True:
+        page = (await _get(client, address, query)).document
+        if not isinstance(page.get("items"), list):
+            return Trouble("the answer is no list")
+        found += page["items"]
+        if page.get("next_cursor") is None:
+            return found
+        query["cursor"] = str(page["next_cursor"])
 
 
-async def _get(client: httpx2.AsyncClient, address: str, even: tuple[int, ...] = ()) -> Answer:
+async def _get(
+    client: httpx2.AsyncClient,
+    address: str,
+    query: Mapping[str, str] | None = None,
+    even: tuple[int, ...] = (),
+) -> Answer:
     sent_at = datetime.now(UTC)
-    response = await client.get(address)
+    response = await client.get(address, params=query)
     received_at = datetime.now(UTC)
     document = _document(response)
     if not response.is_success and response.status_code not in even:

@@ -9,6 +9,7 @@ from leadbus.topology import TOPOLOGY, UNROUTED
 from leadbus.topology.accounts import Accounts, Declared, drift, elevated, surplus
 from leadbus.topology.comparing import missing, not_in_effect, other_kinds, surplus_bindings
 
+from leadbus_cli.deployment import variable_of
 from leadbus_cli.doctor.findings import Finding, or_ok, warning, wrong
 from leadbus_cli.doctor.seen import BrokerSeen, ClusterSeen, TopologySeen, Trouble
 
@@ -21,7 +22,7 @@ _REPLACED_RUNBOOK = "docs/runbooks/broker-node-replaced.md"
 
 
 def judge_broker(broker: BrokerSeen | None, running: Collection[str]) -> list[Finding]:
-    """`running`: the services of this deployment; only their queues need a consumer."""
+    """`running`: the services of this deployment; an empty queue of any other needs no consumer."""
     if broker is None:
         return [
             wrong(
@@ -182,13 +183,21 @@ def _queues(broker: BrokerSeen, running: Collection[str]) -> Iterator[Finding]:
         if policy.target == UNROUTED or policy.target.endswith(".parked"):
             if depth.messages:
                 yield _held(policy.target, depth.messages)
-        elif not depth.consumers and policy.target.partition(".")[0] in running:
-            yield wrong(
-                "queues",
-                policy.target,
-                f"nobody consumes it, {depth.messages} messages wait",
-                "does its service run, and may it read? docs/runbooks/broker-or-database-away.md",
-            )
+        elif not depth.consumers:
+            yield from _unconsumed(policy.target, depth.messages, running)
+
+
+def _unconsumed(queue: str, messages: int, running: Collection[str]) -> Iterator[Finding]:
+    found = f"nobody consumes it, {messages} messages wait"
+    service = queue.partition(".")[0]
+    if service in running:
+        do = "does its service run, and may it read? docs/runbooks/broker-or-database-away.md"
+        yield wrong("queues", queue, found, do)
+    elif messages:
+        # Nobody told us where its service is: it need not run here, yet then nothing ought to wait for it.
+        yield warning(
+            "queues", queue, found, f"start {service}, and say where it is in {variable_of(service)}"
+        )
 
 
 def _held(queue: str, messages: int) -> Finding:
