@@ -247,16 +247,56 @@ def test_remove_revokes_keys_of_a_user_that_is_gone(leadbus: Any, ingest: Ingest
     assert again.complaints == [f"the broker has no user {broker.prefix}crm"]
 
 
-def test_remove_changes_nothing_while_ingest_is_away(
-    leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ingest_url", ["http://127.0.0.1:1", ""], ids=["away", "not said"])
+def test_remove_takes_the_user_without_ingest_and_a_second_one_the_keys(
+    leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch, ingest_url: str
 ) -> None:
     leadbus(*ADD)
     with monkeypatch.context() as patched:
-        patched.setenv("LEADBUS_INGEST_URL", "http://127.0.0.1:1")
+        patched.setenv("LEADBUS_INGEST_URL", ingest_url)
+        ran = leadbus("publisher", "remove", "crm")
+        again = leadbus("publisher", "remove", "crm")
+    assert (ran.code, again.code, broker.users(), ingest.active) == (1, 1, {}, ["k0"])
+    assert ran.complaints[0] == f"user {broker.prefix}crm removed, its connections ended"
+    assert again.complaints[0] == f"the broker has no user {broker.prefix}crm"
+    for each in (ran, again):
+        assert "ingest" in each.complaints[1]
+        assert "`leadbus publisher remove crm` again" in each.complaints[2]
+    assert leadbus("publisher", "remove", "crm").out == "key k0 revoked\n"
+    assert ingest.active == []
+
+
+def test_remove_revokes_no_key_of_a_user_that_it_could_not_remove(
+    leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise ManagementError("DELETE /api/users/crm: ConnectError")
+
+    leadbus(*ADD)
+    with monkeypatch.context() as patched:
+        patched.setattr(Management, "delete_user", away)
         ran = leadbus("publisher", "remove", "crm")
     assert (ran.code, len(ran.complaints)) == (1, 1)
+    assert (list(broker.users()), ingest.active) == ([f"{broker.prefix}crm"], ["k0"])
+    assert leadbus("publisher", "remove", "crm").code == 0
+    assert (broker.users(), ingest.active) == ({}, [])
+
+
+def test_without_ingest_only_what_needs_a_key_is_refused_and_nothing_made(
+    leadbus: Any, ingest: Ingest, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEADBUS_INGEST_URL")
+    ran = leadbus(*ADD)
+    assert (ran.code, len(ran.complaints), broker.users()) == (1, 1, {})
+    assert "where is ingest?" in ran.complaints[0]
+    assert leadbus(*ADD, "--no-key").code == 0
     assert list(broker.users()) == [f"{broker.prefix}crm"]
-    assert ingest.active == ["k0"]
+
+
+def test_a_publisher_is_told_where_its_script_is(leadbus: Any, ingest: Ingest, broker: Broker) -> None:
+    said = leadbus(*ADD).out.splitlines()
+    assert "python publish.py --account crm contactatonce lead.json" in said
+    assert [line for line in said if "docs/contracts/examples/publish.py of the Leadbus repository" in line]
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,14 @@ class Publishers:
     def __init__(self, deployment: Deployment) -> None:
         self._amqp_url, self._management_url = deployment.broker()
         self._prefix = deployment.user_prefix
-        self._ingest = deployment.service("ingest")
+        self._deployment = deployment
 
     async def add(self, name: str, source: str, account: str, label: str, *, with_key: bool = True) -> Added:
         """The user can log in only when everything else is there."""
         if source not in SOURCES:
             raise CliError(f"there is no source {source}: {', '.join(SOURCES)}")
+        if with_key:
+            self._ingest()  # Where it is has to be known before anything is made.
         password = generated()
         async with self._users() as users:
             user, key, keyed = await users.free(name), None, False
@@ -99,17 +101,41 @@ class Publishers:
             ]
 
     async def remove(self, name: str) -> tuple[str, list[str]]:
-        """The removed user and the ids of the revoked keys. Completes what was cut short."""
+        """The removed user and the ids of the revoked keys. Completes what was cut short.
+
+        The user goes first: it needs nothing but the broker, and it alone can publish without asking ingest.
+        """
         async with self._users() as users:
             try:
                 found = await users.find(name)
-            except PublisherError:
-                if not (keys := await self._revoke(name, None)):
-                    raise
-                return "", keys
-            keys = await self._revoke(name, found.source)
+            except PublisherError as none:
+                return "", await self._keys_left(name, none)
             await users.remove(found.user)
-            return found.user, keys
+        try:
+            return found.user, await self._revoke(name, found.source)
+        except CliError as error:
+            raise CliError(
+                f"user {found.user} removed, its connections ended",
+                *error.lines,
+                f"its keys may still be valid: run `leadbus publisher remove {name}` again",
+            ) from None
+
+    async def _keys_left(self, name: str, none: PublisherError) -> list[str]:
+        """Revokes the keys of a publisher without a user. Raises CliError when there are none either."""
+        try:
+            keys = await self._revoke(name, None)
+        except CliError as error:
+            raise CliError(
+                str(none),
+                *error.lines,
+                f"whether keys are left is not known: run `leadbus publisher remove {name}` again",
+            ) from None
+        if not keys:
+            raise CliError(str(none))
+        return keys
+
+    def _ingest(self) -> ServiceApi:
+        return self._deployment.service("ingest")
 
     @asynccontextmanager
     async def _users(self) -> AsyncIterator[PublisherUsers]:
@@ -122,7 +148,7 @@ class Publishers:
     async def _make_key(self, name: str, source: str, account: str, label: str) -> dict[str, Any]:
         body = {"account": account, "label": f"{_mark(name)}: {label}" if label else _mark(name)}
         made: dict[str, Any] = await asyncio.to_thread(
-            self._ingest.post, "v1", "sources", source, "keys", body=body
+            self._ingest().post, "v1", "sources", source, "keys", body=body
         )
         return made
 
@@ -150,7 +176,7 @@ class Publishers:
         revoked = []
         for key in await self._keys(name, source):
             await asyncio.to_thread(
-                self._ingest.post, "v1", "sources", key["source"], "keys", key["key_id"], "revoke"
+                self._ingest().post, "v1", "sources", key["source"], "keys", key["key_id"], "revoke"
             )
             revoked.append(str(key["key_id"]))
         return revoked
@@ -161,7 +187,7 @@ class Publishers:
         return [
             key
             for each in sources
-            for key in await asyncio.to_thread(_keys_of, self._ingest, each)
+            for key in await asyncio.to_thread(_keys_of, self._ingest(), each)
             if key["state"] == "active" and _is_marked(str(key["label"]), name)
         ]
 

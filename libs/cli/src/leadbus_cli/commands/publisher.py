@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Who may bring the messages of a source.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, points, hyphens.")]
+_SCRIPT = "(publish.py is docs/contracts/examples/publish.py of the Leadbus repository; it needs aio-pika)"
 _COLUMNS = ("name", "user", "source", "keys", "connections", "rights")
 
 
@@ -42,7 +43,7 @@ def add(
 
     deployment = Deployment.find()
     added = asyncio.run(Publishers(deployment).add(name, source, account or name, label, with_key=not no_key))
-    samples = _samples(added, deployment.services["ingest"])
+    samples = _samples(added, deployment.services.get("ingest", ""))
     if as_json:
         print_json({**asdict(added), "key": None, **(added.key or {}), "samples": samples})
         return
@@ -52,6 +53,7 @@ def add(
     if added.key:
         say(f"export LEADBUS_API_KEY={shlex.quote(added.key['key'])}")
     say("A lead in lead.json, over AMQP and over HTTP:" if added.key else "A lead in lead.json:")
+    say(_SCRIPT)
     for sample in samples.values():
         say(sample)
 
@@ -73,7 +75,7 @@ def list_(as_json: Json = False) -> None:
 
 @app.command("remove")
 def remove(name: Name, as_json: Json = False) -> None:
-    """Revoke its keys, delete its user and end its connections."""
+    """Delete its user, end its connections and revoke its keys."""
     from leadbus_cli.publishers import Publishers
 
     user, keys = asyncio.run(Publishers(Deployment.find()).remove(name))
@@ -87,9 +89,10 @@ def remove(name: Name, as_json: Json = False) -> None:
 
 
 def _samples(added: Added, ingest_url: str) -> dict[str, str]:
-    """Commands that work as they stand, with the secrets in the environment: no process list shows them."""
+    """Commands for where lead.json is, and publish.py with it. Secrets come from the environment: no process
+    list shows them."""
     account, source = shlex.quote(added.account), shlex.quote(added.source)
-    amqp = f"python docs/contracts/examples/publish.py --account {account} {source} lead.json"
+    amqp = f"python publish.py --account {account} {source} lead.json"
     if added.key is None:
         return {"amqp": amqp}
     address = shlex.quote(f"{ingest_url.rstrip('/')}/v1/raw/{added.source}")
