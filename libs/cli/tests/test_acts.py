@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from leadbus_cli import acts
-from leadbus_cli.api import ApiProblem, ServiceApi
-from leadbus_cli.errors import CliError, Unreachable
+from leadbus_cli.api import ServiceApi
+from leadbus_cli.errors import Away
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -63,6 +63,7 @@ class Fake:
             job(state="running", done=1, remaining=2),
             job(state="done", done=3, remaining=0),
         ]
+        self.starts: Response = JSONResponse(job(state="running"), 202)
         self.asked: list[tuple[str, Any]] = []
         self.watching: Callable[[], None] = lambda: None
 
@@ -91,7 +92,7 @@ class Fake:
             case ["jobs", id_] if id_ == JOB_ID:
                 return self.way.pop(0) if len(self.way) > 1 else self.way[0]
             case ["jobs", id_, "run"] if id_ == JOB_ID:
-                return JSONResponse(job(state="running"), 202)
+                return self.starts
             case ["jobs", id_, "cancel"] if id_ == JOB_ID:
                 return JSONResponse(job(state="cancelled"), 202)
         return problem(404, "not-found", "Not found")
@@ -131,6 +132,7 @@ def test_planned_shown_run_and_watched(leadbus: Any, service: Fake) -> None:
     assert (ran.code, ran.err) == (0, "")
     for said in ("parked.redrive", "m-1", "running: 1 done, 0 failed, 2 remaining", "done: 3 done, 0 failed"):
         assert said in ran.out
+    assert ["id", JOB_ID] in [line.split() for line in ran.out.splitlines()], "by which it is found again"
     assert service.acted == ["run"]
     assert service.plan == {
         "kind": "parked.redrive",
@@ -192,10 +194,11 @@ def test_nothing_to_do(leadbus: Any, service: Fake) -> None:
     ("end", "said"),
     [
         (job(state="done", done=2, failed=1, remaining=0, last_error="KeyError"), "1 of 3 failed"),
+        (job(state="done", done=1, remaining=2), "2 of 3 had no turn"),
         (job(state="failed", end_reason="no_queue"), "the job is failed (no_queue)"),
         (job(state="cancelled", end_reason=None), "the job is cancelled;"),
     ],
-    ids=["some failed", "broke", "cancelled"],
+    ids=["some failed", "some had no turn", "broke", "cancelled"],
 )
 def test_an_end_that_is_not_good_is_an_exit_code(
     leadbus: Any, service: Fake, end: dict[str, Any], said: str
@@ -322,17 +325,78 @@ def test_a_service_that_is_away_hides_no_other(
     assert (nowhere.code, nowhere.complaints[1]) == (1, f"there is no job {UNKNOWN} where it could be asked")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Unreachable("normalizer does not answer"),
-        ApiProblem("normalizer", 503, {"title": "The database does not answer just now"}),
-        ApiProblem("normalizer", 502, {}),
-    ],
-    ids=["nobody listens", "database away", "proxy"],
-)
+def test_failed_and_had_no_turn_are_both_said(leadbus: Any, service: Fake) -> None:
+    service.way = [job(state="done", done=1, failed=1, remaining=1, last_error="KeyError")]
+    ran = leadbus(*REDRIVE, "--yes")
+    assert (ran.code, len(ran.complaints)) == (1, 2)
+
+
+DATABASE_AWAY = problem(503, "unavailable", "The database does not answer just now")
+AWAY = {
+    "database": DATABASE_AWAY,
+    "proxy": Response("<html/>", 502),
+    "proxy that waited": Response("<html/>", 504),
+}
+
+
+@pytest.mark.parametrize("answer", AWAY.values(), ids=AWAY)
+def test_a_service_whose_database_is_away_hides_no_other(
+    leadbus: Any, service: Fake, served: Any, monkeypatch: pytest.MonkeyPatch, answer: Response
+) -> None:
+    monkeypatch.delenv("LEADBUS_ADF_MAILER_URL")
+    with served(answer_always(answer)) as url:
+        monkeypatch.setenv("LEADBUS_INGEST_URL", url)
+        for command in (("jobs", "list"), ("parked", "list")):
+            ran = leadbus(*command, "--json")
+            assert (ran.code, [one["service"] for one in ran.json["items"]]) == (1, ["normalizer"])
+            [complaint] = ran.complaints
+            assert complaint.startswith("ingest: ")
+        assert leadbus("jobs", "show", JOB_ID).code == 0
+        assert leadbus("jobs", "run", JOB_ID).code == 0
+        assert leadbus("jobs", "cancel", JOB_ID).code == 0
+    assert service.acted == ["run", "cancel"]
+
+
+def answer_always(answer: Response) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await answer(scope, receive, send)
+            return
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    return app
+
+
+@pytest.mark.parametrize("answer", AWAY.values(), ids=AWAY)
+def test_a_service_whose_database_comes_back_is_waited_for(
+    leadbus: Any, service: Fake, answer: Response
+) -> None:
+    service.way.insert(1, answer)
+    ran = leadbus(*REDRIVE, "--yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert "the job goes on when it is back" in ran.out
+
+
+@pytest.mark.parametrize("step", ["run", "watch"])
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["text", "json"])
+def test_a_job_whose_service_went_away_is_named(
+    leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch, step: str, more: tuple[str, ...]
+) -> None:
+    if step == "run":
+        service.starts = DATABASE_AWAY
+    service.way = [DATABASE_AWAY]
+    monkeypatch.setattr(acts, "_AWAY_SECONDS", -1.0)
+    ran = leadbus(*REDRIVE, "--yes", *more)
+    assert (ran.code, len(ran.complaints)) == (1, 2)
+    assert "The database does not answer just now" in ran.complaints[0]
+    assert f"job {JOB_ID}" in ran.complaints[1]
+    assert f"`leadbus jobs show {JOB_ID}`" in ran.complaints[1]
+
+
 def test_a_service_that_restarts_is_waited_for(
-    leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch, answer: CliError
+    leadbus: Any, service: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get, times = ServiceApi.get, 0
 
@@ -341,7 +405,7 @@ def test_a_service_that_restarts_is_waited_for(
         if path[:2] == ("v1", "jobs") and len(path) == 3:
             times += 1
             if times == 2:
-                raise answer
+                raise Away("normalizer does not answer")
         return get(self, *path, **query)
 
     monkeypatch.setattr(ServiceApi, "get", away_once)

@@ -227,6 +227,27 @@ def test_a_sink_that_is_away_is_said_and_the_rest_is_told(
     assert "lead.received.v1" in ran.out
 
 
+def test_a_service_whose_database_is_away_is_said_and_the_rest_is_told(
+    leadbus: Any, told: dict[str, Fake]
+) -> None:
+    away = {"type": "x/unavailable", "title": "The database does not answer just now", "status": 503}
+    told["adf-mailer"].answers["GET /v1/deliveries"] = JSONResponse(away, 503)
+    told["ingest"].answers[f"GET /v1/raw/{RAW_ID}"] = PlainTextResponse("<html>", 502)
+    ran = leadbus("lead", "show", LEAD_ID)
+    said = ["ingest: HTTP 502", "adf-mailer: The database does not answer just now"]
+    assert (ran.code, ran.complaints) == (1, said)
+    assert "lead.received.v1" in ran.out
+
+
+def test_further_raw_messages_with_the_same_id_are_told(leadbus: Any, told: dict[str, Fake]) -> None:
+    others = [UNKNOWN.replace("0", digit) for digit in "12"]
+    told["normalizer"].answers[f"GET /v1/raw/{RAW_ID}"] = raw_story(others=others)
+    ran = leadbus("lead", "show", RAW_ID)
+    assert ran.code == 0
+    assert f"further raw messages with this id, by raw key: {', '.join(others)}" in ran.out
+    assert ["raw", "key", UNKNOWN] in [line.split() for line in ran.out.splitlines()], "which one this is"
+
+
 def test_a_raw_message_in_quarantine_has_a_story_too(leadbus: Any, fakes: dict[str, Fake]) -> None:
     fakes["normalizer"].answers = {
         "GET /v1/raw/theirs%2F1": raw_story(raw_id="theirs/1", lead_id=None, quarantine="open"),

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from leadbus_cli.api import ApiProblem, ServiceApi
-from leadbus_cli.errors import CliError, Unreachable
+from leadbus_cli.api import ServiceApi
+from leadbus_cli.errors import Away, CliError
 from leadbus_cli.output import complain, facts, print_json, say, table
 
 BatchSize = Annotated[
@@ -30,10 +30,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _POLL_SECONDS = 1.0
 _AWAY_SECONDS = 120.0
-_AWAY = frozenset({502, 503, 504})
 _INTERRUPTED = 130
 """As shells say that somebody pressed ctrl-C."""
-_PLAN = ("kind", "filter", "dealers", "reason", "total", "left_out", "batch_size", "rate_per_second")
+_PLAN = ("id", "kind", "filter", "dealers", "reason", "total", "left_out", "batch_size", "rate_per_second")
 _OPEN = ("planned", "running")
 
 
@@ -68,10 +67,15 @@ def plan_and_run(
 
 
 def run(service: ServiceApi, job_id: str, *, as_json: bool) -> None:
-    """Start a planned job and watch it to its end."""
-    service.post("v1", "jobs", job_id, "run")
+    """Start a planned job and watch it to its end. Raises CliError unless everything of it went well."""
     try:
+        service.post("v1", "jobs", job_id, "run")
         ended = _watch(service, job_id, quiet=as_json)
+    except Away as error:
+        raise CliError(
+            *error.lines,
+            f"how far job {job_id} is, is not known, and it may go on: `leadbus jobs show {job_id}`",
+        ) from None
     except KeyboardInterrupt:
         complain(
             f"job {job_id} goes on; see `leadbus jobs show {job_id}`, stop it with `leadbus jobs cancel`"
@@ -88,11 +92,19 @@ def judge(job: Mapping[str, Any]) -> None:
     if job["state"] != "done":
         why = f" ({job['end_reason']})" if job["end_reason"] else ""
         raise CliError(f"the job is {job['state']}{why}; leadbus jobs show {job_id}")
+    left = []
     if job["failed"]:
-        raise CliError(
+        left.append(
             f"{job['failed']} of {job['total']} failed and stay where they are, the last with"
             f" {job['last_error']}; leadbus jobs show {job_id}"
         )
+    if job["remaining"]:
+        left.append(
+            f"{job['remaining']} of {job['total']} had no turn (gone, out of reach, or being looked at):"
+            f" plan again; leadbus jobs show {job_id}"
+        )
+    if left:
+        raise CliError(*left)
 
 
 def described(job: Mapping[str, Any]) -> str:
@@ -130,10 +142,8 @@ def _watch(service: ServiceApi, job_id: str, *, quiet: bool) -> dict[str, Any]:
         try:
             job: dict[str, Any] = service.get("v1", "jobs", job_id)
             last_answer = time.monotonic()
-        except (Unreachable, ApiProblem) as error:
-            # A service whose database is away answers, and so does whatever stands before one that is.
-            away = isinstance(error, Unreachable) or error.status in _AWAY
-            if not away or time.monotonic() - last_answer > _AWAY_SECONDS:
+        except Away:
+            if time.monotonic() - last_answer > _AWAY_SECONDS:
                 raise
             job = {}
         line = described(job) if job else f"{service.name} does not answer; the job goes on when it is back"

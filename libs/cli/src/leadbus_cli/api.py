@@ -9,10 +9,18 @@ from urllib.parse import quote
 
 import httpx2
 
-from leadbus_cli.errors import CliError, Unreachable
+from leadbus_cli.errors import Away, CliError
 
 TIMEOUT_SECONDS = 30.0
 _PAGE = 500
+_AWAY = frozenset(
+    {
+        httpx2.codes.BAD_GATEWAY,
+        httpx2.codes.SERVICE_UNAVAILABLE,
+        httpx2.codes.GATEWAY_TIMEOUT,
+    }
+)
+"""A service whose database is away answers so, and so does whatever stands before one that is."""
 
 T = TypeVar("T")
 
@@ -41,7 +49,7 @@ class ApiProblem(CliError):  # noqa: N818 - the name RFC 9457 gives it
 
 
 class ServiceApi:
-    """One service. Raises Unreachable when it does not answer and ApiProblem when it refuses."""
+    """One service. Raises Away when it does not answer or cannot just now, and ApiProblem when it refuses."""
 
     def __init__(self, name: str, url: str, token: str | None) -> None:
         self.name = name
@@ -102,10 +110,13 @@ class ServiceApi:
                 method, address, params=parameters, json=body, headers={**self._headers, **(headers or {})}
             )
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            raise Unreachable(f"{self.name} at {self.url} does not answer ({type(error).__name__})") from None
+            raise Away(f"{self.name} at {self.url} does not answer ({type(error).__name__})") from None
         if response.is_success:
             return response
-        raise ApiProblem(self.name, response.status_code, _problem(response))
+        problem = ApiProblem(self.name, response.status_code, _problem(response))
+        if response.status_code in _AWAY:
+            raise Away(*problem.lines)
+        raise problem
 
     def _json(self, response: httpx2.Response) -> Any:
         try:
@@ -119,13 +130,13 @@ class ServiceApi:
 def of_each(
     services: Iterable[ServiceApi], ask: Callable[[ServiceApi], Iterable[T]]
 ) -> tuple[list[T], list[str]]:
-    """What they say one after the other, and a line for each that does not answer: it hides no other."""
+    """What they say one after the other, and a line for each that is away: it hides no other."""
     found: list[T] = []
     missing: list[str] = []
     for service in services:
         try:
             found += ask(service)
-        except Unreachable as error:
+        except Away as error:
             missing += error.lines
     return found, missing
 

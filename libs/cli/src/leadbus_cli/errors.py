@@ -11,5 +11,5 @@ class CliError(Exception):
         self.lines = lines
 
 
-class Unreachable(CliError):  # noqa: N818 - a state of the service
-    """A service does not answer."""
+class Away(CliError):  # noqa: N818 - a state of the service
+    """A service does not answer, or answers that it cannot just now: asked again later it may."""

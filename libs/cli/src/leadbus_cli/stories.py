@@ -7,7 +7,7 @@ from typing import Any
 
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.deployment import Deployment
-from leadbus_cli.errors import CliError, Unreachable
+from leadbus_cli.errors import Away, CliError
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import facts, heading, say, shown, table
 
@@ -60,7 +60,7 @@ def _at_the_door(deployment: Deployment, raw_id: str, missing: list[str]) -> Any
         return None
     try:
         return deployment.service("ingest").find("v1", "raw", raw_id)
-    except Unreachable as error:
+    except Away as error:
         _note(missing, error)
         return None
 
@@ -80,12 +80,12 @@ def _deliveries(deployment: Deployment, lead_id: str, missing: list[str]) -> lis
                 {"sink": sink.name, **sink.get("v1", "deliveries", str(each["id"]))}
                 for each in sink.items("v1", "deliveries", limit=_DELIVERIES, subject_id=lead_id)
             ]
-        except Unreachable as error:
+        except Away as error:
             _note(missing, error)
     return sorted(found, key=lambda each: str(each["planned_at"]))
 
 
-def _note(missing: list[str], error: Unreachable) -> None:
+def _note(missing: list[str], error: Away) -> None:
     missing += [line for line in error.lines if line not in missing]
 
 
@@ -198,7 +198,7 @@ def _vehicle(vehicle: Mapping[str, Any]) -> str:
 def _tell_raw(raw: Mapping[str, Any]) -> None:
     door, stored = raw["ingest"] or {}, raw["normalizer"] or {}
     heading(f"raw message {raw['raw_id']}{_mark(stored or door)}")
-    names = ("source", "account", "received_at", "stored_at", "digest", "quarantine")
+    names = ("raw_key", "source", "account", "received_at", "stored_at", "digest", "quarantine")
     facts(
         {
             "at_the_door": door.get("status"),
@@ -211,3 +211,5 @@ def _tell_raw(raw: Mapping[str, Any]) -> None:
     )
     if not stored:
         say("  not read yet")
+    if others := stored.get("others"):
+        say(f"  further raw messages with this id, by raw key: {', '.join(map(str, others))}")

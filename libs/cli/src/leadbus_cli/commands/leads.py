@@ -71,7 +71,8 @@ def find(
         phone, email = _read("phone", needed=False), _read("email", needed=False)
         if phone is None and email is None:
             raise CliError(
-                "whom? Give a phone number, an e-mail address, or both; without a person it is `leadbus lead list`"
+                "whom? Give a phone number, an e-mail address, or both;"
+                " without a person it is `leadbus lead list`"
             )
     asked = {
         "phone": _read("phone") if phone == _STDIN else phone,
