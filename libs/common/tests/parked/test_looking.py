@@ -8,9 +8,11 @@ from typing import Any
 
 import pamqp.frame
 import pytest
+import structlog
 from aiormq.abc import ChannelFrame
 from leadbus import metrics
 from leadbus.parked import Depths, HoldingReader, parked_router
+from leadbus.parked.depths import HELD
 from leadbus.parked.reader import BrokerAway, NoQueue
 from pamqp import commands
 from pamqp.body import ContentBody
@@ -185,7 +187,7 @@ async def test_l10_how_much_lies_there_is_a_metric(bench: Bench) -> None:
     assert f'leadbus_held_messages{{queue="{PARKED}"}} 3.0' in said
     assert 'leadbus_held_messages{queue="leadbus.unrouted"} 0.0' in said
     listed = (await bench.http.get("/v1/parked")).json()["items"]
-    assert listed == [{"queue": QUEUE, "messages": 3}]
+    assert listed == [{"queue": QUEUE, "messages": 3, "unreadable": None}]
 
 
 async def test_l11_a_broker_that_is_away(bench: Bench) -> None:
@@ -215,3 +217,26 @@ async def test_l13_a_queue_that_is_not_there(bench: Bench) -> None:
         await bench.reader.depth("nowhere.parked")
     assert missing.value.code == "no_queue"
     assert await bench.messages() == [], "the connection outlives it"
+
+
+async def test_l14_one_missing_queue_keeps_no_other_from_being_measured_and_told(bench: Bench) -> None:
+    await bench.wire.park(b"1", b"2")
+    HELD.labels(queue=PARKED).set(0)
+    with structlog.testing.capture_logs() as logs:
+        depths = Depths(bench.reader, ["nowhere.parked", PARKED])
+        await depths.measure()
+        await depths.measure()
+    assert f'leadbus_held_messages{{queue="{PARKED}"}} 2.0' in metrics.exposition().decode()
+    assert [(one["queue"], one["reason"]) for one in logs] == [("nowhere.parked", "no_queue")], "said once"
+    bench.http._transport.app.router.routes.clear()
+    bench.http._transport.app.include_router(
+        parked_router(bench.database, bench.reader, ["a-queue.nowhere", QUEUE])
+    )
+    answer = await bench.http.get("/v1/parked")
+    assert (answer.status_code, answer.json()["items"]) == (
+        200,
+        [
+            {"queue": "a-queue.nowhere", "messages": None, "unreadable": "no_queue"},
+            {"queue": QUEUE, "messages": 2, "unreadable": None},
+        ],
+    )

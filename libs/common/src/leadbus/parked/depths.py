@@ -29,7 +29,7 @@ class Depths:
         self._reader = reader
         self._queues = queues
         self._every_seconds = every_seconds
-        self._said: str | None = None
+        self._said: dict[str, str] = {}
 
     async def run(self) -> None:
         """Until cancelled; a broker that is away leaves the last figures as they were."""
@@ -38,12 +38,17 @@ class Depths:
             await asyncio.sleep(self._every_seconds)
 
     async def measure(self) -> None:
-        """Once."""
-        try:
-            for queue in self._queues:
+        """Once; a queue that cannot be read does not keep the others from it."""
+        troubles: dict[str, str] = {}
+        for queue in self._queues:
+            try:
                 HELD.labels(queue=queue).set(await self._reader.depth(queue))
-            self._said = None
-        except (BrokerAway, NoQueue) as error:
-            if self._said != str(error):
-                _log.warning("parked.not_measured", reason=str(error))
-            self._said = str(error)
+            except NoQueue as missing:
+                troubles[queue] = missing.code
+            except BrokerAway as away:
+                troubles[queue] = str(away)
+                break
+        for queue, reason in troubles.items():
+            if self._said.get(queue) != reason:
+                _log.warning("parked.not_measured", queue=queue, reason=reason)
+        self._said = troubles

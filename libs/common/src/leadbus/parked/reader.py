@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.connection import Connection
@@ -39,6 +39,8 @@ _HEARTBEAT_SECONDS = "10"
 TAKE_BYTES = 16 * 1024 * 1024
 """Bodies that one take has in memory, however many messages that is; a larger one comes alone."""
 
+NoQueueCode = Literal["no_queue", "not_allowed"]
+
 T = TypeVar("T")
 
 
@@ -47,9 +49,9 @@ class BrokerAway(Interrupted):
 
 
 class NoQueue(Exception):  # noqa: N818 -- it names a condition
-    """The queue is not there, or this service may not read it. ``code``: ``no_queue``, ``not_allowed``."""
+    """The queue is not there, or this service may not read it."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: NoQueueCode) -> None:
         super().__init__(code)
         self.code = code
 

@@ -12,7 +12,7 @@ from leadbus.parked.held import ID_LENGTH
 from leadbus.parked.looking import MOST_MESSAGES, HeldMessage, Looker
 from leadbus.parked.origin import Unproven, as_before, as_published
 from leadbus.parked.problems import guarded
-from leadbus.parked.reader import HoldingReader
+from leadbus.parked.reader import HoldingReader, NoQueue, NoQueueCode
 from leadbus.topology.declaration import UNROUTED, parked
 from leadbus.web.audit import record as audit
 from leadbus.web.download import download
@@ -38,7 +38,11 @@ class HoldingQueue(BaseModel):
     """A queue whose messages wait for a person."""
 
     queue: str = Field(description="The queue they were consumed from; or `leadbus.unrouted`.")
-    messages: int
+    messages: int | None = Field(description="null: the queue cannot be read.")
+    unreadable: NoQueueCode | None = Field(
+        None,
+        description="Why it cannot be read. no_queue: it is not there; not_allowed: to this service.",
+    )
 
 
 class HoldingQueues(BaseModel):
@@ -133,12 +137,14 @@ def unrouted_router(database: Database, reader: HoldingReader) -> APIRouter:
 async def _depths(lookers: Mapping[str, Looker], actor: Actor) -> HoldingQueues:
     _unlimited(actor)
     with guarded():
-        return HoldingQueues(
-            items=[
-                HoldingQueue(queue=queue, messages=await looker.depth())
-                for queue, looker in sorted(lookers.items())
-            ]
-        )
+        return HoldingQueues(items=[await _depth(queue, looker) for queue, looker in sorted(lookers.items())])
+
+
+async def _depth(queue: str, looker: Looker) -> HoldingQueue:
+    try:
+        return HoldingQueue(queue=queue, messages=await looker.depth())
+    except NoQueue as missing:
+        return HoldingQueue(queue=queue, messages=None, unreadable=missing.code)
 
 
 async def _page(looker: Looker, part: Part, actor: Actor) -> Page[HeldMessage]:

@@ -83,7 +83,8 @@ class Walking:
     """The way of one job through ``queue``.
 
     ``wanted`` names the messages, None: all; at most ``planned`` of them, copies counted. With
-    ``may_come_back`` a message that was dealt with may turn up again at the end of the queue, which shows that it failed.
+    ``may_come_back`` a message that was dealt with may turn up again at the end of the queue, which shows
+    that it failed.
     """
 
     def __init__(
