@@ -104,6 +104,7 @@ def test_all_that_is_wrong_is_said_at_once(environment: pytest.MonkeyPatch) -> N
         ({"SHOP_TOKEN_KEY": "", "SHOP_JWKS_URL": "https://issuer/keys"}, "TOKEN_ISSUER"),
         ({"SHOP_DRAIN_SECONDS": "45"}, "below"),
         ({"SHOP_SMTP_TIMEOUT_SECONDS": "0"}, "SHOP_SMTP_TIMEOUT_SECONDS"),
+        ({"SHOP_JOB_LEASE_SECONDS": "29"}, "SHOP_JOB_LEASE_SECONDS"),
     ],
 )
 def test_settings_that_do_not_fit_together(

@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 FILE_SUFFIX = "_FILE"
 REDACTED = "[redacted]"
 MIN_TOKEN_KEY_BYTES = 32
+MIN_JOB_LEASE_SECONDS = 30.0
+"""Well above what one batch may wait for a database that is away (`leadbus.parked.kinds`: 20 s)."""
 
 
 class SettingsError(Exception):
@@ -84,7 +86,7 @@ class ServiceSettings(BaseSettings):
     )
     job_lease_seconds: float = Field(
         60,
-        ge=2,
+        ge=MIN_JOB_LEASE_SECONDS,
         le=600,
         description="How long the job of a process that was killed waits for another one.",
     )
