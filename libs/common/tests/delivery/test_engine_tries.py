@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -131,6 +131,17 @@ async def test_eng27_whatever_a_sink_raises_has_a_meaning(
     await bench.settle(bench.engine())
     (attempt,) = await bench.attempts("a")
     assert (attempt["outcome"], attempt["reason"]) == (outcome, reason)
+
+
+async def test_eng27b_what_is_no_answer_at_all_keeps_no_slot_and_no_lease(bench: Bench) -> None:
+    async def forget(_: Job) -> Outcome:
+        return cast("Outcome", None)
+
+    bench.sink.answer = forget
+    await bench.plan("a")
+    await bench.settle(bench.engine())
+    (attempt,) = await bench.attempts("a")
+    assert (attempt["outcome"], attempt["reason"]) == ("ambiguous", "sink_error")
 
 
 async def test_eng28_answers_are_cut_and_storable(bench: Bench) -> None:

@@ -431,6 +431,7 @@ async def test_bonus_what_timed_out_in_an_alarm_does_not_land_later_and_acks_go_
             for attempt in range(3):
                 late = [lead(f"late {attempt}".encode()) for _ in range(5)]
                 assert PublishResult.CONFIRMED not in await publisher.publish_many(late)
+            await eventually(lambda: not publisher.connected)
             gate.opened.set()
             await eventually(lambda: recorder.done == [b"consumed"])
             await consumer.drain(10)

@@ -92,6 +92,12 @@ async def test_a_return_is_told_to_its_own_message(publisher: Publisher, wire: A
     assert await wire.bodies(QUEUE) == [b"a", b"d"]
 
 
+@pytest.mark.parametrize("id_", ["", None])
+async def test_a_return_is_told_to_a_message_without_an_id(publisher: Publisher, id_: str | None) -> None:
+    lost = OutgoingMessage("leadbus.events", "nobody.listens", b"x", {}, Properties(message_id=id_), True)
+    assert await publisher.publish_many([lost, message(b"y")]) == [RETURNED, CONFIRMED]
+
+
 async def test_many_returns_among_many_confirms(publisher: Publisher, wire: Any) -> None:
     keys = ["lead.received.v1", "nobody.listens", "nobody.listens"] * 200
     results = await publisher.publish_many([message(b"x", key=key) for key in keys])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from leadbus.service.steps import until_available
+from leadbus.service.steps import bounded, until_available
 
 
 async def test_a_cancellation_that_a_library_leaked_is_one_more_reason_to_try_again() -> None:
@@ -42,3 +42,11 @@ async def test_what_waiting_does_not_heal_is_raised() -> None:
 
     with pytest.raises(ValueError, match="ours"):
         await until_available("start hook", broken)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, ValueError], ids=["leaked", "failed"])
+async def test_a_step_of_the_end_keeps_no_other_from_its_turn(error: type[BaseException]) -> None:
+    async def fails() -> None:
+        raise error
+
+    await bounded("broker", fails())

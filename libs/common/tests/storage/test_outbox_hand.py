@@ -82,11 +82,17 @@ async def running(relay: OutboxRelay, broker: Broker) -> AsyncIterator[None]:
     while relay._look or relay._next_look == 0.0:  # noqa: ASYNC110 -- nobody tells
         await asyncio.sleep(0.005)
     broker.connected = connected
+    user = asyncio.current_task()
+    assert user is not None
+    task.add_done_callback(lambda ended: ended.cancelled() or user.cancel())
     try:
         yield
+    except asyncio.CancelledError:
+        user.uncancel()
+        await task  # it ended by itself: what it raises is the news
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError, LookupError):
             await task
 
 
@@ -148,12 +154,13 @@ async def test_hnd3_rolled_back_is_not_published(
 
 
 async def test_hnd4_nobody_else_takes_it_before_its_lease_has_run_out(
-    database: Database, relay: OutboxRelay, clock: FakeClock
+    database: Database, relay: OutboxRelay, broker: Broker, clock: FakeClock
 ) -> None:
     other_broker = Broker()
     other = OutboxRelay(database, other_broker, clock=clock)
-    async with database.transaction() as conn:
+    async with database.transaction() as conn, running(relay, broker):
         await write(relay, conn, b"of one that died")
+    assert broker.published == [], "it was committed after the end of its relay"
     clock.advance(HOLD_SECONDS - 0.1)
     await other.step()
     assert other_broker.published == []
@@ -166,10 +173,11 @@ async def test_hnd4_nobody_else_takes_it_before_its_lease_has_run_out(
 async def test_hnd5_while_the_broker_is_away_nothing_is_held(
     database: Database, relay: OutboxRelay, broker: Broker
 ) -> None:
-    broker.connected = False
-    async with database.transaction() as conn:
-        await write(relay, conn, b"1")
-    broker.connected = True
+    async with running(relay, broker):
+        broker.connected = False
+        async with database.transaction() as conn:
+            await write(relay, conn, b"1")
+        broker.connected = True
     await relay.step()
     assert broker.published == [b"1"]
 
@@ -254,20 +262,51 @@ async def test_hnd15_nothing_in_hand_waits_for_a_removal(
         await eventually(gone(database))
 
 
-async def test_hnd16_a_defect_of_ours_ends_the_relay_and_loses_nothing(
-    database: Database, relay: OutboxRelay, broker: Broker, monkeypatch: pytest.MonkeyPatch
+async def test_hnd16_a_defect_of_ours_ends_the_relay_once_and_loses_nothing(
+    database: Database,
+    relay: OutboxRelay,
+    broker: Broker,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
 ) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise LookupError("a defect")
 
     monkeypatch.setattr(publication, "back_off", broken)
     broker.result = PublishResult.RETURNED
-    task = asyncio.create_task(relay.run())
-    async with database.transaction() as conn:
-        await write(relay, conn, b"1")
+
+    async def come_to_it() -> None:
+        async with running(relay, broker):
+            async with database.transaction() as conn:
+                await write(relay, conn, b"1")
+            await asyncio.sleep(20)
+
     with pytest.raises(LookupError, match="a defect"):
-        await asyncio.wait_for(task, 20)
+        await come_to_it()
     assert len(await rows(database)) == 1
+    broker.result = PublishResult.CONFIRMED
+    # Whoever supervises the relay starts it again.
+    async with running(relay, broker):
+        async with database.transaction() as conn:
+            await write(relay, conn, b"2")
+        clock.advance(HOLD_SECONDS)
+        relay.wake()
+        await eventually(gone(database))
+
+
+async def test_hnd17_before_the_relay_runs_and_after_it_everything_is_left_to_claims(
+    database: Database, relay: OutboxRelay, broker: Broker
+) -> None:
+    async def written() -> None:
+        async with database.transaction() as conn:
+            await write(relay, conn, b"1")
+
+    await written()
+    async with running(relay, broker):
+        pass
+    await written()
+    assert [row["not_before"] for row in await rows(database)] == [None, None]
 
 
 async def test_hnd9_the_owner_is_told_with_the_removal(

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
-from aiormq.exceptions import AMQPError
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from pamqp import commands
 
 from leadbus import checkpoint, metrics
@@ -39,6 +39,8 @@ OVERFLOWS = metrics.counter(
     labels={"queue": _QUEUE},
 )
 
+_GONE = (AMQPError, ChannelInvalidStateError)
+"""The second, no AMQPError, in the turns of the loop between a channel's end and the news of it."""
 _log = logger("consumer")
 
 
@@ -176,7 +178,7 @@ class Generation:
             if really_cancelled():
                 raise
             self._end("closed while acknowledging")
-        except AMQPError:
+        except _GONE:
             self._end("closed while acknowledging")
 
     async def _consume(self, number: int) -> None:
@@ -192,7 +194,7 @@ class Generation:
         except asyncio.CancelledError:
             if really_cancelled():
                 raise
-        except AMQPError as error:
+        except _GONE as error:
             _log.info(f"consumer.{what}_failed", queue=self._queue, reason=type(error).__name__)
 
     def _keeps(self, body_bytes: int) -> bool:

@@ -25,6 +25,7 @@ from leadbus.delivery.ending import Ending, Followers
 from leadbus.delivery.job import Sink
 from leadbus.delivery.looks import Looks
 from leadbus.delivery.operations import Planning
+from leadbus.delivery.outcomes import Ambiguous
 from leadbus.delivery.recording import Rules
 from leadbus.delivery.schedule import Schedule
 from leadbus.delivery.starting import Starting
@@ -261,8 +262,14 @@ class DeliveryEngine:
         act.task = asyncio.create_task(self._act(act), name=f"delivery-{act.row.id}", context=context)
 
     async def _act(self, act: Act) -> None:
-        await self._acting.act(act)
-        self._woken.set()
+        try:
+            await self._acting.act(act)
+        except Exception as error:  # noqa: BLE001 -- a defect of ours; its slot and its lease must not stay for ever
+            _log.error("delivery.act_failed", delivery_id=str(act.row.id), exc_info=error)
+        finally:
+            # Nobody knows how far it came.
+            act.outcome = act.outcome or Ambiguous("sink_error")
+            self._woken.set()
 
     async def _record_ended(self) -> None:
         async with self._one_record:

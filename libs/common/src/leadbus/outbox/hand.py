@@ -10,20 +10,18 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
-
-import asyncpg
+from typing import Any
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
-from leadbus.db import Connection, Database, Part, at_once, is_unavailable, on_commit
+from leadbus.db import Database, is_unavailable
 from leadbus.log import logger
 from leadbus.messages import OutgoingMessage
 from leadbus.outbox import publication, rows
-from leadbus.outbox.publication import OnConfirmed, Publishing
+from leadbus.outbox.publication import Confirmed, OnConfirmed, Publishing
 from leadbus.outbox.rows import Lane, Pending
 
 HOLD_SECONDS = 10.0
@@ -31,73 +29,27 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_MESSAGES = 2000
 REMOVE_AFTER_SECONDS = 0.5
 MESSAGES_PER_REMOVAL = 500
+RETRY_SECONDS = 1.0
 
 _log = logger("outbox")
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """Messages on their way into the table: a part of a statement, and what to do once it is committed."""
+class Hold:
+    """The lease of messages that are being written: until when no claim takes their rows, and, on the
+    monotonic clock, until when we publish them. The rest is for the broker's answer and for clocks that
+    differ."""
 
-    part: Part
-    _commit: Callable[[Sequence[int]], None]
-
-    def written(self, conn: Connection, row: asyncpg.Record) -> None:
-        """``row`` came back from the statement with ``part``; the transaction of ``conn`` is to commit it."""
-        on_commit(conn, lambda: self._commit(row["message_ids"]))
-
-    def committed(self, row: asyncpg.Record) -> None:
-        """``row`` came back from a statement with ``part`` that was a transaction of its own."""
-        self._commit(row["message_ids"])
-
-    async def write(self, conn: Connection) -> None:
-        """Write them in the transaction of ``conn``, by a statement of their own."""
-        self.written(conn, await at_once(conn, self.part))
-        checkpoint.passed("outbox.added")
-
-
-class Outgoing(Protocol):
-    """Where messages of a transaction go: an ``OutboxRelay``, or ``LeftToClaims``."""
-
-    def writing(
-        self,
-        messages: Sequence[OutgoingMessage],
-        *,
-        subjects: Sequence[str] | None = None,
-        provided: str | None = None,
-    ) -> Writing:
-        """Messages to be written by a statement of the caller's. Raises what ``outbox.adding`` raises.
-
-        With ``provided`` (see there), ``written`` or ``committed`` is called only if it was so.
-        """
-
-    def wake(self) -> None:
-        """Rows were committed in another way."""
-
-
-class LeftToClaims:
-    """Whichever relay looks next publishes them; ``wake`` is called when there is something to look for."""
-
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        self.wake = wake
-
-    def writing(
-        self,
-        messages: Sequence[OutgoingMessage],
-        *,
-        subjects: Sequence[str] | None = None,
-        provided: str | None = None,
-    ) -> Writing:
-        return Writing(rows.adding(messages, subjects=subjects, provided=provided), lambda _: self.wake())
+    row_until: datetime
+    publish_until: float
 
 
 class Hand:
     """What one process has in hand: committed and to be published, or confirmed and to be removed.
 
-    Bounded: what is more than ``MOST_MESSAGES`` or ``MOST_BYTES`` is left to the relays' claims. What is
-    ``taken`` is published at once by a task of its own, which waits for no removal and no claim; what ends
-    that task unforeseen is raised by ``check``. ``news`` is called when there is something to remove or to
-    raise.
+    Bounded: what is more than ``MOST_MESSAGES`` or ``MOST_BYTES`` is left to the relays' claims. Two tasks of
+    its own publish and remove, neither waiting for the other nor for a claim. What ends one of them
+    unforeseen is raised by ``check``, once; ``news`` is called then. It holds nothing before it is ``open``.
     """
 
     def __init__(
@@ -116,70 +68,95 @@ class Hand:
         self._on_confirmed = on_confirmed
         self._hold_seconds = hold_seconds
         self._news = news
+        self._open = False
+        self._closing = False
         self._to_publish: list[tuple[float, Pending]] = []
-        self._to_remove: list[Pending] = []
-        self._oldest_confirmed = 0.0
+        self._to_remove: list[Confirmed] = []
+        self._under_way = 0
         self._bytes = 0
-        self._number_under_way = 0
-        self._publishing = False
-        self._publishers: set[asyncio.Task[None]] = set()
-        self._failure: Exception | None = None
-        self._closed = False
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failure: BaseException | None = None
+        self._company = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
-    @property
-    def removal_due_at(self) -> float | None:
-        """On the monotonic clock; None when nothing is confirmed."""
-        if not self._to_remove:
-            return None
-        full = self._closed or len(self._to_remove) >= MESSAGES_PER_REMOVAL
-        return 0.0 if full else self._oldest_confirmed + REMOVE_AFTER_SECONDS
+    def open(self) -> None:
+        """From now on there is somebody to ``check`` what becomes of it."""
+        self._open = True
 
-    def hold(self, messages: Sequence[OutgoingMessage]) -> datetime | None:
-        """Until when messages that are written now are ours to publish; None: the claims take them."""
-        size = sum(len(message.body) for message in messages)
-        number = len(self._to_publish) + len(self._to_remove) + self._number_under_way + len(messages)
-        full = number > MOST_MESSAGES or self._bytes + size > MOST_BYTES
-        if full or self._closed or not (self._hold_seconds and self._publisher.connected):
-            return None
-        return self._clock.now() + timedelta(seconds=self._hold_seconds)
-
-    def take(self, pending: Sequence[Pending]) -> None:
-        """Rows that were committed a moment ago, held by us: to be published from the loop's next turn on."""
-        # Half of the lease is for the broker's answer and for clocks that differ.
-        until = time.monotonic() + self._hold_seconds / 2
-        self._to_publish += [(until, one) for one in pending]
-        self._bytes += sum(len(one.message.body) for one in pending)
-        self._empty.clear()
-        if not self._publishing:
-            self._publishing = True
-            # Nobody's context: what is bound in the writer's, its pulse too, is about the writer.
-            task = asyncio.create_task(self._publish_all(), name="outbox", context=contextvars.Context())
-            self._publishers.add(task)
-            task.add_done_callback(self._publishers.discard)
-
-    def check(self) -> None:
-        """Raises what publishing met that nobody foresaw; those messages are left to the claims."""
-        if self._failure is not None:
-            raise self._failure
+    def close(self) -> None:
+        """Hold nothing that is written from now on, and keep nothing waiting."""
+        self._closing = True
+        self._company.set()
 
     async def stop(self) -> None:
-        """Publish no more. What is not confirmed yet is published again when its lease is over."""
-        for task in self._publishers:
+        """Let go of everything: what is not removed is published again when its lease is over."""
+        self._open = False
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        if self._publishers:
-            await asyncio.wait(self._publishers)
+        if tasks:
+            await asyncio.wait(tasks)
+        self._tasks.clear()
+        self._to_publish, self._to_remove, self._bytes = [], [], 0
+        self._empty.set()
+
+    def check(self) -> None:
+        """Raises what nobody foresaw. What it was about is left to the claims."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def hold(self, messages: Sequence[OutgoingMessage]) -> Hold | None:
+        """For messages that are written now and are ours to publish; None: the claims take them."""
+        size = sum(len(message.body) for message in messages)
+        number = len(self._to_publish) + len(self._to_remove) + self._under_way + len(messages)
+        full = number > MOST_MESSAGES or self._bytes + size > MOST_BYTES
+        ready = self._open and not self._closing and self._publisher.connected
+        if full or not (ready and self._hold_seconds):
+            return None
+        return Hold(
+            self._clock.now() + timedelta(seconds=self._hold_seconds),
+            time.monotonic() + self._hold_seconds / 2,
+        )
+
+    def take(self, pending: Sequence[Pending], hold: Hold) -> None:
+        """Rows that were committed a moment ago, held by us: to be published from the loop's next turn on."""
+        if not self._open:
+            return  # their lease runs out
+        self._to_publish += [(hold.publish_until, one) for one in pending]
+        self._bytes += sum(len(one.message.body) for one in pending)
+        self._empty.clear()
+        self._begin("publish", self._publish_all)
+
+    async def emptied(self) -> None:
+        """Returns when nothing is in hand."""
+        await self._empty.wait()
+
+    def _begin(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if what in self._tasks:
+            return
+        # Nobody's context: what is bound in the writer's, its pulse too, is about the writer.
+        task = asyncio.create_task(self._until_done(what, work), context=contextvars.Context())
+        self._tasks[what] = task
+
+    async def _until_done(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 -- raised by `check`, where it is known how to go on
+            self._failure = error
+            self._news()
+        finally:
+            self._tasks.pop(what, None)
 
     async def _publish_all(self) -> None:
-        try:
-            while self._to_publish:
-                taken, self._to_publish = self._to_publish, []
-                with self._under_way(len(taken)):
+        while self._to_publish:
+            taken, self._to_publish = self._to_publish, []
+            with self._busy_with(len(taken)):
+                try:
                     await self._publish(taken)
-                self._bytes = sum(len(one.message.body) for _, one in self._to_publish)
-        finally:
-            self._publishing = False
+                finally:
+                    self._bytes -= sum(len(one.message.body) for _, one in taken)
 
     async def _publish(self, taken: Sequence[tuple[float, Pending]]) -> None:
         """Publish them; what cannot be goes back to the table for everybody."""
@@ -189,22 +166,18 @@ class Hand:
         answers = await publication.publish(self._publisher, fresh) if fresh else publication.Answers([], [])
         checkpoint.passed("relay.answered")
         if answers.confirmed:
-            self._confirmed(answers.confirmed)
+            self._to_remove += [Confirmed(one.id, one.lane, one.subject) for one in answers.confirmed]
+            if len(self._to_remove) >= MESSAGES_PER_REMOVAL:
+                self._company.set()
+            self._begin("remove", self._remove_all)
         published = {one.id for one in fresh}
         try:
             await self._put_back([one for _, one in taken if one.id not in published], answers.failed)
-        except Exception as error:  # noqa: BLE001 -- a lease that nobody takes off runs out
-            if is_unavailable(error):
-                _log.warning("outbox.database_away", error=type(error).__name__)
-            else:
-                self._failure = error
-                self._news()
-
-    def _confirmed(self, confirmed: Sequence[Pending]) -> None:
-        if not self._to_remove:
-            self._oldest_confirmed = time.monotonic()
-            self._news()
-        self._to_remove += confirmed
+        except Exception as error:
+            # A lease that nobody takes off runs out.
+            if not is_unavailable(error):
+                raise
+            _log.warning("outbox.database_away", error=type(error).__name__)
 
     async def _put_back(self, pending: Sequence[Pending], failed: Sequence[tuple[Pending, str]]) -> None:
         if pending:
@@ -217,20 +190,33 @@ class Hand:
             checkpoint.passed("relay.backed_off")
             publication.count_failed(failed)
 
-    async def remove(self) -> None:
-        """Remove the rows of what was confirmed, and tell their owner."""
-        removing, self._to_remove = self._to_remove, []
-        with self._under_way(len(removing)):
-            try:
-                gone = await self._remove(removing)
-            except BaseException:
-                self._to_remove = [*removing, *self._to_remove]
-                raise
-        # A row whose lease ran out meanwhile was published again, and counted, by another relay.
-        publication.count_published([one for one in removing if one.id in gone])
+    async def _remove_all(self) -> None:
+        while self._to_remove:
+            await self._wait_for_company()
+            removing, self._to_remove = self._to_remove, []
+            with self._busy_with(len(removing)):
+                try:
+                    gone = await self._remove(removing)
+                except Exception as error:
+                    self._to_remove = [*removing, *self._to_remove]
+                    if not is_unavailable(error):
+                        raise
+                    _log.warning("outbox.database_away", error=type(error).__name__)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+            # A row whose lease ran out meanwhile was published again, and counted, by another relay.
+            publication.count_published([one for one in removing if one.id in gone])
 
-    async def _remove(self, removing: Sequence[Pending]) -> Collection[int]:
-        """The ids of those that were still there."""
+    async def _wait_for_company(self) -> None:
+        """More to be removed with it: a commit costs the same for one and for many."""
+        if not self._closing and len(self._to_remove) < MESSAGES_PER_REMOVAL:
+            self._company.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REMOVE_AFTER_SECONDS):
+                    await self._company.wait()
+
+    async def _remove(self, removing: Sequence[Confirmed]) -> Collection[int]:
+        """Remove the rows of what was confirmed, and tell their owner; the ids of those still there."""
         ids = [one.id for one in removing]
         if self._on_confirmed is None:
             async with self._database.acquire() as conn:
@@ -243,23 +229,15 @@ class Hand:
         checkpoint.passed("relay.committed")
         return gone
 
-    def close(self) -> None:
-        """Hold nothing that is written from now on, and keep nothing waiting."""
-        self._closed = True
-
-    async def emptied(self) -> None:
-        """Returns when nothing is in hand."""
-        await self._empty.wait()
-
     @contextlib.contextmanager
-    def _under_way(self, number: int) -> Iterator[None]:
+    def _busy_with(self, number: int) -> Iterator[None]:
         """Messages that are in no list while something is done with them are in hand all the same."""
-        self._number_under_way += number
+        self._under_way += number
         try:
             yield
         finally:
-            self._number_under_way -= number
-            if not (self._to_publish or self._to_remove or self._number_under_way):
+            self._under_way -= number
+            if not (self._to_publish or self._to_remove or self._under_way):
                 self._empty.set()
 
 

@@ -44,6 +44,15 @@ class Answers:
     failed: Sequence[tuple[Pending, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What is kept of a row until it is removed: not its message."""
+
+    id: int
+    lane: rows.Lane
+    subject: str | None
+
+
 async def publish(publisher: Publishing, pending: Sequence[Pending]) -> Answers:
     """Publish them pipelined; raises nothing that the broker or a message is to blame for."""
     results = await _publish(publisher, pending)
@@ -53,7 +62,7 @@ async def publish(publisher: Publishing, pending: Sequence[Pending]) -> Answers:
     )
 
 
-async def tell(conn: Connection, owner: OnConfirmed | None, confirmed: Sequence[Pending]) -> None:
+async def tell(conn: Connection, owner: OnConfirmed | None, confirmed: Sequence[Pending | Confirmed]) -> None:
     """Tell the owner of those that have a subject."""
     subjects = [one.subject for one in confirmed if one.subject is not None]
     if owner is not None and subjects:
@@ -80,7 +89,7 @@ async def back_off(conn: Connection, failed: Sequence[tuple[Pending, str]], *, n
         )
 
 
-def count_published(published: Sequence[Pending]) -> None:
+def count_published(published: Sequence[Pending | Confirmed]) -> None:
     """To be called once the removal of their rows is committed."""
     for lane in rows.Lane:
         number = sum(one.lane is lane for one in published)

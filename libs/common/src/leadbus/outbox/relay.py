@@ -14,9 +14,10 @@ from leadbus.db import Database, is_unavailable
 from leadbus.log import logger
 from leadbus.messages import OutgoingMessage
 from leadbus.outbox import measures, publication, rows
-from leadbus.outbox.hand import HOLD_SECONDS, Hand, Writing, pending_of
+from leadbus.outbox.hand import HOLD_SECONDS, Hand, pending_of
 from leadbus.outbox.publication import OnConfirmed, Publishing
 from leadbus.outbox.rows import Pending
+from leadbus.outbox.writing import Writing
 
 POLL_SECONDS = 1.0
 LEADS_PER_CLAIM = 500
@@ -94,19 +95,21 @@ class OutboxRelay:
 
         Raises what ``outbox.adding`` raises; ``provided`` is as there.
         """
-        held_until = self._hand.hold(messages)
+        hold = self._hand.hold(messages)
+        held_until = hold.row_until if hold else None
         part = rows.adding(messages, subjects=subjects, held_until=held_until, provided=provided)
 
         def committed(ids: Sequence[int]) -> None:
-            if held_until is None:
+            if hold is None:
                 self.wake()
             elif ids:
-                self._hand.take(pending_of(ids, messages, subjects or [None] * len(messages)))
+                self._hand.take(pending_of(ids, messages, subjects or [None] * len(messages)), hold)
 
         return Writing(part, committed)
 
     async def run(self) -> None:
         """Publish until cancelled. Database and broker may come and go."""
+        self._hand.open()
         try:
             while True:
                 await self._round()
@@ -119,7 +122,6 @@ class OutboxRelay:
         self._hand.check()
         try:
             await self._measure()
-            await self._remove_confirmed()
             await self._claim_if_due()
         except Exception as error:
             if not is_unavailable(error):
@@ -189,11 +191,6 @@ class OutboxRelay:
         async with self._database.acquire() as conn:
             return await rows.any_due(conn, now=self._clock.now())
 
-    async def _remove_confirmed(self) -> None:
-        due_at = self._hand.removal_due_at
-        if due_at is not None and due_at <= time.monotonic():
-            await self._hand.remove()
-
     async def _measure(self) -> None:
         if time.monotonic() - self._measured < MEASURE_SECONDS:
             return
@@ -204,12 +201,8 @@ class OutboxRelay:
         measures.OLDEST_AGE.set(oldest_age_seconds)
 
     async def _rest(self) -> None:
-        until = self._next_look
-        removal_at = self._hand.removal_due_at
-        if removal_at is not None:
-            until = min(until, removal_at)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+            async with asyncio.timeout(max(0.0, self._next_look - time.monotonic())):
                 await self._woken.wait()
 
 

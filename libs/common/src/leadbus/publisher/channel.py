@@ -176,4 +176,5 @@ class ConfirmChannel(aiormq.channel.Channel):
 
 
 def _address(message: OutgoingMessage) -> _Address:
-    return message.exchange, message.routing_key, message.properties.message_id
+    # An empty id is not written, and a return says none then.
+    return message.exchange, message.routing_key, message.properties.message_id or None

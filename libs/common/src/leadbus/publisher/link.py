@@ -18,6 +18,7 @@ HEARTBEAT_SECONDS = 10
 _CLOSE_SECONDS = 3.0
 _DISCARD_UNSENT = struct.pack("ii", 1, 0)
 """struct linger, on with no time: close() sends a reset and drops what the kernel still holds."""
+_BLOCKED, _UNBLOCKED = b"\x00\x0a\x00\x3c", b"\x00\x0a\x00\x3d"
 
 
 class _KeptTransport(TransportFactory):
@@ -30,6 +31,7 @@ class _KeptTransport(TransportFactory):
     def __init__(self) -> None:
         self.writer: asyncio.StreamWriter | None = None
         self.channel: ConfirmChannel | None = None
+        self.blocked = False
         self._life = SignsOfLife()
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -40,6 +42,8 @@ class _KeptTransport(TransportFactory):
 
     def _look(self, kind: int, number: int, payload: bytes) -> bytes | None:
         channel = self.channel
+        if kind == METHOD and number == 0 and payload[:4] in (_BLOCKED, _UNBLOCKED):
+            self.blocked = payload[:4] == _BLOCKED
         if kind != METHOD or channel is None or number != channel.number or not channel.takes(payload):
             return None
         return self._life.instead()
@@ -88,6 +92,11 @@ class Link:
     @property
     def alive(self) -> bool:
         return not self._cut and self._connection.is_opened and not self.channel.is_closed
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker takes no publishes now: a memory or disk alarm."""
+        return self._transport.blocked
 
     async def unblocked(self) -> None:
         """Wait until the broker takes publishes; it says when a memory or disk alarm stops it."""

@@ -61,7 +61,8 @@ class Publisher:
 
     @property
     def connected(self) -> bool:
-        return self._link is not None and self._link.alive
+        """Whether a publish would be taken now, as far as is known: not during an alarm of the broker."""
+        return self._link is not None and self._link.alive and not self._link.blocked
 
     async def start(self) -> None:
         """Begin connecting in the background; a broker that is away is waited for, never an error."""

@@ -37,9 +37,12 @@ def gather() -> int:
     It costs milliseconds, and memory only where a page had holes. Nothing depends on it: a kernel that
     cannot, or has no large page left, says so and leaves all as it was.
     """
-    madvise = ctypes.CDLL(None).madvise
+    try:
+        madvise = ctypes.CDLL(None).madvise
+        maps = Path("/proc/self/maps").read_text()
+    except (OSError, AttributeError, UnicodeDecodeError):
+        return 0
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    maps = Path("/proc/self/maps").read_text()
     return sum(madvise(page, LARGE_PAGE_BYTES, _MADV_COLLAPSE) == 0 for page in large_pages(maps))
 
 

@@ -47,6 +47,10 @@ async def bounded(name: str, work: Awaitable[None], seconds: float = CLOSE_SECON
     try:
         async with asyncio.timeout(seconds):
             await work
+    except asyncio.CancelledError as error:
+        if really_cancelled():
+            raise
+        _log.error("service.end_step_failed", step=name, exc_info=error)
     except TimeoutError:
         _log.error("service.end_step_too_slow", step=name, allowed_seconds=seconds)
     except Exception as error:  # noqa: BLE001 - logged; the process ends either way
