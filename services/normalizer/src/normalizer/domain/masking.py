@@ -14,7 +14,8 @@ def masked(document: Mapping[str, Any]) -> dict[str, Any]:
     """`document` (a lead as JSON values) with personal data shortened beyond use.
 
     Kept: identity, times, dealer, vehicles, codes. What a field of ours might not hold, a free text
-    may: texts and extras are hidden whole.
+    may: texts and extras are hidden whole. Of the customer and of the visit (`attribution`) only what is
+    named here is kept, so that a field which is added later is hidden until somebody decides about it.
     """
     return {name: _MASKS[name](value) if name in _MASKS else value for name, value in document.items()}
 
@@ -40,28 +41,33 @@ def _hidden(_: Any) -> str:
     return _HIDDEN
 
 
+def _kept(value: Any) -> Any:
+    return value
+
+
 def _each(mask: Mask) -> Mask:
     return lambda values: [mask(value) for value in values]
 
 
-def _fields(**masks: Mask) -> Mask:
+def _fields(*, _: Mask = _kept, **masks: Mask) -> Mask:
     """Masks the named fields of an object; `_` masks every other one that it has."""
-    other = masks.pop("_", None)
+    return lambda value: {name: masks.get(name, _)(held) for name, held in value.items()}
 
-    def mask(value: Mapping[str, Any]) -> dict[str, Any]:
-        chosen = {name: masks.get(name, other) for name in value}
-        return {name: chosen[name](held) if chosen[name] else held for name, held in value.items()}  # type: ignore[misc]
 
-    return mask
+def _only(*kept: str, **masks: Mask) -> Mask:
+    """Masks the named fields of an object and leaves those in `kept`; every other one is hidden."""
+    return _fields(_=_hidden, **dict.fromkeys(kept, _kept), **masks)
 
 
 _MASKS: Mapping[str, Mask] = {
-    "customer": _fields(
+    "customer": _only(
+        "type",
+        "language",
         name=_fields(_=_initial),
-        company=_fields(name=_initial, website=_hidden),
-        emails=_each(_fields(address=_address, raw=_hidden)),
-        phones=_each(_fields(e164=_number, raw=_hidden, extension=_hidden)),
-        addresses=_each(_fields(street=_hidden, apartment=_hidden, postal_code=_hidden)),
+        company=_only(name=_initial),
+        emails=_each(_only("primary", address=_address)),
+        phones=_each(_only("type", "best_time", "primary", e164=_number)),
+        addresses=_each(_only("city", "region", "country", "type")),
     ),
     "vehicles": _each(_fields(comments=_text)),
     "finance": _hidden,
@@ -70,9 +76,21 @@ _MASKS: Mapping[str, Mask] = {
     "message": _text,
     "transcript": _each(_fields(name=_initial, text=_text)),
     "call": _fields(recording_url=_hidden),
-    "attribution": _fields(
-        ip=_hidden, full_referral_path=_hidden, page_path=_hidden, mailbox_address=_hidden
+    "attribution": _only(
+        "known_at",
+        "sent_at",
+        "source",
+        "traffic_type",
+        "campaign",
+        "ad_content",
+        "keyword",
+        "social_network",
+        "city",
+        "country",
+        "browser",
+        "device_category",
     ),
+    "warnings": _each(_fields(detail=_text)),
     "consent": _fields(text=_text),
     "extras": _fields(_=_text),
 }
