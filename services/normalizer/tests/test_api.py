@@ -195,6 +195,25 @@ async def test_a_raw_message_is_found_by_its_id_on_the_wire(
     await get(http, "/v1/raw/raw-404", 404)
 
 
+@pytest.mark.parametrize(("method", "act"), [("GET", "body"), ("POST", "replay")])
+async def test_which_of_several_raw_messages_is_meant_is_not_guessed(
+    http: httpx2.AsyncClient, lead_id: Any, workshop: Any, payload: Any, message: Any, method: str, act: str
+) -> None:
+    await workshop.raw.handle([message(payload(), "raw-1", account="another")])
+    story = await get(http, "/v1/raw/raw-1")
+    answer = await http.request(method, f"/v1/raw/raw-1/{act}")
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    told = answer.json()
+    assert told["type"] == "https://leadbus.dev/problems/raw-ambiguous"
+    assert told["raw_keys"] == [story["raw_key"], *story["others"]]
+    for one in (*told["raw_keys"], told["raw_keys"][1].upper(), "raw-1?account=another"):
+        name, _, query = one.partition("?")
+        assert (await http.request(method, f"/v1/raw/{name}/{act}?{query}")).status_code == 200
+    transport: Any = http._transport
+    document = transport.app.openapi()["paths"][f"/v1/raw/{{raw_id}}/{act}"][method.lower()]
+    assert "Several raw messages have this id" in document["responses"]["409"]["description"]
+
+
 async def test_a_body_is_for_operators_and_no_browser_runs_it(
     http: httpx2.AsyncClient, entry_id: str, workshop: Any
 ) -> None:

@@ -8,13 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from leadbus import web
 from leadbus.db import Database
-from leadbus.web import Actor, Problem, Role, problem_responses, require
+from leadbus.web import Actor, Problem, Role, problem_responses, problem_type, require
 from leadbus.web.lists import Word
 from pydantic import BaseModel, Field
 
 from normalizer.api.replay import PRUNED, ReplayResult, replayed
 from normalizer.quarantining import Quarantining
 from normalizer.store import queries, raws
+
+AMBIGUOUS = problem_type(
+    "raw-ambiguous",
+    409,
+    "Several raw messages have this id",
+    "Ids on the wire are the senders' own, and not unique; which of these messages is meant is not known.",
+    "Name one by its key, `raw_keys` has them, or say `source` or `account`.",
+)
 
 RawId = Annotated[
     str,
@@ -73,7 +81,7 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         "/{raw_id}/body",
         summary="Its bytes as they came",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(410)},
+        responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(409, 410)},
     )
     async def body(
         raw_id: RawId,
@@ -81,8 +89,7 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         source: SourceName = None,
         account: Account = None,
     ) -> Response:
-        found, _ = await _find(database, actor, raw_id, source, account)
-        return await raw_body(database, actor, found.raw_key)
+        return await raw_body(database, actor, await _the_one(database, actor, raw_id, source, account))
 
     @api.post("/{raw_id}/replay", summary="Process it again", responses=problem_responses(409, 410))
     async def replay(
@@ -92,8 +99,8 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         account: Account = None,
     ) -> ReplayResult:
         """Yields a revision of the same lead, or nothing when it says nothing new."""
-        found, _ = await _find(database, actor, raw_id, source, account)
-        return await replayed(quarantining.replay_raw(found.raw_key, actor))
+        raw_key = await _the_one(database, actor, raw_id, source, account)
+        return await replayed(quarantining.replay_raw(raw_key, actor))
 
     return api
 
@@ -121,5 +128,16 @@ async def _find(
         ]
     if not rows:
         raise Problem("not-found")
-    exact = next((row for row in rows if str(row.raw_key) == raw_id), rows[0])
+    exact = next((row for row in rows if str(row.raw_key) == raw_id.lower()), rows[0])
     return exact, [row.raw_key for row in rows if row is not exact]
+
+
+async def _the_one(
+    database: Database, actor: Actor, raw_id: str, source: str | None, account: str | None
+) -> UUID:
+    """Its key, for what is done to one message alone. Raises Problem not-found, raw-ambiguous."""
+    found, others = await _find(database, actor, raw_id, source, account)
+    raw_key: UUID = found.raw_key
+    if others and str(raw_key) != raw_id.lower():
+        raise Problem(AMBIGUOUS, raw_keys=[str(key) for key in (raw_key, *others)])
+    return raw_key
