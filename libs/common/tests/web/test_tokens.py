@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from leadbus.web import Problem, Role, TokenVerifier, sign_token
 from leadbus.web.jwks import RemoteKeys
-from leadbus.web.tokens import Claims, StaticKey
+from leadbus.web.tokens import Actor, Claims, StaticKey
 from pydantic import SecretStr
 
 KEY = SecretStr("0123456789abcdef0123456789abcdef")
@@ -264,3 +264,13 @@ async def test_without_any_keys_nobody_is_refused_for_good() -> None:
     provider.answer = provider._document
     watch.seconds += 31
     assert (await checked.verify(issued(RSA_KEY))).subject == "0b9c"
+
+
+def test_what_belongs_to_no_dealer_is_for_tokens_without_any() -> None:
+    Actor("olga", Role.VIEWER).must_be_unlimited("sees no destinations")
+    with pytest.raises(Problem) as raised:
+        Actor("olga", Role.ADMIN, frozenset({"prairie"})).must_be_unlimited("sees no destinations")
+    assert (raised.value.kind.slug, raised.value.detail) == (
+        "forbidden",
+        "a token limited to dealers sees no destinations",
+    )

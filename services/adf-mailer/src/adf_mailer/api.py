@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, audit, problem_responses, require
-from leadbus.web.problems import CONFLICT, FORBIDDEN, NOT_FOUND, problem_type
+from leadbus.web.problems import CONFLICT, NOT_FOUND, problem_type
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import col
 
@@ -20,6 +20,8 @@ from adf_mailer.store.tables import PoisonRow
 Viewer = Annotated[Actor, require("viewer")]
 Operator = Annotated[Actor, require("operator")]
 PoisonId = Annotated[int, Path(ge=1, lt=2**63)]
+# What cannot be read belongs to no dealer.
+_UNSEEN = "sees no poison"
 
 MAIL_GONE = problem_type(
     "mail-gone",
@@ -108,7 +110,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
     @api.get("/v1/poison", tags=["poison"])
     async def list_poison(query: Annotated[ListQuery, Depends(POISON)], actor: Viewer) -> Page[PoisonView]:
         """Messages of `adf-mailer.leads` that could not be read, the newest first."""
-        _unlimited(actor)
+        actor.must_be_unlimited(_UNSEEN)
         statement = poison.described(waiting=query.filters.get("open"))
         async with database.session() as session:
             return await query.page(session, statement, PoisonView.model_validate)
@@ -116,7 +118,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
     @api.post("/v1/poison/{poison_id}/retry", tags=["poison"], responses=problem_responses(404, 409))
     async def retry_poison(poison_id: PoisonId, actor: Operator) -> PoisonView:
         """Take it as if it came now, after a release that can read it. Refused while it still cannot."""
-        _unlimited(actor)
+        actor.must_be_unlimited(_UNSEEN)
         async with database.transaction() as conn:
             message = await poison.lock(conn, poison_id)
             if message is None:
@@ -131,7 +133,7 @@ def _add_poison(api: APIRouter, database: Database, consumer: LeadsConsumer, clo
     @api.post("/v1/poison/{poison_id}/discard", tags=["poison"], responses=problem_responses(404))
     async def discard_poison(poison_id: PoisonId, actor: Operator) -> PoisonView:
         """Nothing is to be made of it."""
-        _unlimited(actor)
+        actor.must_be_unlimited(_UNSEEN)
         async with database.transaction() as conn:
             if await poison.lock(conn, poison_id) is None:
                 raise Problem(NOT_FOUND, "there is none that waits for a decision")
@@ -148,9 +150,3 @@ async def _view(database: Database, poison_id: int) -> PoisonView:
     async with database.session() as session:
         found = await session.execute(poison.described().where(col(PoisonRow.id) == poison_id))
         return PoisonView.model_validate(found.scalar_one())
-
-
-def _unlimited(actor: Actor) -> None:
-    # What cannot be read belongs to no dealer.
-    if actor.dealers is not None:
-        raise Problem(FORBIDDEN, "a token limited to dealers sees no poison")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Connection, Database, is_out_of_reach
-from leadbus.jobs import Item, LeaseLost, Plan, Work
+from leadbus.jobs import SAMPLE_SIZE, Item, LeaseLost, Plan, Work
 from leadbus.web import Actor, Role
 from leadbus.web.lists import Word
 from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
@@ -18,8 +18,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, model_validator
 from normalizer.quarantining import ClosedEntryError, Quarantining, Replayed, UnknownRawError
 from normalizer.store import replays
 from normalizer.store.replays import Place, Which
-
-_SAMPLE = 10
 
 
 class QuarantineFilter(BaseModel):
@@ -65,7 +63,7 @@ class QuarantineReplay:
         which: Which = filter_.which
         async with self._database.acquire() as conn:
             total, up_to = await replays.count(conn, which)
-            sample = await replays.some(conn, which, _SAMPLE)
+            sample = await replays.some(conn, which, SAMPLE_SIZE)
         return Plan(total, sample, bound={"up_to": up_to.isoformat() if up_to else None})
 
     async def run(self, work: Work) -> AsyncGenerator[int, None]:

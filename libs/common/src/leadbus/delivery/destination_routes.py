@@ -16,7 +16,7 @@ from leadbus.delivery.limits import Limits
 from leadbus.delivery.steering import NoSuchDestination
 from leadbus.web.etag import Condition, etag_of, if_match, set_etag
 from leadbus.web.lists import ListQuery, Page
-from leadbus.web.problems import FORBIDDEN, NOT_FOUND, Problem, problem_responses
+from leadbus.web.problems import NOT_FOUND, Problem, problem_responses
 from leadbus.web.tokens import Actor, require
 
 T = TypeVar("T")
@@ -25,19 +25,18 @@ T = TypeVar("T")
 Name = Annotated[str, Path(max_length=500, pattern=r"^[^\x00]+$")]
 
 
-def _unlimited(actor: Actor) -> Actor:
-    # Destinations belong to no dealer: pausing one stops everybody's deliveries there.
-    if actor.dealers is not None:
-        raise Problem(FORBIDDEN, "a token limited to dealers sees no destinations")
-    return actor
+# Destinations belong to no dealer: pausing one stops everybody's deliveries there.
+_UNSEEN = "sees no destinations"
 
 
 def _viewer(actor: Annotated[Actor, require("viewer")]) -> Actor:
-    return _unlimited(actor)
+    actor.must_be_unlimited(_UNSEEN)
+    return actor
 
 
 def _operator(actor: Annotated[Actor, require("operator")]) -> Actor:
-    return _unlimited(actor)
+    actor.must_be_unlimited(_UNSEEN)
+    return actor
 
 
 Viewer = Annotated[Actor, Depends(_viewer)]

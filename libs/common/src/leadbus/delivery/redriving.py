@@ -15,11 +15,10 @@ from leadbus.db import Connection, Database, plan_for_arguments
 from leadbus.delivery import operations, store
 from leadbus.delivery.machine import Phase
 from leadbus.delivery.router import IN_FLIGHT
-from leadbus.jobs import Plan, Work
+from leadbus.jobs import SAMPLE_SIZE, Plan, Work
 from leadbus.web.lists import Word
 from leadbus.web.problems import Problem
 
-_SAMPLE = 10
 _UNLESS_ASKED = (Phase.FAILED, Phase.WAITING)
 """Cancelled and skipped ones were decided about, delivered ones would be repeats: those are named or left."""
 _MATCH = """
@@ -36,7 +35,7 @@ SELECT count(*) AS total, coalesce(max(seq), 0) AS up_to,
 """  # noqa: S608 -- a constant
 _SOME = f"""
 SELECT id, subject_id, route, phase, outcome, reason FROM delivery
- WHERE {_MATCH} AND phase <> 'sending' AND destination <> '' ORDER BY seq LIMIT {_SAMPLE}
+ WHERE {_MATCH} AND phase <> 'sending' AND destination <> '' ORDER BY seq LIMIT {SAMPLE_SIZE}
 """  # noqa: S608
 _NEXT = f"""
 SELECT id, seq FROM delivery WHERE {_MATCH} AND seq > $9 AND seq <= $10 ORDER BY seq LIMIT $11

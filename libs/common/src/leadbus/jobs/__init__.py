@@ -12,10 +12,12 @@ from leadbus.jobs.machine import JobState
 from leadbus.jobs.router import router
 from leadbus.jobs.runner import JobRunner
 from leadbus.jobs.table import DDL_V1, Job, JobItem, metadata
-from leadbus.jobs.work import Interrupted, Item, JobBroken, Kind, LeaseLost, Plan, Work
+from leadbus.jobs.views import Reason
+from leadbus.jobs.work import SAMPLE_SIZE, Interrupted, Item, JobBroken, Kind, LeaseLost, Plan, Work
 
 __all__ = [
     "DDL_V1",
+    "SAMPLE_SIZE",
     "Interrupted",
     "Item",
     "Job",
@@ -26,6 +28,7 @@ __all__ = [
     "Kind",
     "LeaseLost",
     "Plan",
+    "Reason",
     "Work",
     "metadata",
     "router",

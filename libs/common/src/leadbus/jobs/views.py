@@ -16,6 +16,7 @@ MAX_RATE_PER_SECOND = 1000.0
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")
 ]
+"""Why an operator gives something up; kept on record."""
 
 
 class Planned(BaseModel):

@@ -16,6 +16,7 @@ from leadbus.jobs.store import Item, LeaseLost
 __all__ = ["Interrupted", "Item", "JobBroken", "Kind", "LeaseLost", "Plan", "Work"]
 
 SAMPLE_SIZE = 10
+"""How many of what it would touch a plan shows."""
 
 
 @dataclass(frozen=True, slots=True)

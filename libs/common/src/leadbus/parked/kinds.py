@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 
 from leadbus.consumer.fates import BatchHandler, Fates, PoisonHandler, ReleasedError
 from leadbus.db import is_out_of_reach
-from leadbus.jobs import Interrupted, Plan, Work
-from leadbus.jobs.work import SAMPLE_SIZE
+from leadbus.jobs import SAMPLE_SIZE, Interrupted, Plan, Work
 from leadbus.messages import IncomingMessage, OutgoingMessage
 from leadbus.parked.held import ID_LENGTH, Held
 from leadbus.parked.looking import HeldMessage, Looker

@@ -18,7 +18,6 @@ from leadbus.web.audit import record as audit
 from leadbus.web.download import download
 from leadbus.web.lists import DEFAULT_LIMIT, MAX_LIMIT, Page, of_cursor, to_cursor
 from leadbus.web.problems import (
-    FORBIDDEN,
     INVALID_CURSOR,
     NOT_FOUND,
     UNKNOWN_PARAMETER,
@@ -32,6 +31,7 @@ Operator = Annotated[Actor, require("operator")]
 Id = Annotated[str, Path(pattern=rf"^[0-9a-f]{{{ID_LENGTH}}}$")]
 QueueName = Annotated[str, Path(max_length=200, pattern=r"^[a-z0-9.-]+$", description="As consumed from.")]
 _GRAMMAR = frozenset({"limit", "cursor"})
+_UNSEEN = "does not see messages that nobody could read"
 
 
 class HoldingQueue(BaseModel):
@@ -135,7 +135,7 @@ def unrouted_router(database: Database, reader: HoldingReader) -> APIRouter:
 
 
 async def _depths(lookers: Mapping[str, Looker], actor: Actor) -> HoldingQueues:
-    _unlimited(actor)
+    actor.must_be_unlimited(_UNSEEN)
     with guarded():
         return HoldingQueues(items=[await _depth(queue, looker) for queue, looker in sorted(lookers.items())])
 
@@ -148,7 +148,7 @@ async def _depth(queue: str, looker: Looker) -> HoldingQueue:
 
 
 async def _page(looker: Looker, part: Part, actor: Actor) -> Page[HeldMessage]:
-    _unlimited(actor)
+    actor.must_be_unlimited(_UNSEEN)
     with guarded():
         looked = await looker.look(skip=part.skip, limit=part.limit)
     end = part.skip + len(looked.messages)
@@ -173,11 +173,6 @@ async def _body(database: Database, looker: Looker, object_: str, held_id: str, 
     async with database.transaction() as conn:
         await audit(conn, actor, "parked.read_body", object_)
     return download(body, f"{held_id}.raw")
-
-
-def _unlimited(actor: Actor) -> None:
-    if actor.dealers is not None:
-        raise Problem(FORBIDDEN, "a token limited to dealers does not see messages that nobody could read")
 
 
 def _refusal_of(queue: str) -> Callable[[IncomingMessage], str | None]:

@@ -69,6 +69,14 @@ class Actor:
         if not self.may_see(dealer):
             raise Problem(NOT_FOUND)
 
+    def must_be_unlimited(self, what: str) -> None:
+        """For what belongs to no dealer, or to all.
+
+        Raises Problem forbidden; `what` says what a token limited to dealers does not do.
+        """
+        if self.dealers is not None:
+            raise Problem(FORBIDDEN, f"a token limited to dealers {what}")
+
 
 class KeySource(Protocol):
     """Where verification keys come from."""

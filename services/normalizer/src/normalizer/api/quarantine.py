@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Database
+from leadbus.jobs import Reason
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, Role, problem_responses, require
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -33,9 +34,6 @@ ENTRIES = Listing(
         "until": Filter(AwareDatetime, col(QuarantineRow.quarantined_at), "<", "Quarantined before."),
     },
 )
-Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")
-]
 
 
 class Entry(BaseModel):
@@ -87,13 +85,13 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
 
     @api.get("", summary="Quarantined raw messages")
     async def entries(query: Annotated[ListQuery, Depends(ENTRIES)], actor: Viewer) -> Page[Entry]:
-        _unlimited(actor)
+        actor.must_be_unlimited("does not see the quarantine")
         async with database.session() as session:
             return await query.page(session, select(QuarantineRow), _entry)
 
     @api.get("/counts", summary="Open entries by source and reason")
     async def counts(actor: Viewer) -> Counts:
-        _unlimited(actor)
+        actor.must_be_unlimited("does not see the quarantine")
         async with database.session() as session:
             rows = await queries.open_counts(session)
         return Counts(
@@ -134,11 +132,6 @@ def router(database: Database, quarantining: Quarantining) -> APIRouter:
         return await _read(database, entry_id)
 
     return api
-
-
-def _unlimited(actor: Actor) -> None:
-    if actor.dealers is not None:
-        raise Problem("forbidden", "a token limited to dealers does not see the quarantine")
 
 
 async def _read(database: Database, entry_id: UUID) -> Entry:

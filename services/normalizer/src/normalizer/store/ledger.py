@@ -41,12 +41,15 @@ class LedgerEntry:
         return tells, self.finished_at, self.attempts, self.delivery_id
 
 
+STANDS = """CASE WHEN bool_or(state = 'failed') THEN 'failed'
+                         WHEN bool_or(state = 'delivered') THEN 'delivered' ELSE 'unrouted' END"""
+"""SQL: where a lead stands, over the states of its ledger: the rule of a lead's state, in one place."""
 # In id order, as everybody locks them. A statement of its own: what another transaction noted of these leads
 # while we waited has to be seen when their states are told.
 _LOCK = "SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE"
 # Deliveries of things that are no leads of ours (service requests) fall through the join. A statement does
 # not see the rows it writes: a state is told from those, and from the ledger's others.
-_NOTE = """
+_NOTE = f"""
 WITH noted AS (
     INSERT INTO ledger AS known (lead_id, sink, route, delivery_id, state, outcome, attempts, ambiguous,
                                  repeat, planned_at, finished_at)
@@ -74,13 +77,12 @@ WITH noted AS (
      WHERE lead_id IN (SELECT lead_id FROM noted)
        AND (lead_id, sink, route) NOT IN (SELECT lead_id, sink, route FROM noted)
 ), stands AS (
-    SELECT lead_id, CASE WHEN bool_or(state = 'failed') THEN 'failed'
-                         WHEN bool_or(state = 'delivered') THEN 'delivered' ELSE 'unrouted' END AS state
+    SELECT lead_id, {STANDS} AS state
       FROM said GROUP BY lead_id
 )
 UPDATE lead SET state = stands.state FROM stands
  WHERE lead.lead_id = stands.lead_id AND lead.state <> stands.state
-"""
+"""  # noqa: S608 -- constants only
 
 
 async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:

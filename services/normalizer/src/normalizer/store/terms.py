@@ -8,6 +8,8 @@ from uuid import UUID
 import asyncpg
 from leadbus.db import Connection
 
+from normalizer.store.ledger import STANDS
+
 # Parts of a statement that has `m (lead_id, received_at, terms)` and holds these leads. What stays in its
 # list is left alone: a statement cannot delete a row and make it again.
 RELIST = """listed AS (
@@ -35,8 +37,7 @@ WITH m AS (
     SELECT lead_id, lead.received_at, string_to_array(m.terms, ' ') AS terms
       FROM unnest($2::uuid[], $3::text[]) AS m (lead_id, terms) JOIN lead USING (lead_id)
 ), {RELIST}, said AS (
-    SELECT lead_id, CASE WHEN bool_or(state = 'failed') THEN 'failed'
-                         WHEN bool_or(state = 'delivered') THEN 'delivered' ELSE 'unrouted' END AS state
+    SELECT lead_id, {STANDS} AS state
       FROM ledger WHERE lead_id = ANY($2::uuid[]) GROUP BY lead_id
 )
 UPDATE lead SET terms = m.terms, terms_by = $1, state = coalesce(said.state, 'waiting')

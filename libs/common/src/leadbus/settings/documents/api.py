@@ -13,7 +13,7 @@ from leadbus.settings.documents.store import BY_HAND, DocumentStore
 from leadbus.settings.tables import Setting
 from leadbus.web.etag import Condition, if_match, none_match, set_etag
 from leadbus.web.lists import Filter, Listing, ListQuery, Page
-from leadbus.web.problems import FORBIDDEN, Problem, problem_responses
+from leadbus.web.problems import problem_responses
 from leadbus.web.tokens import Actor, Role, require
 
 Manager = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]*$")]
@@ -113,7 +113,7 @@ def router(
         take_over: TakeOver = False,
         dry_run: DryRun = False,
     ) -> Change:
-        _unlimited(actor)
+        actor.must_be_unlimited("does not change settings")
         change = await store.put(
             kind,
             name,
@@ -139,7 +139,7 @@ def router(
         take_over: TakeOver = False,
         dry_run: DryRun = False,
     ) -> Change:
-        _unlimited(actor)
+        actor.must_be_unlimited("does not change settings")
         return await store.delete(
             kind,
             name,
@@ -187,8 +187,3 @@ def _visible(store: DocumentStore, actor: Actor, document: Document) -> bool:
 def _must_see(store: DocumentStore, actor: Actor, document: Document) -> None:
     if not _visible(store, actor, document):
         actor.must_see(None)
-
-
-def _unlimited(actor: Actor) -> None:
-    if actor.dealers is not None:
-        raise Problem(FORBIDDEN, "a token limited to dealers does not change settings")
