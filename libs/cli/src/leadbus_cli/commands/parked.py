@@ -84,7 +84,7 @@ def _list_queues(*, as_json: bool) -> None:
         Deployment.find().all(),
         lambda service: [{"service": service.name, **one} for one in _queues_of(service)],
     )
-    listing(found, ("service", "queue", "messages"), as_json=as_json)
+    listing(found, ("service", "queue", "messages", "unreadable"), as_json=as_json)
     if missing:
         raise CliError(*missing)
 
