@@ -68,7 +68,10 @@ def decide(
 
 
 def refusal(lead: Lead) -> SkipReason | None:
-    """Why this person may not be written about now; read again at the moment of sending."""
+    """Why this person may not be written about now.
+
+    Read again for each try, but for the one that the plan's own commit starts.
+    """
     if lead.erased:
         return "erased"
     if lead.consent.basis == "withdrawn":
