@@ -32,7 +32,7 @@ COMPARED = {
     "mail": ("message_id", ("delivery_id",)),
     "attempt": ("(SELECT key FROM delivery WHERE id = delivery_id), n", ("delivery_id", "duration_ms")),
     "destination": ("name", ()),
-    "poison": ("sha256", ("id",)),
+    "poison": ("sha256, headers", ("id",)),
 }
 """The order of each table's rows, and the columns that chance writes."""
 

@@ -165,7 +165,7 @@ async def test_drained_while_the_window_grows_it_keeps_and_repeats_nothing(
     await consumer.drain(60)
 
     async def all_returned() -> bool:
-        return await wire.ready() + len(recorder.done) == len(bodies)
+        return bool(await wire.ready() + len(recorder.done) == len(bodies))
 
     await eventually(all_returned)
     assert sorted([*recorder.done, *await wire.bodies()]) == bodies

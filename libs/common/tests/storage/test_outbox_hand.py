@@ -340,6 +340,33 @@ async def test_hnd10_draining_leaves_nothing_in_hand(
     assert [row["not_before"] for row in await rows(database)] == [None]
 
 
+@pytest.mark.parametrize("gather_seconds", [0.3, 3600], ids=["in_time", "drained"])
+async def test_hnd18_gathered_messages_go_together(
+    database: Database, clock: FakeClock, eventually: Eventually, gather_seconds: float
+) -> None:
+    """When their time has come, or when the service ends."""
+    broker, calls = Broker(), []
+    publish_many = broker.publish_many
+
+    async def counted(messages: Sequence[OutgoingMessage]) -> list[PublishResult]:
+        calls.append(len(messages))
+        return await publish_many(messages)
+
+    broker.publish_many = counted  # type: ignore[method-assign]
+    relay = OutboxRelay(
+        database, broker, clock=clock, poll_seconds=3600, hold_seconds=36_000, gather_seconds=gather_seconds
+    )
+    async with running(relay, broker):
+        async with database.acquire() as conn:
+            for body in (b"1", b"2"):
+                writing = relay.writing([message(body)])
+                writing.committed(await at_once(conn, writing.part))
+        if gather_seconds == 3600:
+            await relay.drain(20)
+        await eventually(gone(database))
+    assert (broker.published, calls) == ([b"1", b"2"], [2])
+
+
 async def test_hnd11_drained_in_vain_it_is_for_whoever_looks_next(
     database: Database, relay: OutboxRelay, broker: Broker, clock: FakeClock
 ) -> None:

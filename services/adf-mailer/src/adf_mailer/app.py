@@ -9,7 +9,7 @@ from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.consumer import BatchConsumer, make_broker
 from leadbus.db import Database
-from leadbus.delivery import DeliveryEngine, Offer, Planning, Starting
+from leadbus.delivery import GATHER_SECONDS, DeliveryEngine, Offer, Planning, Starting
 from leadbus.delivery.redriving import DeliveriesRedrive
 from leadbus.delivery.router import router as deliveries
 from leadbus.jobs import JobRunner, Kind
@@ -45,7 +45,13 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )
-    relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
+    relay = OutboxRelay(
+        database,
+        publisher,
+        clock=clock,
+        hold_seconds=settings.outbox_hold_seconds,
+        gather_seconds=GATHER_SECONDS,
+    )
 
     def offer(planned: Sequence[Offer]) -> None:
         """The engine comes after the planner: it works off what the desk plans as well."""

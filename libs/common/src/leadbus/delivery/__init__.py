@@ -5,6 +5,7 @@ due delivery to the service's ``Sink`` and records what it said. The other side 
 the delivery says that nobody knows (``ambiguous``).
 """
 
+from leadbus.delivery.announcing import GATHER_SECONDS
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.claiming import Offer
 from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, INDEXES_V2, INDEXES_V3
@@ -32,6 +33,7 @@ __all__ = [
     "DDL_V1",
     "DDL_V2",
     "DDL_V3",
+    "GATHER_SECONDS",
     "INDEXES_V2",
     "INDEXES_V3",
     "Ambiguous",

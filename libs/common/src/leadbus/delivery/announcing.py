@@ -28,6 +28,9 @@ from leadbus.messages import OutgoingMessage, event_message
 if TYPE_CHECKING:
     from leadbus.delivery.store import Row
 
+GATHER_SECONDS = 0.25
+"""How long news of deliveries waits for more of it: the ledger of the normalizer is not read faster."""
+
 _MODELS: Mapping[Announcement, type[DeliveryEvent]] = {
     Announcement.SUCCEEDED: DeliverySucceeded,
     Announcement.FAILED: DeliveryFailed,

@@ -60,6 +60,7 @@ class Hand:
         *,
         on_confirmed: OnConfirmed | None,
         hold_seconds: float,
+        gather_seconds: float,
         news: Callable[[], None],
     ) -> None:
         self._database = database
@@ -67,9 +68,11 @@ class Hand:
         self._clock = clock
         self._on_confirmed = on_confirmed
         self._hold_seconds = hold_seconds
+        # Well within the time for publishing.
+        self._gather_seconds = min(gather_seconds, hold_seconds / 4)
         self._news = news
         self._open = False
-        self._closing = False
+        self._closing = asyncio.Event()
         self._to_publish: list[tuple[float, Pending]] = []
         self._to_remove: list[Confirmed] = []
         self._under_way = 0
@@ -86,7 +89,7 @@ class Hand:
 
     def close(self) -> None:
         """Hold nothing that is written from now on, and keep nothing waiting."""
-        self._closing = True
+        self._closing.set()
         self._company.set()
 
     async def stop(self) -> None:
@@ -112,7 +115,7 @@ class Hand:
         size = sum(len(message.body) for message in messages)
         number = len(self._to_publish) + len(self._to_remove) + self._under_way + len(messages)
         full = number > MOST_MESSAGES or self._bytes + size > MOST_BYTES
-        ready = self._open and not self._closing and self._publisher.connected
+        ready = self._open and not self._closing.is_set() and self._publisher.connected
         if full or not (ready and self._hold_seconds):
             return None
         return Hold(
@@ -121,7 +124,8 @@ class Hand:
         )
 
     def take(self, pending: Sequence[Pending], hold: Hold) -> None:
-        """Rows that were committed a moment ago, held by us: to be published from the loop's next turn on."""
+        """Rows that were committed a moment ago, held by us: to be published from the loop's next turn on, or
+        when they were gathered."""
         if not self._open:
             return  # their lease runs out
         self._to_publish += [(hold.publish_until, one) for one in pending]
@@ -151,12 +155,19 @@ class Hand:
 
     async def _publish_all(self) -> None:
         while self._to_publish:
+            await self._gather()
             taken, self._to_publish = self._to_publish, []
             with self._busy_with(len(taken)):
                 try:
                     await self._publish(taken)
                 finally:
                     self._bytes -= sum(len(one.message.body) for _, one in taken)
+
+    async def _gather(self) -> None:
+        if self._gather_seconds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._gather_seconds):
+                    await self._closing.wait()
 
     async def _publish(self, taken: Sequence[tuple[float, Pending]]) -> None:
         """Publish them; what cannot be goes back to the table for everybody."""
@@ -209,7 +220,7 @@ class Hand:
 
     async def _wait_for_company(self) -> None:
         """More to be removed with it: a commit costs the same for one and for many."""
-        if not self._closing and len(self._to_remove) < MESSAGES_PER_REMOVAL:
+        if not self._closing.is_set() and len(self._to_remove) < MESSAGES_PER_REMOVAL:
             self._company.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REMOVE_AFTER_SECONDS):

@@ -49,6 +49,10 @@ class OutboxRelay:
 
     What is returned (no queue takes it), refused or unknown stays and is tried again later and later; it
     never stands in the way of the rest.
+
+    With ``gather_seconds`` what is written waits so long for company before it is published. That is for
+    messages that nobody waits for: many at once cost the broker and their readers little more than one.
+    It waits a quarter of ``hold_seconds`` at most.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class OutboxRelay:
         clock: Clock | None = None,
         poll_seconds: float = POLL_SECONDS,
         hold_seconds: float = HOLD_SECONDS,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -72,6 +77,7 @@ class OutboxRelay:
             self._clock,
             on_confirmed=on_confirmed,
             hold_seconds=hold_seconds,
+            gather_seconds=gather_seconds,
             news=lambda: self._woken.set(),
         )
         self._woken = asyncio.Event()
