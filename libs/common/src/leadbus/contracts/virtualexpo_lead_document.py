@@ -1,0 +1,156 @@
+"""One lead out of a fetched document, as a document of its own."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final, TypeAlias
+
+from lxml import etree
+
+from leadbus.contracts.virtualexpo import (
+    LONGEST_ID_CHARS,
+    XML_NAMESPACE,
+    Category,
+    read_category,
+    read_types,
+)
+
+Node: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml gives it no public name
+
+_FAULTS_TOLD: Final = 20
+_SCHEMA = "virtualexpo.xsd"
+_DIGEST_CHARS_IN_ID = 32
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFault:
+    """Where a lead is not as the schema has it; never a value.
+
+    ``rule``: the schema's rule in the words of libxml2 (``cvc_enumeration_valid``, ``element_content``), or
+    ``too_large`` (its bytes are not kept) or ``unreadable``. ``path``: names of the schema from the lead
+    down, ``*`` for one that the sender chose.
+    """
+
+    rule: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadDocument:
+    """``data``: the lead in exclusive canonical XML, UTF-8, so that the same lead fetched again has the same
+    bytes. ``position`` counts the leads of the document from 0. ``category`` is None where none can be read.
+    ``key`` is the same however often and changed the lead comes: its id, or without one a digest of what
+    tells it from others.
+    """
+
+    position: int
+    data: bytes
+    key: str
+    category: Category | None = None
+    faults: tuple[LeadFault, ...] = ()
+
+    @property
+    def raw_id(self) -> str:
+        """Id of the raw message, at most 255 characters: unchanged the same one, changed another."""
+        return f"{self.key}.{hashlib.sha256(self.data).hexdigest()[:_DIGEST_CHARS_IN_ID]}"
+
+
+@functools.cache
+def schema() -> etree.XMLSchema:
+    """The schema that ships with this package."""
+    with resources.files("leadbus.contracts").joinpath(_SCHEMA).open("rb") as file:
+        return etree.XMLSchema(etree.parse(file))
+
+
+def lead_document(position: int, wrapped: bytes) -> LeadDocument:
+    """The only lead of ``wrapped``, a document in UTF-8 that is well-formed and has no DOCTYPE."""
+    try:
+        inner = _parse(wrapped)[0]
+        data = etree.tostring(inner, method="c14n", exclusive=True, with_comments=True, with_tail=False)
+        lead = _parse(data)
+    except (etree.XMLSyntaxError, etree.C14NError, IndexError, ValueError):
+        # What expat takes and libxml2 does not; too rare for a finer word.
+        key = f"digest:{hashlib.sha256(wrapped).hexdigest()}"
+        return LeadDocument(position, wrapped, key, None, (LeadFault("unreadable", ""),))
+    category = read_category(lead.get("category", ""))
+    return LeadDocument(position, data, _key(lead), category, tuple(_faults(lead)))
+
+
+def oversized(position: int, attributes: Mapping[str, str]) -> LeadDocument:
+    """What is left to tell of a lead that was too large to be kept."""
+    key = _key_of_id(attributes) or f"oversized:{position}"
+    category = read_category(attributes.get("category", ""))
+    return LeadDocument(position, b"", key, category, (LeadFault("too_large", ""),))
+
+
+def _parse(data: bytes) -> Node:
+    parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
+    return etree.fromstring(data, parser)
+
+
+def _key(lead: Node) -> str:
+    if key := _key_of_id({"id": lead.get("id", "")}):
+        return key
+    told = [
+        lead.get("id", "").strip(),
+        lead.get("marketplace", "").strip(),
+        lead.get("category", "").strip(),
+        "/".join(read_types(_text(lead, "type"))),
+        _text(lead, "buyer", "email").lower(),
+        [_text(product, "productId") for product in lead.iterfind(_tag("product"))],
+        _text(lead, "createdAt"),
+    ]
+    # A list and not joined text: no value can hold a separator.
+    return f"digest:{hashlib.sha256(json.dumps(told).encode()).hexdigest()}"
+
+
+def _key_of_id(attributes: Mapping[str, str]) -> str | None:
+    external_id = " ".join(attributes.get("id", "").split())
+    return f"id:{external_id}" if 0 < len(external_id) <= LONGEST_ID_CHARS else None
+
+
+def _text(element: Node, *path: str) -> str:
+    return (element.findtext("/".join(_tag(name) for name in path)) or "").strip()
+
+
+def _tag(name: str) -> str:
+    return f"{{{XML_NAMESPACE}}}{name}"
+
+
+def _faults(lead: Node) -> Iterator[LeadFault]:
+    checked = schema()
+    if checked.validate(lead):
+        return
+    told = (LeadFault(_rule(entry.type_name), _path(lead, entry.path)) for entry in checked.error_log)  # type: ignore[attr-defined] # lxml-stubs
+    yield from list(dict.fromkeys(told))[:_FAULTS_TOLD]
+
+
+def _rule(type_name: str) -> str:
+    return type_name.removeprefix("SCHEMAV_").lower()
+
+
+def _path(lead: Node, told: str | None) -> str:
+    found = lead.getroottree().xpath(told) if told else []
+    if not isinstance(found, list) or not found or not isinstance(found[0], etree._Element):  # noqa: SLF001
+        return ""
+    element = found[0]
+    steps = [element, *element.iterancestors()][::-1]
+    return "/".join(_name(step) for step in steps)
+
+
+def _name(element: Node) -> str:
+    name = etree.QName(element)
+    known = name.namespace == XML_NAMESPACE and name.localname in _names()
+    return name.localname if known else "*"
+
+
+@functools.cache
+def _names() -> frozenset[str]:
+    with resources.files("leadbus.contracts").joinpath(_SCHEMA).open("rb") as file:
+        elements = etree.parse(file).iter("{http://www.w3.org/2001/XMLSchema}element")
+        return frozenset(name for element in elements if (name := element.get("name")))
