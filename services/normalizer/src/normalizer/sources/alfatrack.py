@@ -1,0 +1,303 @@
+"""Alfa-Track: leads as they are detected, and what becomes known about them, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from leadbus.contracts import json_text
+from leadbus.contracts.alfatrack import AlfaTrackKnowledge, AlfaTrackLead, AtCall, AtParameter
+from leadbus.contracts.alfatrack_reading import Payload, Reading, Unread, read_json
+from leadbus.contracts.lead import Call, Consent, Email, Name, Phone, SourceId, TranscriptLine, Warning_
+from leadbus.contracts.vocabulary import Channel, ConsentBasis
+from pydantic import ValidationError
+
+from normalizer.domain.draft import Draft
+from normalizer.domain.emails import read_email
+from normalizer.domain.extras import unlisted
+from normalizer.domain.html_text import html_to_text, is_html
+from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from normalizer.domain.names import split_name
+from normalizer.domain.rejection import Rejection
+from normalizer.domain.text import clean, clean_line
+from normalizer.sources.charset import UTF8_BOM
+from normalizer.sources.document import format_of
+from normalizer.sources.invalid import rejection_of
+
+PROVIDER = "Alfa-Track"
+"""The tracker's name in the custody chain."""
+
+PLACEHOLDERS = frozenset(
+    {"(not set)", "not set", "(not provided)", "not provided", "null", "undefined", "n/a", "-"}
+)
+"""What analytics systems write where they know nothing. `(direct)` and `(none)` are knowledge."""
+
+_LOCATION = "project.id"
+_FIELDS = {
+    "client.phone": "customer.phones",
+    "client.email": "customer.emails",
+    "client.name": "customer.name",
+    "message_html": "message",
+}
+"""Where the lead has what the push calls otherwise; warnings name the lead's fields."""
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    channel: Channel
+    consent: ConsentBasis
+
+
+_FORM = _Type("form", "form")
+_EMAIL = _Type("email", "request")
+_PHONE = _Type("phone", "request")
+_CHAT = _Type("chat", "request")
+_OFFLINE = _Type("offline", "request")
+_TYPES: Mapping[str, _Type] = {
+    "email": _EMAIL,
+    "e-mail": _EMAIL,
+    "form": _FORM,
+    "форма": _FORM,
+    "phone": _PHONE,
+    "телефон": _PHONE,
+    "chat": _CHAT,
+    "чат": _CHAT,
+    "offline": _OFFLINE,
+    "оффлайн": _OFFLINE,
+    "офлайн": _OFFLINE,
+}
+_OTHER = _Type("unknown", "request")
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What one push tells: a lead, knowledge about it, or both at once."""
+
+    draft: Draft | None
+    knowledge: Knowledge | None
+
+
+def read(body: bytes, content_type: str | None) -> Draft:
+    """The draft of a pushed lead; raises Rejection and nothing else.
+
+    Its parameters, if any came with it, stand in `extras`. Knowledge alone is no lead: `payload_invalid`.
+    """
+    push = read_push(body, content_type)
+    if push.draft is None:
+        raise Rejection(
+            "payload_invalid", "knowledge about a lead, and no lead", field="event", kind="string"
+        )
+    told = push.knowledge.parameters if push.knowledge else {}
+    values = {f"parameters.{key}": one.value for key, one in told.items()}
+    return replace(push.draft, extras={**push.draft.extras, **values})
+
+
+def read_push(body: bytes, content_type: str | None) -> Push:
+    """What one push tells; raises Rejection and nothing else."""
+    if format_of(body, content_type) != "json":
+        raise Rejection("unsupported_type", "not JSON", field="content_type")
+    body = body.removeprefix(UTF8_BOM)
+    mended = json_text.without_half_pairs(body)
+    try:
+        reader = _Reader(read_json(mended))
+    except ValidationError as error:
+        raise rejection_of(error, _contract_of(error)) from None
+    if mended is not body:
+        reader.warn("half_surrogate", "raw")
+    return reader.push()
+
+
+def _contract_of(error: ValidationError) -> type[AlfaTrackLead | AlfaTrackKnowledge]:
+    return AlfaTrackKnowledge if error.title == AlfaTrackKnowledge.__name__ else AlfaTrackLead
+
+
+class _Reader:
+    """Reads one push; collects what was doubtful (`warnings`) and what has no field (`extras`)."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._payload: Payload = reading.payload
+        self._warnings: list[Warning_] = []
+        self._extras = unlisted(reading.payload)
+        for unread in reading.unread:
+            self._keep_unread(unread)
+
+    def push(self) -> Push:
+        parameters = self._parameters()
+        if isinstance(self._payload, AlfaTrackKnowledge):
+            return Push(None, self._knowledge(self._payload, parameters))
+        draft = self._draft(self._payload, parameters)
+        told = Knowledge(draft.external_id or "", location=draft.location, parameters=parameters)
+        return Push(draft, replace(told, test=draft.test) if parameters else None)
+
+    def warn(self, code: str | None, field: str) -> None:
+        if code is not None:
+            self._warnings.append(Warning_(code=code, field=field))
+
+    def _keep(self, path: str, value: str | None) -> None:
+        if value is not None and (text := clean(value)):
+            self._extras[path] = text
+
+    def _keep_unread(self, unread: Unread) -> None:
+        path = clean(unread.path)
+        self._keep(path, unread.value)
+        if unread.location[0] == "parameters":
+            # A name that the sender chose may tell of a person; extras are masked, warnings are not.
+            key = str(unread.location[1]) if len(unread.location) > 1 else ""
+            self.warn("value_unread", f"attribution.{key}" if key in PARAMETERS else "attribution")
+        else:
+            self.warn("value_unread", _FIELDS.get(path, path))
+
+    def _moment(self, value: datetime | None, path: str) -> datetime | None:
+        """`value` if it can have been then; a clock gone wrong is kept in extras."""
+        if value is None or _EARLIEST <= value < _LATEST:
+            return value
+        self._keep(path, value.isoformat())
+        self.warn("time_implausible", path)
+        return None
+
+    def _parameters(self) -> dict[str, Told]:
+        as_of = self._moment(self._payload.as_of, "as_of")
+        told = ((key, getattr(self._payload.parameters, key)) for key in PARAMETERS)
+        read = ((key, self._parameter(key, one, as_of)) for key, one in told if one is not None)
+        return {key: one for key, one in read if one is not None}
+
+    def _parameter(self, key: str, told: AtParameter, as_of: datetime | None) -> Told | None:
+        value = clean_line(told.value)
+        if not value:
+            return None
+        if value.casefold() in PLACEHOLDERS:
+            self._keep(f"parameters.{key}", value)
+            self.warn("parameter_placeholder", f"attribution.{key}")
+            return None
+        return Told(value, self._moment(told.as_of, f"parameters.{key}.as_of") or as_of)
+
+    def _knowledge(self, payload: AlfaTrackKnowledge, parameters: dict[str, Told]) -> Knowledge:
+        if payload.project:
+            self._keep("project.name", payload.project.name)
+        return Knowledge(
+            external_id=clean_line(payload.lead_id),
+            location=clean_line(payload.project.id) if payload.project else None,
+            parameters=parameters,
+            extras=self._extras,
+            warnings=tuple(self._warnings),
+            test=payload.test,
+        )
+
+    def _draft(self, payload: AlfaTrackLead, parameters: dict[str, Told]) -> Draft:
+        kind = self._type(payload)
+        missed = kind is _PHONE and payload.call is not None and payload.call.answered is False
+        occurred_at = self._occurred_at(payload, parameters)
+        name, emails, phones = self._name(payload), self._emails(payload), self._phones(payload)
+        detected_at = self._moment(payload.detected_at, "detected_at")
+        message, transcript, call = (
+            self._message(payload),
+            self._transcript(payload),
+            self._call(payload.call),
+        )
+        self._keep("project.name", payload.project.name)
+        return Draft(
+            location=clean_line(payload.project.id),
+            location_field=_LOCATION,
+            source_type=payload.type,
+            channel=kind.channel,
+            external_id=clean_line(payload.lead_id),
+            intents=("inquiry", "callback") if missed else ("inquiry",),
+            urgency="high" if missed else "normal",
+            occurred_at=occurred_at,
+            detected_at=detected_at,
+            ids=(SourceId(source=PROVIDER, value=clean_line(payload.lead_id)),),
+            name=name,
+            emails=emails,
+            phones=phones,
+            subject=_line(payload.subject),
+            message=message,
+            transcript=transcript,
+            call=call,
+            consent=Consent(basis=kind.consent, purposes=("reply", "sales"), at=occurred_at or detected_at),
+            extras=self._extras,
+            warnings=tuple(self._warnings),
+            test=payload.test,
+        )
+
+    def _type(self, payload: AlfaTrackLead) -> _Type:
+        kind = _TYPES.get(clean_line(payload.type).casefold())
+        if kind is None:
+            self.warn("type_unknown", "source_type")
+        return kind or _OTHER
+
+    def _occurred_at(self, payload: AlfaTrackLead, parameters: dict[str, Told]) -> datetime | None:
+        told = self._moment(payload.occurred_at, "occurred_at")
+        return told or (_aware(parameters["sent_at"].value) if "sent_at" in parameters else None)
+
+    def _name(self, payload: AlfaTrackLead) -> Name:
+        written = _line(payload.client.name)
+        if written is None:
+            return Name()
+        reading = split_name(written)
+        self.warn(reading.warning, "customer.name")
+        return Name(
+            full=reading.full or None,
+            first=reading.first,
+            middle=reading.middle,
+            last=reading.last,
+            suffix=reading.suffix,
+            salutation=reading.salutation,
+        )
+
+    def _emails(self, payload: AlfaTrackLead) -> tuple[Email, ...]:
+        written = _line(payload.client.email)
+        if written is None:
+            return ()
+        reading = read_email(written)
+        self.warn(reading.warning, "customer.emails.0")
+        return (Email(address=reading.address, raw=reading.raw),)
+
+    def _phones(self, payload: AlfaTrackLead) -> tuple[Phone, ...]:
+        raw = _line(payload.client.phone)
+        return (Phone(raw=raw),) if raw else ()
+
+    def _message(self, payload: AlfaTrackLead) -> str | None:
+        """What was written, as plain text; HTML in the place of text is told."""
+        told = clean(payload.message or "")
+        if told and is_html(told):
+            self.warn("message_was_html", "message")
+            return html_to_text(told) or None
+        return told or html_to_text(payload.message_html or "") or None
+
+    def _transcript(self, payload: AlfaTrackLead) -> tuple[TranscriptLine, ...]:
+        return tuple(
+            TranscriptLine(
+                at=self._moment(line.at, f"transcript.{index}.at"),
+                speaker=line.speaker,
+                name=_line(line.name),
+                text=clean(line.text),
+            )
+            for index, line in enumerate(payload.transcript)
+            if clean(line.text)
+        )
+
+    def _call(self, told: AtCall | None) -> Call | None:
+        if told is None:
+            return None
+        return Call(
+            recording_url=_line(told.recording_url),
+            started_at=self._moment(told.started_at, "call.started_at"),
+            duration_seconds=told.duration_seconds,
+            tracking_number=_line(told.tracking_number),
+            answered=told.answered,
+        )
+
+
+def _aware(written: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo and _EARLIEST <= moment < _LATEST else None
+
+
+def _line(value: str | None) -> str | None:
+    return clean_line(value) or None if value is not None else None
