@@ -1,0 +1,65 @@
+"""The person in a BDK lead."""
+
+from __future__ import annotations
+
+from leadbus.contracts.bdk import BdkAddress, BdkCustomer
+from leadbus.contracts.lead import Company, Email, Name, Phone
+
+from normalizer.domain.emails import read_email
+from normalizer.domain.names import NameReading, split_name
+from normalizer.sources.bdk_findings import Findings, line
+
+
+def name_of(customer: BdkCustomer, findings: Findings) -> Name:
+    """Name in parts; one that was told whole is split where that can be done."""
+    told = line(customer.salutation)
+    reading = _name_reading(customer)
+    if reading is None:
+        return Name(salutation=told)
+    findings.warn(reading.warning, "customer.name")
+    return Name(
+        full=reading.full or None,
+        first=reading.first,
+        middle=reading.middle,
+        last=reading.last,
+        suffix=reading.suffix,
+        salutation=told or reading.salutation,
+    )
+
+
+def _name_reading(customer: BdkCustomer) -> NameReading | None:
+    first, last, whole = line(customer.first_name), line(customer.last_name), line(customer.name)
+    if first and last:
+        return NameReading(whole or f"{first} {last}", first=first, last=last)
+    if written := whole or first:
+        return split_name(written)
+    return NameReading(last, last=last) if last else None
+
+
+def company_of(customer: BdkCustomer) -> Company | None:
+    """The business that the person speaks for."""
+    name = line(customer.company)
+    return Company(name=name) if name else None
+
+
+def emails_of(customer: BdkCustomer, findings: Findings) -> tuple[Email, ...]:
+    """The address, checked by its form."""
+    if line(customer.email) is None:
+        return ()
+    reading = read_email(customer.email or "")
+    findings.warn(reading.warning, "customer.emails.0")
+    return (Email(address=reading.address, raw=reading.raw),)
+
+
+def phones_of(customer: BdkCustomer) -> tuple[Phone, ...]:
+    """Numbers as written; one that is told as mobile too is a mobile."""
+    phone, mobile = line(customer.phone), line(customer.mobile)
+    found = [Phone(raw=mobile, type="cellphone")] if mobile else []
+    return (*([Phone(raw=phone)] if phone and phone != mobile else []), *found)
+
+
+def keep_address(address: BdkAddress | None, findings: Findings) -> None:
+    """Keep the postal address, which a draft has no field for."""
+    if address is not None:
+        for name in BdkAddress.model_fields:
+            findings.keep(f"customer.address.{name}", getattr(address, name))
