@@ -1,0 +1,72 @@
+"""Inbound ADF: any provider's documents, as they really come.
+
+Several prospects in one document are several leads. The dealer reference is `vendor/id`, else
+`vendor/vendorname`, else the name of the vendor's contact; blank where a document names no dealer, because
+then the way it came has to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from normalizer.domain.draft import Draft
+from normalizer.domain.rejection import Rejection
+from normalizer.sources.adf.findings import Findings
+from normalizer.sources.adf.node import Node, node_of
+from normalizer.sources.adf.prospect import read_prospect
+from normalizer.sources.adf.repair import Document, Reading, read_documents
+
+__all__ = ["MOST_PROSPECTS", "read_all"]
+
+MOST_PROSPECTS = 1_000
+"""In one message."""
+
+_OUTSIDE_CHARS = 4_000
+
+
+def read_all(body: bytes, content_type: str | None) -> tuple[Draft | Rejection, ...]:
+    """A draft for each prospect in `body`, in document order, or why that one is no lead.
+
+    Raises Rejection for the message as a whole: `undecodable`, `xml_forbidden` for an entity declaration,
+    `payload_invalid` without any prospect, `too_large` for more than `MOST_PROSPECTS`; nothing else.
+    """
+    reading = read_documents(body, content_type)
+    told = [(document, prospect) for document in reading.documents for prospect in _prospects(document)]
+    if len(told) > MOST_PROSPECTS:
+        raise Rejection("too_large", "more prospects than one message may hold")
+    return tuple(_outcome(reading, document, prospect) for document, prospect in told)
+
+
+def _outcome(reading: Reading, document: Document, prospect: Node) -> Draft | Rejection:
+    findings = Findings()
+    for rung in document.rungs:
+        findings.warn("adf_repaired", "raw", rung)
+    if document.lost:
+        findings.warn("text_lost", "raw", f"{len(document.lost)} words")
+        findings.keep("adf.unread", " ".join(document.lost))
+    if reading.outside:
+        if len(reading.outside) <= _OUTSIDE_CHARS:
+            findings.keep("adf.outside", reading.outside)
+        else:
+            findings.warn("text_outside", "raw")
+    try:
+        return read_prospect(prospect, findings)
+    except Rejection as rejection:
+        return rejection
+
+
+def _prospects(document: Document) -> Iterator[Node]:
+    """The prospects, each with what stands beside them and belongs to all; the root itself without any."""
+    root = node_of(document.root)
+    prospects = root.each("prospect")
+    if not prospects:
+        if not any(root.each(name) for name in ("customer", "vehicle", "contact")):
+            raise Rejection("payload_invalid", "an <adf> without <prospect>", kind="element")
+        yield root
+        return
+    shared = [child for child in root.children if child.key != "prospect"]
+    for prospect in prospects:
+        for one in shared:
+            prospect.children.append(one.copy())
+            prospect.pieces.append("")
+        yield prospect
