@@ -1,0 +1,53 @@
+"""A moment as written, by the clock of a place where no offset stands beside it. Cases LM1.. in the tests."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+_FORM = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?P<fraction>\d{1,12}))?"
+    r" ?(?P<offset>[Zz]|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII,
+)
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class MomentReading:
+    """`at` with an offset, None where none can be told; `warning` where a person should look."""
+
+    at: datetime | None = None
+    warning: str | None = None
+
+
+def read_moment(written: str, zone: str) -> MomentReading:
+    """Read ISO 8601 date and time; without an offset as the clock in `zone` (IANA name) shows it.
+
+    An hour that this clock shows twice is the first one. Warnings: `time_zone_assumed`, `value_unread` (no
+    date and time), `time_implausible` (before 1990 or after 2099; `at` is None as well).
+    """
+    at = _told(written)
+    if at is None:
+        return MomentReading(warning="value_unread")
+    assumed = at.tzinfo is None
+    if assumed:
+        at = at.replace(tzinfo=timezone(at.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()))
+    if not _EARLIEST.year < at.year < _LATEST.year - 1 and not _EARLIEST <= at < _LATEST:
+        return MomentReading(warning="time_implausible")
+    return MomentReading(at, "time_zone_assumed" if assumed else None)
+
+
+def _told(written: str) -> datetime | None:
+    found = _FORM.fullmatch(written.strip())
+    if found is None:
+        return None
+    fraction = f".{found['fraction'][:6]:0<6}" if found["fraction"] else ""
+    offset = (found["offset"] or "").upper()
+    try:
+        return datetime.fromisoformat(f"{found['day']}T{found['time']}{fraction}{offset}")
+    except ValueError:
+        return None
