@@ -194,6 +194,8 @@ LABELS: Mapping[str, str] = {
 
 
 class _Push(_Payload):
+    event: Literal["lead", "knowledge"]
+    """What is pushed."""
     lead_id: _Id
     """The tracker's id of the lead."""
     as_of: AwareDatetime | None = None

@@ -111,7 +111,9 @@ def _reached(fields: dict[str, Any], location: Location) -> Location:
     """As far as `location` leads: a missing part, or one within a bare value, is its holder's fault."""
     holder: Any = fields
     for depth, step in enumerate(location):
-        reached = step in holder if isinstance(holder, dict) else isinstance(holder, list)
+        reached = (
+            step in holder if isinstance(holder, dict) else isinstance(holder, list) and isinstance(step, int)
+        )
         if not reached:
             return location[:depth]
         holder = holder[step]

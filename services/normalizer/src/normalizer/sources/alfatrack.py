@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,7 +9,6 @@ from leadbus.contracts import json_text
 from leadbus.contracts.alfatrack import AlfaTrackKnowledge, AlfaTrackLead, AtCall, AtParameter
 from leadbus.contracts.alfatrack_reading import Payload, Reading, Unread, read_json
 from leadbus.contracts.lead import Call, Consent, Email, Name, Phone, SourceId, TranscriptLine, Warning_
-from leadbus.contracts.vocabulary import Channel, ConsentBasis
 from pydantic import ValidationError
 
 from normalizer.domain.draft import Draft
@@ -21,6 +19,7 @@ from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
 from normalizer.domain.names import split_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
+from normalizer.sources.alfatrack_types import LeadType, type_called
 from normalizer.sources.charset import UTF8_BOM
 from normalizer.sources.document import format_of
 from normalizer.sources.invalid import rejection_of
@@ -43,33 +42,6 @@ _FIELDS = {
 """Where the lead has what the push calls otherwise; warnings name the lead's fields."""
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Type:
-    channel: Channel
-    consent: ConsentBasis
-
-
-_FORM = _Type("form", "form")
-_EMAIL = _Type("email", "request")
-_PHONE = _Type("phone", "request")
-_CHAT = _Type("chat", "request")
-_OFFLINE = _Type("offline", "request")
-_TYPES: Mapping[str, _Type] = {
-    "email": _EMAIL,
-    "e-mail": _EMAIL,
-    "form": _FORM,
-    "форма": _FORM,
-    "phone": _PHONE,
-    "телефон": _PHONE,
-    "chat": _CHAT,
-    "чат": _CHAT,
-    "offline": _OFFLINE,
-    "оффлайн": _OFFLINE,
-    "офлайн": _OFFLINE,
-}
-_OTHER = _Type("unknown", "request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +160,7 @@ class _Reader:
 
     def _draft(self, payload: AlfaTrackLead, parameters: dict[str, Told]) -> Draft:
         kind = self._type(payload)
-        missed = kind is _PHONE and payload.call is not None and payload.call.answered is False
+        missed = kind.channel == "phone" and payload.call is not None and payload.call.answered is False
         occurred_at = self._occurred_at(payload, parameters)
         name, emails, phones = self._name(payload), self._emails(payload), self._phones(payload)
         detected_at = self._moment(payload.detected_at, "detected_at")
@@ -222,15 +194,19 @@ class _Reader:
             test=payload.test,
         )
 
-    def _type(self, payload: AlfaTrackLead) -> _Type:
-        kind = _TYPES.get(clean_line(payload.type).casefold())
-        if kind is None:
+    def _type(self, payload: AlfaTrackLead) -> LeadType:
+        kind = type_called(clean_line(payload.type))
+        if kind.channel == "unknown":
             self.warn("type_unknown", "source_type")
-        return kind or _OTHER
+        return kind
 
     def _occurred_at(self, payload: AlfaTrackLead, parameters: dict[str, Told]) -> datetime | None:
+        """What is told; else when it was sent, the call began, or the first line was said."""
         told = self._moment(payload.occurred_at, "occurred_at")
-        return told or (_aware(parameters["sent_at"].value) if "sent_at" in parameters else None)
+        sent_at = _aware(parameters["sent_at"].value) if "sent_at" in parameters else None
+        call, lines = payload.call, payload.transcript
+        others = (sent_at, call.started_at if call else None, *(line.at for line in lines))
+        return told or next((at for at in others if at and _EARLIEST <= at < _LATEST), None)
 
     def _name(self, payload: AlfaTrackLead) -> Name:
         written = _line(payload.client.name)
@@ -296,7 +272,7 @@ def _aware(written: str) -> datetime | None:
         moment = datetime.fromisoformat(written)
     except ValueError:
         return None
-    return moment if moment.tzinfo and _EARLIEST <= moment < _LATEST else None
+    return moment if moment.tzinfo else None
 
 
 def _line(value: str | None) -> str | None:

@@ -14,7 +14,7 @@ _FORM: dict[str, Any] = {
     "project": _PROJECT,
     "occurred_at": "2026-04-14T12:06:40+03:00",
     "detected_at": "2026-04-14T12:07:02+03:00",
-    "client": {"name": "Иванова Мария", "email": "m.ivanova@example.ru", "phone": "+7 495 123-45-67"},
+    "client": {"name": "Мария Иванова", "email": "m.ivanova@example.ru", "phone": "+7 495 123-45-67"},
     "subject": "Заявка с сайта",
     "message": "Интересует тест-драйв в субботу.",
 }

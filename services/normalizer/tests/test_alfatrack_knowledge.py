@@ -1,0 +1,142 @@
+"""What Alfa-Track tells about its leads later on: parameters S11, each by its key and by its label."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from leadbus.contracts.alfatrack import LABELS
+from leadbus.contracts.examples.alfatrack import ALFATRACK_KNOWLEDGE, ALFATRACK_LEADS
+from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from normalizer.domain.rejection import Rejection
+from normalizer.sources.alfatrack import PLACEHOLDERS, read, read_push
+
+JSON = "application/json"
+
+
+def pushed(payload: Any) -> bytes:
+    return json.dumps(payload).encode()
+
+
+def lead_with(type_: str = "form", /, **changes: Any) -> dict[str, Any]:
+    merged = {**ALFATRACK_LEADS[type_], **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def knowledge_of(payload: Any) -> Knowledge:
+    knowledge = read_push(pushed(payload), JSON).knowledge
+    assert knowledge is not None
+    return knowledge
+
+
+def knowing(parameters: Any, **changes: Any) -> Knowledge:
+    return knowledge_of({"event": "knowledge", "lead_id": "1", "parameters": parameters, **changes})
+
+
+def warned(told: Knowledge) -> list[tuple[str, str]]:
+    return [(warning.code, warning.field) for warning in told.warnings]
+
+
+@pytest.mark.parametrize("key", PARAMETERS, ids=[f"S11-{n}-{key}" for n, key in enumerate(PARAMETERS, 1)])
+def test_each_parameter_is_known_with_its_moment(key: str) -> None:
+    (label,) = (label for label, named in LABELS.items() if named == key)
+    for name in (key, label):
+        told = knowing({name: "v", "other": "x"}, as_of="2026-04-14T09:15:00Z")
+        assert told.parameters == {key: Told("v", datetime(2026, 4, 14, 9, 15, tzinfo=UTC))}
+        assert told.extras == {"parameters.other": "x"}
+
+
+def test_the_published_knowledge_arrives() -> None:
+    told = knowledge_of(ALFATRACK_KNOWLEDGE)
+    assert (told.external_id, told.issuer, told.location) == ("AT-900317", None, None)
+    assert {key: one.value for key, one in told.parameters.items()} == {
+        key: one["value"] if isinstance(one, dict) else one
+        for key, one in ALFATRACK_KNOWLEDGE["parameters"].items()
+    }
+    assert told.parameters["keyword"].as_of == datetime(2026, 4, 14, 9, 15, 5, tzinfo=UTC)
+    assert told.parameters["source"].as_of == datetime(2026, 4, 14, 9, 15, 20, tzinfo=UTC)
+    assert (told.extras, told.warnings) == ({}, ())
+
+
+def test_a_lead_may_bring_its_knowledge_along() -> None:
+    push = read_push(pushed(ALFATRACK_LEADS["email"]), JSON)
+    assert push.draft is not None
+    assert push.knowledge is not None
+    assert push.knowledge.external_id == push.draft.external_id == "AT-900318"
+    assert push.knowledge.location == push.draft.location
+    assert push.knowledge.parameters["mailbox_address"].value == "sales-17@track.example"
+
+
+def test_a_lead_without_parameters_brings_none() -> None:
+    assert read_push(pushed(lead_with(parameters={"city": " "})), JSON).knowledge is None
+
+
+def test_knowledge_may_tell_its_project() -> None:
+    told = knowing({}, project={"id": 9, "name": "N"})
+    assert (told.location, told.extras) == ("9", {"project.name": "N"})
+
+
+@pytest.mark.parametrize("written", sorted(PLACEHOLDERS))
+def test_a_placeholder_is_no_knowledge(written: str) -> None:
+    told = knowing({"keyword": f" {written.upper()}", "source": "(direct)", "traffic_type": "(none)"})
+    assert set(told.parameters) == {"source", "traffic_type"}
+    assert told.extras == {"parameters.keyword": written.upper()}
+    assert warned(told) == [("parameter_placeholder", "attribution.keyword")]
+
+
+@pytest.mark.parametrize(
+    ("case", "parameters", "known", "warnings"),
+    [
+        ("blank", {"city": " ", "ip": "", "source": None}, {}, []),
+        ("number", {"ga_client_id": 17}, {"ga_client_id": "17"}, []),
+        ("list", {"city": ["A"]}, {}, [("value_unread", "attribution.city")]),
+        ("lines", {"page_path": "/a\n/b"}, {"page_path": "/a /b"}, []),
+        (
+            "moment",
+            {"city": {"value": "A", "as_of": "x"}},
+            {"city": "A"},
+            [("value_unread", "attribution.city")],
+        ),
+        (
+            "implausible",
+            {"city": {"value": "A", "as_of": "2999-01-01T00:00:00Z"}},
+            {"city": "A"},
+            [("time_implausible", "parameters.city.as_of")],
+        ),
+        ("bare", "google", {}, [("value_unread", "attribution")]),
+        ("stranger", {"m@x.example": ["A"], "city": 1}, {"city": "1"}, []),
+    ],
+)
+def test_doubtful_parameters(case: str, parameters: Any, known: Any, warnings: Any) -> None:
+    told = knowing(parameters)
+    assert {key: one.value for key, one in told.parameters.items()} == known
+    assert warned(told) == warnings
+
+
+def test_a_moment_that_was_not_read_leaves_that_of_the_push() -> None:
+    told = knowing({"city": {"value": "A", "as_of": "x"}}, as_of="2026-04-14T09:15:00Z")
+    assert told.parameters["city"].as_of == datetime(2026, 4, 14, 9, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_a_test_is_told_of_lead_and_knowledge(test: bool) -> None:
+    payload = lead_with(test=test, parameters={"city": "A"})
+    assert read(pushed(payload), JSON).test is test
+    assert knowledge_of(payload).test is test
+    assert knowing({"city": "A"}, test=test).test is test
+
+
+def test_as_an_adapter_of_drafts_it_keeps_the_parameters() -> None:
+    draft = read(pushed(ALFATRACK_LEADS["email"]), JSON)
+    assert draft.extras["parameters.mailbox_address"] == "sales-17@track.example"
+    assert (
+        read(pushed(ALFATRACK_LEADS["chat"]), None) == read_push(pushed(ALFATRACK_LEADS["chat"]), JSON).draft
+    )
+
+
+def test_as_an_adapter_of_drafts_it_takes_no_knowledge_for_a_lead() -> None:
+    with pytest.raises(Rejection) as caught:
+        read(pushed(ALFATRACK_KNOWLEDGE), JSON)
+    assert (caught.value.reason, caught.value.field) == ("payload_invalid", "event")
