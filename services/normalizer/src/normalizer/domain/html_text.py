@@ -33,6 +33,7 @@ _MARKUP = re.compile(
     r"|</(?:p|div|span|a|b|i|u|em|strong|font|ul|ol|li|h[1-6]|table|tr|td|th|blockquote|pre|body|html)\s*>",
     re.IGNORECASE,
 )
+_LINE_ENDS = re.compile(r"[\t\r\n]")
 _SCHEME = re.compile(r"^(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"[\s().-]+")
 _DEEPEST_INDENT = 8
@@ -97,7 +98,7 @@ class _Writer:
             self.data(attributes.get("alt", ""))
         elif tag == "a":
             self._end_link()
-            self._link = (clean_line(attributes.get("href", "")), len(self._written))
+            self._link = (attributes.get("href", ""), len(self._written))
 
     def end(self, tag: str) -> None:
         if self._unseen_depth:
@@ -193,9 +194,11 @@ def _first_number(attributes: Mapping[str, str]) -> int:
 
 def _shown_address(address: str) -> str:
     """What of a link serves a reader of plain text: a web address, a mail address, a number; else nothing."""
-    if is_web_link(address):
-        return address
-    scheme, _, rest = address.partition(":")
+    # As a browser reads it: https://url.spec.whatwg.org/#concept-basic-url-parser, steps 1 to 3.
+    written = clean_line(_LINE_ENDS.sub("", address))
+    if is_web_link(written):
+        return written
+    scheme, _, rest = written.partition(":")
     return rest.partition("?")[0] if scheme.lower() in ("mailto", "tel") else ""
 
 
