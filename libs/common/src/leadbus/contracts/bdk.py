@@ -51,6 +51,9 @@ def _figure(value: Any) -> Any:
 
 
 def _count(value: Any) -> Any:
+    if isinstance(value, bool):
+        # Python takes it for a number.
+        raise ValueError("no figure")  # noqa: TRY004 -- what pydantic makes an error of validation
     return _told(plain_count(value)) if isinstance(value, str) else value
 
 

@@ -25,6 +25,8 @@ _OTHER_NAMES: Mapping[str, str] = {
     MISSPELT_LEAD_TYPE_ID: LEAD_TYPE_ID,
     "first": "firstName",
     "last": "lastName",
+    "occurredAt": "createdAt",
+    "occurred_at": "createdAt",
 }
 _BIRTH = re.compile(r"birth|geburt|^dob$|^geb_?dat", re.IGNORECASE)
 
@@ -51,7 +53,8 @@ class Reading(Generic[Payload]):
 def read_lead(body: bytes) -> Reading[BdkLead]:
     """Read a lead, fat notification or answer to a GET (JSON in UTF-8, no byte order mark).
 
-    Names may be in snake case too. Data of birth is left out wherever it stands: no lead carries it.
+    Names may be in snake case too, and what a notification calls ``occurredAt`` is when the lead came into
+    being unless ``createdAt`` says so. Data of birth is left out wherever it stands: no lead carries it.
     Raises pydantic's ValidationError for what is no JSON object, and for lead id and partner number; for
     nothing else.
     """
@@ -161,6 +164,9 @@ def _left_out(fields: Any, error: ValidationError, essential: frozenset[str]) ->
         holder = fields
         for step in steps:
             holder = holder[step]
+        if key not in holder:
+            # Both spellings stand there, and neither can be read.
+            key = MISSPELT_LEAD_TYPE_ID
         yield Note(".".join(map(str, where)), "value_unread", _verbatim(holder.pop(key)))
 
 

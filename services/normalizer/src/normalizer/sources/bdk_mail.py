@@ -37,12 +37,12 @@ class MailReading:
 
 
 def read_mail(sender: str, subject: str, text: str, types: LeadTypes = TYPES) -> MailReading:
-    """What types a mail can be of, by its sender (an address, with or without a name), subject and plain text.
+    """What types a mail can be of.
 
-    A type id in subject or text decides. Else the families of the sender are candidates (one sender serves
-    three), and a title told word for word, or what the subject says, narrows them. A stranger's mail has
-    only a type id or a title to tell by. Nothing here proves who sent a mail: that is the mailbox's to know.
-    Never raises.
+    `sender` is an address, with or without a name; `text` plain text. A type id in subject or text decides.
+    Else the families of the sender are candidates (one sender serves three), and a title told word for
+    word, or what the subject says, narrows them. A stranger's mail has only a type id or a title to tell
+    by. Nothing here proves who sent a mail: that is the mailbox's to know. Never raises.
     """
     said = _plain(f"{subject[:_LONGEST_SUBJECT_CHARS]}\n{text[:_LONGEST_TEXT_CHARS]}")
     if told := _TOLD_ID.search(said):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 GERMANY = ZoneInfo("Europe/Berlin")
@@ -39,8 +39,8 @@ def read_moment(written: str) -> MomentReading:
     if not _EARLIEST_YEAR <= at.year < _LATEST_YEAR:
         return MomentReading(warning="time_implausible")
     if at.tzinfo is None:
-        return MomentReading(at.replace(tzinfo=GERMANY), "zone_assumed")
-    return MomentReading(at)
+        return MomentReading(_with_whole_offset(at.replace(tzinfo=GERMANY)), "zone_assumed")
+    return MomentReading(_with_whole_offset(at))
 
 
 def read_day(written: str) -> str | None:
@@ -49,6 +49,12 @@ def read_day(written: str) -> str | None:
     if at is None or not _EARLIEST_YEAR <= at.year < _LATEST_YEAR:
         return None
     return (at if at.tzinfo is None else at.astimezone(GERMANY)).date().isoformat()
+
+
+def _with_whole_offset(at: datetime) -> datetime:
+    """The same moment with a fixed offset in whole minutes: no other can be written down and read again."""
+    offset = at.utcoffset() or timedelta()
+    return at.astimezone(timezone(offset) if offset % timedelta(minutes=1) == timedelta() else UTC)
 
 
 def _moment(written: str) -> datetime | None:

@@ -61,5 +61,5 @@ def phones_of(customer: BdkCustomer) -> tuple[Phone, ...]:
 def keep_address(address: BdkAddress | None, findings: Findings) -> None:
     """Keep the postal address, which a draft has no field for."""
     if address is not None:
-        for name in BdkAddress.model_fields:
-            findings.keep(f"customer.address.{name}", getattr(address, name))
+        for name, field in BdkAddress.model_fields.items():
+            findings.keep(f"customer.address.{field.alias}", getattr(address, name))

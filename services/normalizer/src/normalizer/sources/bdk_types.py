@@ -1,4 +1,4 @@
-"""The lead types of the BDK Leadservice: bdk_types.toml as values, and a deployment's own readings over it."""
+"""The lead types of the BDK Leadservice: bdk_types.toml as values, and own readings over it."""
 
 from __future__ import annotations
 
@@ -193,13 +193,18 @@ def normalized(written: str) -> str:
 def load(text: str) -> LeadTypes:
     """The table from TOML. Raises ValueError for what is no table."""
     told = tomllib.loads(text)
-    families = told.get("families", {})
+    families, rows = told.get("families", {}), told.get("types", {})
+    if not (_is_table_of_tables(families) and _is_table_of_tables(rows)):
+        raise ValueError("families and types are tables of tables")
     types = {
-        type_id: {**_shared(families, type_id), **fields, "id": type_id}
-        for type_id, fields in told.get("types", {}).items()
+        type_id: {**_shared(families, type_id), **fields, "id": type_id} for type_id, fields in rows.items()
     }
     table = _Table.model_validate({"families": families, "types": types})
     return LeadTypes(MappingProxyType(dict(table.families)), MappingProxyType(dict(table.types)))
+
+
+def _is_table_of_tables(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(entry, dict) for entry in value.values())
 
 
 def _shared(families: Mapping[str, Any], type_id: str) -> dict[str, Any]:
