@@ -171,25 +171,24 @@ class _Reader:
         self._keep_doubtful(reading.warning, "consent.given", told.given if told else None)
         return reading.consent
 
-    def _own_field(self, path: str, written: str | None) -> str | None:
+    def _own_word(self, path: str, field: str, written: str | None) -> str | None:
         """A field that only some marketplaces have: its word as written, doubtful where it is not listed."""
         word = _line(written)
         if word and self._marketplace:
-            self._warn(self._codes.warning(self._marketplace, path.rpartition(".")[2], word), path)
+            self._warn(self._codes.warning(self._marketplace, field, word), path)
         return word
 
     def _keep_position(self, buyer: VirtualExpoBuyer) -> None:
-        path = "buyer.employeePosition"
-        word = self._own_field(path, buyer.employee_position)
-        self._keep("buyer.medicalSpeciality" if self._marketplace == "MedicalExpo" else path, word)
+        path = "buyer.medicalSpeciality" if self._marketplace == "MedicalExpo" else "buyer.employeePosition"
+        self._keep(path, self._own_word(f"extras.{path}", "employeePosition", buyer.employee_position))
 
     def _company(self, told: VirtualExpoCompany | None) -> Company | None:
         if told is None:
             return None
         company = Company(
             name=_line(told.company_name),
-            kind=self._own_field("company.businessCompanyType", told.business_company_type),
-            sector=self._own_field("company.businessSector", told.business_sector),
+            kind=self._own_word("customer.company.kind", "businessCompanyType", told.business_company_type),
+            sector=self._own_word("customer.company.sector", "businessSector", told.business_sector),
             size=_line(told.employee_count),
             website=self._site(told.website),
         )
