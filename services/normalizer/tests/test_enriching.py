@@ -151,7 +151,9 @@ USEFUL_NUMBERS = {*range(2, 9), 11, 12, 13}
 
 
 @pytest.mark.parametrize(
-    ("number", "key"), enumerate(PARAMETERS, 1), ids=[f"A14-{n}-{key}" for n, key in enumerate(PARAMETERS, 1)]
+    ("number", "key"),
+    list(enumerate(PARAMETERS, 1)),
+    ids=[f"A14-{n}-{key}" for n, key in enumerate(PARAMETERS, 1)],
 )
 def test_which_parameters_are_useful(number: int, key: str) -> None:
     alone = attribution_of(piece("r1", 6, **{key: ("v", 5)}))

@@ -98,12 +98,13 @@ def consent_now(
     """The consent of a lead that began with `start`, after all acts of its person.
 
     `purposes` are those that are allowed, and `basis` the weakest of their grounds, with its time and words;
-    when none is allowed, `withdrawn` if any was withdrawn, else `start` as it was.
+    when none is allowed, `withdrawn` if any was withdrawn (who refused anything is not asked for more), else
+    `start` as it was.
     """
     own, others = tuple(contacts), tuple(linked)
     now = {
         purpose: _join(_started(start, purpose), standing(ledger, own, purpose, others))
-        for purpose in _purposes(ledger, start, own)
+        for purpose in _purposes(ledger, start, {*own, *others})
     }
     allowed = {purpose: one for purpose, one in now.items() if one.state in _ALLOWING}
     if not allowed:
@@ -125,8 +126,8 @@ def _found(ledger: Ledger, contact: str, purpose: str) -> list[Standing]:
     return [ledger.standings[key] for key in keys if key in ledger.standings]
 
 
-def _purposes(ledger: Ledger, start: Consent, contacts: tuple[str, ...]) -> list[str]:
-    """Those of the start in its order, then those that acts of the person name."""
+def _purposes(ledger: Ledger, start: Consent, contacts: set[str]) -> list[str]:
+    """Those of the start in its order, then those that acts name."""
     named = sorted(purpose for contact, purpose in ledger.standings if contact in contacts)
     told = dict.fromkeys((*start.purposes, *named))
     return [purpose for purpose in told if purpose != EVERY_PURPOSE] or [EVERY_PURPOSE]
