@@ -405,6 +405,11 @@ def test_data_of_birth_is_in_no_lead(dealer: Any) -> None:
     assert codes(draft) == [("birth_data_left_out", "customer")]
 
 
+def test_a_message_in_html_is_read_as_text() -> None:
+    assert tell(message="<p>Guten Tag,</p><p>a &lt; b</p>").message == "Guten Tag,\n\na < b"
+    assert tell(message="a < b").message == "a < b"
+
+
 def test_half_of_an_emoji_does_not_cost_the_lead() -> None:
     draft = tell(message="Bis dann \ud83d")
     assert (draft.message, codes(draft)) == ("Bis dann \ufffd", [("half_surrogate", "raw")])

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from leadbus.contracts.bdk import BdkLead, BdkNotification
 from leadbus.contracts.bdk_figures import plain_count, plain_figure
 from leadbus.contracts.bdk_reading import read_lead, read_notification
 from leadbus.contracts.examples.bdk import BDK, BDK_THIN
+from leadbus.contracts.publishing.schemas import json_schema
 from pydantic import ValidationError
 
 LEAST = {"leadId": "1", "partnerNumber": "P"}
@@ -258,3 +260,13 @@ def test_a_figure_is_a_plain_decimal_of_the_same_digits(written: str) -> None:
     if plain is not None:
         assert Decimal(plain) >= 0
         assert plain.replace(".", "") == "".join(char for char in written if char.isdigit())
+
+
+@pytest.mark.parametrize("told", [*BDK.values(), {**BDK["1e"], "bdkLeadTypeId": "99z", "score": 1}])
+def test_the_published_schema_takes_what_is_published(told: Any) -> None:
+    Draft202012Validator(json_schema("raw.bdk.v1", BdkLead)).validate(json.loads(json.dumps(told)))
+
+
+@pytest.mark.parametrize("told", [{"leadId": "1"}, {**BDK["1e"], "vehicle": 5}, {**BDK["1e"], "leadId": []}])
+def test_the_published_schema_refuses_what_is_not_meant(told: Any) -> None:
+    assert not Draft202012Validator(json_schema("raw.bdk.v1", BdkLead)).is_valid(told)

@@ -86,7 +86,7 @@ _Sum = Annotated[
     Amount,
     BeforeValidator(_figure),
     Field(ge=0, le=10**12, decimal_places=6),
-    WithJsonSchema({"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}),
+    WithJsonSchema({"type": ["string", "number"], "minimum": 0}),
 ]
 _Count = Annotated[
     int,

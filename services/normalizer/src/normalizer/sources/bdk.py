@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from normalizer.domain.draft import Draft
 from normalizer.domain.extras import unlisted
+from normalizer.domain.html_text import html_to_text, is_html
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
 from normalizer.sources import bdk_words
@@ -42,20 +43,26 @@ def read(body: bytes, content_type: str | None, types: LeadTypes = TYPES) -> Dra
         reading = read_lead(mended)
     except ValidationError as error:
         raise rejection_of(error, BdkLead) from None
-    findings = _findings(reading)
+    findings = findings_of(reading)
     if mended is not told:
         findings.warn("half_surrogate", "raw")
-    return _draft(reading.payload, _type_of(reading.payload, types, findings), findings)
+    return draft_of(reading.payload, _type_of(reading.payload, types, findings), findings)
 
 
-def _findings(reading: Reading[BdkLead]) -> Findings:
+def findings_of(reading: Reading[BdkLead]) -> Findings:
+    """What could not be read, and what the contract does not list."""
     findings = Findings(unlisted(reading.payload))
     for note in reading.notes:
         findings.doubt(note.path, note.value, note.code)
     return findings
 
 
-def _draft(payload: BdkLead, told_kind: LeadType, findings: Findings) -> Draft:
+def draft_of(payload: BdkLead, read_kind: LeadType, findings: Findings) -> Draft:
+    """The draft that `payload` makes, read as `read_kind`.
+
+    A type that nobody knows costs no lead, and is an expiry where a contract is told.
+    """
+    told_kind = _with_facets_kept(payload, read_kind, findings)
     lead_id, occurred_at = clean_line(payload.lead_id), _occurred_at(payload, findings)
     kind = with_told_product(told_kind, payload.finance, findings)
     keep_address(payload.customer.address, findings)
@@ -78,7 +85,7 @@ def _draft(payload: BdkLead, told_kind: LeadType, findings: Findings) -> Draft:
         finance=finance_of(payload.finance, kind),
         contract=contract_of(payload.contract, kind, findings),
         subject=line(payload.subject),
-        message=clean(payload.message or "") or None,
+        message=_text(payload.message),
         consent=_consent(kind, occurred_at),
         extras=findings.extras,
         warnings=findings.warnings,
@@ -87,7 +94,6 @@ def _draft(payload: BdkLead, told_kind: LeadType, findings: Findings) -> Draft:
 
 
 def _type_of(payload: BdkLead, types: LeadTypes, findings: Findings) -> LeadType:
-    """What its type says. One that nobody knows costs no lead, and is an expiry where a contract is told."""
     written = clean_line(payload.lead_type_id or "")
     kind = types.read(written if 0 < len(written) <= _LONGEST_TYPE_CHARS else _UNTOLD)
     if not written:
@@ -99,20 +105,20 @@ def _type_of(payload: BdkLead, types: LeadTypes, findings: Findings) -> LeadType
     misspelt = findings.extras.get(MISSPELT_LEAD_TYPE_ID)
     if misspelt is not None and types.read(misspelt).id != kind.id:
         findings.warn("lead_type_conflict", "source_type")
-    if kind.ambiguous:
-        hints = ", ".join(kind.hints)
-        findings.warn("lead_type_ambiguous", "source_type", f"the description says: {hints}")
-    _keep_facets(kind, findings)
-    if not kind.known and _tells_contract(payload):
-        return kind.model_copy(update={"contract_expiry": True, "consent": "none"})
     return kind
 
 
-def _keep_facets(kind: LeadType, findings: Findings) -> None:
+def _with_facets_kept(payload: BdkLead, kind: LeadType, findings: Findings) -> LeadType:
+    if kind.ambiguous:
+        hints = ", ".join(kind.hints)
+        findings.warn("lead_type_ambiguous", "source_type", f"the description says: {hints}")
     for facet in _FACETS_WITHOUT_FIELD:
         if (told := getattr(kind, facet)) != _UNTOLD:
             findings.keep(f"bdkLeadType.{facet}", told)
     findings.keep("bdkLeadType.hints", ", ".join(kind.hints))
+    if not kind.known and _tells_contract(payload):
+        return kind.model_copy(update={"contract_expiry": True, "consent": "none"})
+    return kind
 
 
 def _tells_contract(payload: BdkLead) -> bool:
@@ -128,6 +134,11 @@ def _occurred_at(payload: BdkLead, findings: Findings) -> datetime | None:
     if reading.warning:
         findings.doubt("createdAt", written, reading.warning)
     return reading.at
+
+
+def _text(written: str | None) -> str | None:
+    told = written or ""
+    return (html_to_text(told) if is_html(told) else clean(told)) or None
 
 
 def _consent(kind: LeadType, at: datetime | None) -> Consent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from types import MappingProxyType
@@ -161,6 +161,23 @@ class LeadTypes:
             for number, family in self.families.items()
             if family.sender and family.sender.casefold() == sender
         )
+
+    def undecided(self, type_ids: Sequence[str]) -> LeadType:
+        """What several candidate types say in common, for a lead of which no more can be told.
+
+        The most urgent of them counts. Where they disagree about consent it is a request: nearly all are
+        inquiries, and who asked waits. ValueError for no candidate at all.
+        """
+        rows = [self.read(type_id) for type_id in type_ids]
+        if len(rows) == 1:
+            return rows[0]
+        fields = [row.model_dump() for row in rows]
+        common = {
+            name: value for name, value in fields[0].items() if all(one[name] == value for one in fields)
+        }
+        urgency = max((row.urgency.more_urgent for row in rows), key=_MOST_URGENT.index)
+        settled = {"id": "unknown", "known": False, "urgency": {"title": urgency}}
+        return LeadType.model_validate({"consent": "request", **common, **settled})
 
     def with_overrides(self, overrides: Mapping[str, Mapping[str, Any]]) -> LeadTypes:
         """This table with some fields of some types read otherwise, or with types that it does not have.
