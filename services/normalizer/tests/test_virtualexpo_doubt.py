@@ -1,4 +1,4 @@
-"""VirtualExpo: what does not fit is told and kept, what cannot be read is refused, and nothing else happens."""
+"""VirtualExpo: what does not fit is told and kept, what cannot be read is refused."""
 
 from __future__ import annotations
 

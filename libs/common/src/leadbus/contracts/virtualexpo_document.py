@@ -37,6 +37,7 @@ _ROOT = f"{XML_NAMESPACE} leads"
 _LEAD = f"{XML_NAMESPACE} lead"
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _TAG_NAME = re.compile(rb"<([^\s/>]+)")
+_OLD_PAGE = re.compile(rb"\s*<!doctype\s+html", re.IGNORECASE)
 _HTML = ("text/html", "application/xhtml+xml")
 # Smaller pieces are put together: expat reads an unfinished token anew with every piece.
 _PIECE_BYTES = 64 * 1024
@@ -157,13 +158,20 @@ class LeadSplitter:
             self._waiting += self._text.decode(data, final=final).encode()
         except UndecodableText as error:
             self._waiting += error.before.encode()
-            self._parse(final=False)
-            self._fault("wrong_encoding")
+            self._end_undecodable()
             return
         if final and not self._parsed and not self._waiting.strip():
             self._fault("empty_body")
         elif final or len(self._waiting) >= _PIECE_BYTES:
             self._parse(final=final)
+
+    def _end_undecodable(self) -> None:
+        """What stood before it may hold leads, or show a page; what else is wrong with it comes of this."""
+        known = list(self._faults)
+        self._parse(final=False)
+        if all(fault.code != "html_answer" for fault in self._faults):
+            self._faults = known
+            self._fault("wrong_encoding")
 
     def _parse(self, *, final: bool) -> None:
         piece, self._waiting = bytes(self._waiting), bytearray()
@@ -181,9 +189,11 @@ class LeadSplitter:
     def _code_of(self, error: expat.ExpatError) -> FaultCode:
         if error.code == _UNDEFINED_ENTITY:
             return "xml_forbidden"
-        if error.code in _BROKEN_OFF and self._begun:
+        if error.code in _BROKEN_OFF:
             return "truncated"
-        return "not_xml"
+        # In small letters it is no XML, and expat does not say what it saw.
+        is_page = not self._begun and _OLD_PAGE.match(self._buffer)
+        return "html_answer" if is_page else "not_xml"
 
     def _fault(self, code: FaultCode) -> None:
         if code in ("not_xml", "wrong_root", "xml_forbidden", "truncated") and self._media in _HTML:
@@ -218,7 +228,7 @@ class LeadSplitter:
         if name != _ROOT:
             raise _Ended("wrong_root")
         self.attributes = attributes
-        tag = self._tag()
+        tag = self._tag(self._parser.CurrentByteIndex)
         named = _TAG_NAME.match(tag)
         self._root = tag, named[1] if named else b"leads"
 
@@ -242,15 +252,18 @@ class LeadSplitter:
 
     def _lead(self, start: int) -> LeadDocument:
         if not self._oversized:
-            end = self._parser.CurrentByteIndex + len(self._tag())
+            # Of an element in one tag, expat tells the end where it has just told the start.
+            in_one = self._tag(start).endswith(b"/>")
+            last = start if in_one else self._parser.CurrentByteIndex
+            end = last + len(self._tag(last))
             written = bytes(self._buffer[start - self._buffer_at : end - self._buffer_at])
             if len(written) <= self._limits.lead_bytes:
                 opening, name = self._root
                 return lead_document(self._found, opening + written + b"</" + name + b">")
         return oversized(self._found, self._lead_attributes)
 
-    def _tag(self) -> bytes:
-        found = _TAG.match(self._buffer, self._parser.CurrentByteIndex - self._buffer_at)
+    def _tag(self, at: int) -> bytes:
+        found = _TAG.match(self._buffer, at - self._buffer_at)
         return found[0] if found else b""
 
     def _doctype(self, name: str, *_: object) -> None:

@@ -70,10 +70,9 @@ def schema() -> etree.XMLSchema:
 def lead_document(position: int, wrapped: bytes) -> LeadDocument:
     """The only lead of ``wrapped``, a document in UTF-8 that is well-formed and has no DOCTYPE."""
     try:
-        inner = _parse(wrapped)[0]
-        data = etree.tostring(inner, method="c14n", exclusive=True, with_comments=True, with_tail=False)
+        data = _alone(_parse(wrapped)[0])
         lead = _parse(data)
-    except (etree.XMLSyntaxError, etree.C14NError, IndexError, ValueError):
+    except (etree.XMLSyntaxError, IndexError, ValueError):
         # What expat takes and libxml2 does not; too rare for a finer word.
         key = f"digest:{hashlib.sha256(wrapped).hexdigest()}"
         return LeadDocument(position, wrapped, key, None, (LeadFault("unreadable", ""),))
@@ -86,6 +85,14 @@ def oversized(position: int, attributes: Mapping[str, str]) -> LeadDocument:
     key = _key_of_id(attributes) or f"oversized:{position}"
     category = read_category(attributes.get("category", ""))
     return LeadDocument(position, b"", key, category, (LeadFault("too_large", ""),))
+
+
+def _alone(inner: Node) -> bytes:
+    try:
+        return etree.tostring(inner, method="c14n", exclusive=True, with_comments=True, with_tail=False)
+    except etree.C14NError:
+        # A namespace that is no absolute address has no canonical form.
+        return etree.tostring(inner, encoding="utf-8", xml_declaration=False, with_tail=False)
 
 
 def _parse(data: bytes) -> Node:
@@ -135,11 +142,14 @@ def _rule(type_name: str) -> str:
 
 
 def _path(lead: Node, told: str | None) -> str:
-    found = lead.getroottree().xpath(told) if told else []
+    spaces = {prefix: uri for prefix, uri in lead.nsmap.items() if prefix}
+    try:
+        found = lead.getroottree().xpath(told or "", namespaces=spaces)
+    except etree.XPathError:
+        return "*"
     if not isinstance(found, list) or not found or not isinstance(found[0], etree._Element):  # noqa: SLF001
-        return ""
-    element = found[0]
-    steps = [element, *element.iterancestors()][::-1]
+        return "*"
+    steps = [found[0], *found[0].iterancestors()][::-1]
     return "/".join(_name(step) for step in steps)
 
 
