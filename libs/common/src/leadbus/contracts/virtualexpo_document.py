@@ -105,7 +105,7 @@ class LeadSplitter:
         self._faults: list[DocumentFault] = []
         self._leads: list[LeadDocument] = []
         self._found = 0
-        self._received = self._parsed = 0
+        self._received = self._parsed = self._read = 0
         self._waiting = bytearray()
         self._buffer = bytearray()
         self._buffer_at = 0
@@ -152,6 +152,7 @@ class LeadSplitter:
 
     def _take(self, data: bytes, *, final: bool) -> None:
         if self._received > self._limits.document_bytes:
+            self._parse(final=False)
             self._fault("too_large")
             return
         try:
@@ -202,7 +203,8 @@ class LeadSplitter:
             self._faults.append(DocumentFault(code, self._parser.CurrentLineNumber if self._parsed else None))
 
     def _forget_what_was_read(self) -> None:
-        read = max(self._parser.CurrentByteIndex, 0)
+        # Expat does not tell (-1) when it has put off reading.
+        read = self._read = max(self._parser.CurrentByteIndex, self._read)
         if self._parsed - read > self._limits.lead_bytes:
             self._fault("too_large")
         if self._lead_at is not None and not self._oversized:
@@ -210,7 +212,7 @@ class LeadSplitter:
         if self._lead_at is not None and not self._oversized:
             read = self._lead_at
         del self._buffer[: read - self._buffer_at]
-        self._buffer_at = max(read, self._buffer_at)
+        self._buffer_at = read
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
