@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from normalizer.domain.draft import Draft
 from normalizer.domain.rejection import Rejection
 from normalizer.sources.adf.findings import Findings
+from normalizer.sources.adf.mail import read_mail
 from normalizer.sources.adf.node import Node, node_of
 from normalizer.sources.adf.prospect import read_prospect
 from normalizer.sources.adf.repair import Document, Reading, read_documents
@@ -22,19 +23,36 @@ MOST_PROSPECTS = 1_000
 """In one message."""
 
 _OUTSIDE_CHARS = 4_000
+_COPIES = 10_000
+_MAIL = "message/rfc822"
 
 
 def read_all(body: bytes, content_type: str | None) -> tuple[Draft | Rejection, ...]:
     """A draft for each prospect in `body`, in document order, or why that one is no lead.
 
+    A body of type `message/rfc822` is a mail: all ADF in it is read.
+
     Raises Rejection for the message as a whole: `undecodable`, `xml_forbidden` for an entity declaration,
     `payload_invalid` without any prospect, `too_large` for more than `MOST_PROSPECTS`; nothing else.
     """
-    reading = read_documents(body, content_type)
-    told = [(document, prospect) for document in reading.documents for prospect in _prospects(document)]
+    told = [
+        (reading, document, prospect)
+        for reading in _readings(body, content_type)
+        for document in reading.documents
+        for prospect in _prospects(document)
+    ]
     if len(told) > MOST_PROSPECTS:
         raise Rejection("too_large", "more prospects than one message may hold")
-    return tuple(_outcome(reading, document, prospect) for document, prospect in told)
+    return tuple(_outcome(*one) for one in told)
+
+
+def _readings(body: bytes, content_type: str | None) -> list[Reading]:
+    if (content_type or "").partition(";")[0].strip().lower() != _MAIL:
+        return [read_documents(body, content_type)]
+    mail = read_mail(body)
+    if not mail.is_adf:
+        raise Rejection("undecodable", "not ADF: a mail without any")
+    return [read_documents(part.body, part.content_type) for part in mail.adf]
 
 
 def _outcome(reading: Reading, document: Document, prospect: Node) -> Draft | Rejection:
@@ -65,8 +83,9 @@ def _prospects(document: Document) -> Iterator[Node]:
         yield root
         return
     shared = [child for child in root.children if child.key != "prospect"]
-    for prospect in prospects:
+    sharing = prospects if len(shared) * len(prospects) <= _COPIES else prospects[:1]
+    for prospect in sharing:
         for one in shared:
             prospect.children.append(one.copy())
             prospect.pieces.append("")
-        yield prospect
+    yield from prospects

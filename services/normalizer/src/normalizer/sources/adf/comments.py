@@ -37,6 +37,10 @@ _TRACKING = re.compile(
     r"(\+?[0-9][0-9 ().-]{4,24})$",
     re.IGNORECASE | re.MULTILINE,
 )
+_PAGE = re.compile(
+    r"^[ \t]*(?:vehicle (?:page|url|link)|vdp(?: url)?)[ \t]*:[ \t]*(https?://\S+)[ \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d\d)")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.\d+)?\s*(?:s|sec|secs|seconds)?\.?", re.IGNORECASE)
 _MINUTES = re.compile(
@@ -108,6 +112,11 @@ def _seconds(written: str | None, findings: Findings) -> int | None:
     if text:
         findings.keep("call.duration", text)
     return None
+
+
+def page_of(comments: str) -> str | None:
+    """The advert's page that a line `Vehicle page: …` names."""
+    return _found(_PAGE, comments)
 
 
 def lead_source_of(message: str | None) -> str | None:

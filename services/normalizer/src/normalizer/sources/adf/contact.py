@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from leadbus.contracts.lead import Address, Company, Email, Name, Phone
-from leadbus.contracts.vocabulary import AddressType, BestTime, PhoneType
+from leadbus.contracts.lead import Company, Email, Name, Phone
+from leadbus.contracts.vocabulary import BestTime, PhoneType
 
 from normalizer.domain.emails import read_email
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.naming import Names
 from normalizer.sources.adf.node import Node
-from normalizer.sources.adf.postal import read_country
 from normalizer.sources.adf.words import squeezed
 
 _PHONE_TYPES: dict[str, tuple[PhoneType, bool]] = {
@@ -53,7 +52,6 @@ _TIMES: dict[str, BestTime] = {
     "anytime": "no_preference",
     "any": "no_preference",
 }
-_ADDRESS_TYPES: dict[str, AddressType] = {"home": "home", "work": "work", "delivery": "delivery"}
 _YES = frozenset({"1", "true", "yes", "y"})
 _NO = frozenset({"", "0", "false", "no", "n"})
 _EMAIL_JOINTS = re.compile(r"[;,\s]+")
@@ -82,7 +80,6 @@ class Person:
     company: Company | None = None
     emails: tuple[Email, ...] = ()
     phones: tuple[Phone, ...] = ()
-    addresses: tuple[Address, ...] = ()
 
     @property
     def reachable(self) -> bool:
@@ -106,12 +103,6 @@ def read_person(contacts: list[Node], findings: Findings, *, phone_type: PhoneTy
         company=next((Company(name=one.company) for one in names if one.company), None),
         emails=_emails(ordered, findings),
         phones=_phones(ordered, phone_type),
-        addresses=tuple(
-            address
-            for contact in ordered
-            for node in contact.each("address")
-            if (address := _address(node, findings)) is not None
-        ),
     )
 
 
@@ -119,8 +110,8 @@ def _emails(contacts: list[Node], findings: Findings) -> tuple[Email, ...]:
     emails: dict[str, Email] = {}
     for contact in contacts:
         for node in contact.each("email", "emailaddress"):
+            primary = _preferred(node)
             for written in _addresses_in(node):
-                primary = _preferred(node)
                 if written.casefold() in emails:
                     continue
                 reading = read_email(written)
@@ -178,48 +169,3 @@ def _preferred(node: Node) -> bool:
     if written in _YES | _NO:
         node.attribute("preferredcontact")
     return written in _YES
-
-
-def _address(node: Node, findings: Findings) -> Address | None:
-    if not node.holds_anything():
-        return None
-    streets = sorted(
-        node.each("street", "street1", "street2", "streetline", "addressline1", "line1"), key=_line
-    )
-    for street in streets:
-        if _line(street) < _UNNUMBERED:
-            street.attribute("line")
-    written = squeezed(node.seen("type"))
-    kind = _ADDRESS_TYPES.get(written)
-    if kind:
-        node.attribute("type")
-    return Address(
-        street=tuple(line for street in streets if (line := street.take_value())),
-        apartment=node.value("apartment", "suite", "unit"),
-        city=node.value("city", "town"),
-        region=node.value("regioncode", "region", "state", "province", "statecode"),
-        postal_code=node.value("postalcode", "zip", "zipcode", "postcode"),
-        country=_country(node, findings),
-        type=kind,
-    )
-
-
-_UNNUMBERED = 99
-
-
-def _line(street: Node) -> int:
-    number = street.seen("line") or ""
-    return int(number) if re.fullmatch("[1-9]", number) else _UNNUMBERED
-
-
-def _country(node: Node, findings: Findings) -> str | None:
-    for child in node.each("country", "countrycode"):
-        written = child.text
-        if code := read_country(written):
-            if written != code:
-                findings.keep("customer.addresses.country", written)
-            child.take()
-            return code
-        if written:
-            findings.warn("country_unread", "customer.addresses")
-    return None

@@ -28,7 +28,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes that hold ADF, transfer encoding undone, and the content type with its charset: for `read_all`."""
+    """Bytes that hold ADF, transfer encoding undone, and their content type with charset: for `read_all`."""
 
     body: bytes
     content_type: str

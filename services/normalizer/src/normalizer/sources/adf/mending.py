@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import quopri
 import re
+from itertools import islice
 
 from normalizer.sources.adf.markup import Token, rewritten, tokens
 from normalizer.sources.adf.names import LEAVES, NAMES
@@ -24,6 +25,8 @@ _XMLNS = re.compile(r"\sxmlns:([\w.-]+)\s*=")
 _PREFIX = re.compile(r"([^\W\d][\w.-]*):")
 _MARKED_QUOTED_PRINTABLE = re.compile(r"<[A-Za-z/][^<>]{0,200}?=3D[\"'\w]|=\r?\n[^\n]*<|<[^<>]{0,80}=\r?\n")
 _ESCAPED_ROOT = re.compile(r"&(?:amp;)?lt;(?:[\w.-]+:)?(?:adf|prospect)\b", re.IGNORECASE)
+# Of more, those without a value are the most; libxml2 takes quadratic time for them.
+_ATTRIBUTES = 1_000
 _VOID = frozenset({"br", "hr", "img", "wbr"})
 
 
@@ -166,7 +169,8 @@ def _with_sound_attributes(tag: Token) -> str:
     if _SOUND_ATTRIBUTES.fullmatch(tag.rest) and len(set(names)) == len(names):
         return tag.raw
     seen: dict[str, int] = {}
-    written = "".join(_sound_attribute(found, seen) for found in _ATTRIBUTE.finditer(tag.rest))
+    attributes = islice(_ATTRIBUTE.finditer(tag.rest), _ATTRIBUTES)
+    written = "".join(_sound_attribute(found, seen) for found in attributes)
     return f"<{tag.name}{written}{'/' * tag.empty}>"
 
 

@@ -61,6 +61,7 @@ _FORMS = tuple(
         rf"(?:[A-Za-z]{{3,9}},?\s+)?(?P<name>[A-Za-z]{{3,9}})\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
         rf"(?:,?\s+(?:at\s+)?{_CLOCK})?{_TAIL}",
         rf"(?:[A-Za-z]{{3,9}},?\s+)?(?P<day>\d{{1,2}})[-\s](?P<name>[A-Za-z]{{3,9}})\.?[-\s](?P<year>\d{{4}}|\d\d)(?:,?\s+{_CLOCK})?{_TAIL}",
+        rf"[A-Za-z]{{3}}\s+(?P<name>[A-Za-z]{{3}})\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s+(?P<year>\d{{4}})",
     )
 )
 _EPOCH = re.compile(r"(?P<seconds>\d{10})(?P<milli>\d{3})?")
@@ -114,7 +115,7 @@ def _of_form(parts: dict[str, str | None]) -> MomentReading:
 def _date_of(parts: dict[str, str | None]) -> tuple[int, int, int, bool] | None:
     """Year, month, day, and whether the order of the last two had to be assumed."""
     year = int(parts["year"] or 0)
-    if year < 100:
+    if len(parts["year"] or "") == 2:
         year += _TWO_DIGIT_YEARS_FROM
     if parts.get("name"):
         month = _MONTHS.get((parts["name"] or "")[:3].lower())

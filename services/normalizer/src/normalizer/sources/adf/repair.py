@@ -28,6 +28,11 @@ _PROLOG = re.compile(
     r"\s*(?:<\?[^<>]*\?>\s*)*(?:<!DOCTYPE[^<>\[\]]*>\s*)?(?:<\?[^<>]*\?>\s*)*", re.IGNORECASE
 )
 _DOCUMENTS = 1_000
+# A thousand prospects as providers write them; each pass over more would take seconds.
+_MARKS = 400_000
+_MARKS_TO_MEND = 20_000
+# libxml2 takes quadratic time for those of one tag.
+_ATTRIBUTES = 500
 _WORD = re.compile(r"\w+")
 
 RUNGS: tuple[tuple[str, Callable[[str], str]], ...] = (
@@ -75,25 +80,42 @@ def read_documents(body: bytes, content_type: str | None) -> Reading:
     """The documents that `body` holds.
 
     Raises Rejection: `xml_forbidden` for an entity declaration, `undecodable` for what holds no markup,
-    `payload_invalid` for markup without `<adf>` and `<prospect>`, `too_large` for more than 1,000 documents.
+    `payload_invalid` for markup without `<adf>` and `<prospect>`, `too_large` for over 1,000 documents or
+    400,000 tags, 20,000 where they need repair.
     """
     decoded = decode(body, content_type)
     text = decoded.text
+    _refuse_crowd(text, _MARKS)
     _refuse_entities(text)
     whole: list[str] = []
     if _is_sound(text) and (root := _strict(_without_prolog(text))) is not None and _is_adf(root):
         rungs = ("root_cut",) if decoded.mislabelled else ()
         return Reading((Document(root, rungs),), mislabelled=decoded.mislabelled)
+    _refuse_crowd(text, _MARKS_TO_MEND)
     for name, mend in _WHOLE:
         if (mended := mend(text)) != text:
             text = mended
             whole.append(name)
+            _refuse_crowd(text, _MARKS_TO_MEND)
             _refuse_entities(text)
     slices, outside = _cut(text)
     if decoded.mislabelled or outside.strip():
         whole.append("root_cut")
     documents = tuple(_climb(_Slice(one, list(whole))) for one in slices)
     return Reading(documents, _visible(outside), decoded.mislabelled)
+
+
+def _refuse_crowd(text: str, most: int) -> None:
+    if text.count("<") > most:
+        raise Rejection("too_large", "more markup than one message may hold")
+    if max(map(_assignments, text.split("<"))) <= _ATTRIBUTES:
+        return
+    if any(token.kind == "tag" and _assignments(token.rest) > _ATTRIBUTES for token in tokens(text)):
+        raise Rejection("too_large", "a tag with more attributes than any may have")
+
+
+def _assignments(text: str) -> int:
+    return text.count("=")
 
 
 def _refuse_entities(text: str) -> None:

@@ -11,7 +11,7 @@ from leadbus.contracts.vocabulary import Interest, VehicleStatus
 
 from normalizer.domain.vin import read_vin
 from normalizer.sources.adf.amounts import read_distance, unit_of
-from normalizer.sources.adf.comments import plain_text
+from normalizer.sources.adf.comments import page_of, plain_text
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.node import Node
 from normalizer.sources.adf.prices import read_prices
@@ -107,7 +107,7 @@ def _vehicle(node: Node, index: int, findings: Findings, *, wanted: bool) -> Veh
         transmission=node.value("transmission"),
         prices=read_prices(node, path, findings),
         options=_options(node, path, findings),
-        url=node.value("url", "link", "vdpurl", "vehicleurl", "vehiclelink"),
+        url=node.value("url", "link", "vdpurl", "vehicleurl", "vehiclelink") or page_of("\n".join(comments)),
         image=image.take_value() if image else None,
         comments="\n".join(comments) or None,
     )
