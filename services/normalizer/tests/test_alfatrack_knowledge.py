@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from leadbus.contracts.alfatrack import LABELS
 from leadbus.contracts.examples.alfatrack import ALFATRACK_KNOWLEDGE, ALFATRACK_LEADS
-from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from leadbus.contracts.lead import Dealer
+from normalizer.domain.enriching import Piece, Proof, attribution_of, merge
+from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told, lead_id
+from normalizer.domain.placing import Origin, place
 from normalizer.domain.rejection import Rejection
+from normalizer.domain.revisions import revise
 from normalizer.sources.alfatrack import PLACEHOLDERS, read, read_push
 
 JSON = "application/json"
+AT = datetime(2026, 4, 14, 9, 30, tzinfo=UTC)
+ORIGIN = Origin("alfatrack", "north", AT)
+NORTH = Dealer(dealer_id="north", name="Север", country="RU", time_zone="Europe/Moscow")
 
 
 def pushed(payload: Any) -> bytes:
@@ -71,6 +80,26 @@ def test_a_lead_may_bring_its_knowledge_along() -> None:
 
 def test_a_lead_without_parameters_brings_none() -> None:
     assert read_push(pushed(lead_with(parameters={"city": " "})), JSON).knowledge is None
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_it_names_its_lead_whichever_of_the_two_comes_first(test: bool) -> None:
+    told = knowledge_of({**ALFATRACK_KNOWLEDGE, "test": test})
+    lead = place(read(pushed(lead_with(test=test)), JSON), ORIGIN, NORTH)
+    assert lead_id(told, ORIGIN) == lead.lead_id
+    assert lead_id(told, replace(ORIGIN, account="south")) != lead.lead_id
+    assert lead_id(replace(told, test=not test), ORIGIN) != lead.lead_id
+
+
+def test_knowledge_makes_one_revision_and_its_repetition_none() -> None:
+    lead = place(read(pushed(lead_with()), JSON), ORIGIN, NORTH)
+    told = knowledge_of(ALFATRACK_KNOWLEDGE)
+    known = attribution_of(Piece(told, Proof("r1", AT)))
+    enriched = revise(lead, lead.model_copy(update={"attribution": known}), UUID(int=1))
+    assert enriched is not None
+    assert enriched.changed == ("attribution",)
+    again = merge(known, attribution_of(Piece(told, Proof("r2", AT + timedelta(days=2)))))
+    assert revise(enriched.lead, enriched.lead.model_copy(update={"attribution": again}), UUID(int=2)) is None
 
 
 def test_knowledge_may_tell_its_project() -> None:

@@ -124,7 +124,6 @@ class _Writer:
             self._write_flowing(seen)
 
     def close(self) -> str:
-        self._end_link()
         return "".join(self._written)
 
     def _begin_block(self, tag: str) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from leadbus.contracts.attribution import Attribution
 from leadbus.contracts.lead import Warning_
+
+from normalizer.domain import identity
+from normalizer.domain.placing import Origin
 
 PARAMETERS: tuple[str, ...] = tuple(name for name in Attribution.model_fields if name != "known_at")
 """Keys of the parameters that an attribution holds, in the tracker's order."""
@@ -36,3 +40,10 @@ class Knowledge:
     extras: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Warning_, ...] = ()
     test: bool = False
+
+
+def lead_id(knowledge: Knowledge, origin: Origin) -> UUID:
+    """The lead that it is about: the id that the lead itself gets, or got, through the same account."""
+    issuer = knowledge.issuer or origin.source
+    test = knowledge.test or origin.test
+    return identity.lead_id(origin.source, origin.account, issuer, knowledge.external_id, test=test)
