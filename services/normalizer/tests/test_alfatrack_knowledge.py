@@ -132,7 +132,7 @@ def test_a_placeholder_is_no_knowledge(written: str) -> None:
             "implausible",
             {"city": {"value": "A", "as_of": "2999-01-01T00:00:00Z"}},
             {"city": "A"},
-            [("time_implausible", "parameters.city.as_of")],
+            [("time_implausible", "attribution.city")],
         ),
         ("bare", "google", {}, [("value_unread", "attribution")]),
         ("stranger", {"m@x.example": ["A"], "city": 1}, {"city": "1"}, []),
@@ -142,6 +142,19 @@ def test_doubtful_parameters(case: str, parameters: Any, known: Any, warnings: A
     told = knowing(parameters)
     assert {key: one.value for key, one in told.parameters.items()} == known
     assert warned(told) == warnings
+
+
+def test_a_push_whose_clock_went_wrong_keeps_its_values() -> None:
+    told = knowing({"city": "A"}, as_of="1970-01-01T00:00:00Z")
+    assert told.parameters == {"city": Told("A")}
+    assert told.extras == {"as_of": "1970-01-01T00:00:00+00:00"}
+    assert warned(told) == [("time_implausible", "attribution")]
+
+
+def test_a_push_without_a_readable_moment_keeps_its_values() -> None:
+    told = knowing({"city": "A"}, as_of="this morning")
+    assert (told.parameters, told.extras) == ({"city": Told("A")}, {"as_of": "this morning"})
+    assert warned(told) == [("value_unread", "attribution")]
 
 
 def test_a_moment_that_was_not_read_leaves_that_of_the_push() -> None:

@@ -38,6 +38,7 @@ _FIELDS = {
     "client.email": "customer.emails",
     "client.name": "customer.name",
     "message_html": "message",
+    "as_of": "attribution",
 }
 """Where the lead has what the push calls otherwise; warnings name the lead's fields."""
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -122,16 +123,16 @@ class _Reader:
         else:
             self.warn("value_unread", _FIELDS.get(path, path))
 
-    def _moment(self, value: datetime | None, path: str) -> datetime | None:
+    def _moment(self, value: datetime | None, path: str, field: str | None = None) -> datetime | None:
         """`value` if it can have been then; a clock gone wrong is kept in extras."""
         if value is None or _EARLIEST <= value < _LATEST:
             return value
         self._keep(path, value.isoformat())
-        self.warn("time_implausible", path)
+        self.warn("time_implausible", field or path)
         return None
 
     def _parameters(self) -> dict[str, Told]:
-        as_of = self._moment(self._payload.as_of, "as_of")
+        as_of = self._moment(self._payload.as_of, "as_of", "attribution")
         told = ((key, getattr(self._payload.parameters, key)) for key in PARAMETERS)
         read = ((key, self._parameter(key, one, as_of)) for key, one in told if one is not None)
         return {key: one for key, one in read if one is not None}
@@ -144,7 +145,8 @@ class _Reader:
             self._keep(f"parameters.{key}", value)
             self.warn("parameter_placeholder", f"attribution.{key}")
             return None
-        return Told(value, self._moment(told.as_of, f"parameters.{key}.as_of") or as_of)
+        own = self._moment(told.as_of, f"parameters.{key}.as_of", f"attribution.{key}")
+        return Told(value, own or as_of)
 
     def _knowledge(self, payload: AlfaTrackKnowledge, parameters: dict[str, Told]) -> Knowledge:
         if payload.project:
