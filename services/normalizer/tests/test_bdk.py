@@ -245,6 +245,80 @@ def test_a_whole_lead_arrives(dealer: Any) -> None:
     assert lead.message == "Passt Samstag gegen elf?"
 
 
+WHOLE: dict[str, Any] = {
+    "channel": "Anruf",
+    "createdAt": "2026-04-14T10:22:31+02:00",
+    "subject": "Betreff-1",
+    "message": "Nachricht-1",
+    "customer": {
+        **{name: f"Kunde-{name}" for name in ("salutation", "firstName", "lastName", "company")},
+        "name": "Kunde Ganz",
+        "email": "kunde@example.org",
+        "phone": "0431-1",
+        "mobile": "0151-1",
+        "address": {name: f"Ort-{name}" for name in ("street", "postalCode", "city", "country")},
+    },
+    "vehicle": {
+        **{name: f"Auto-{name}" for name in ("make", "model", "variant", "modelYear", "stockNumber")},
+        "vin": "WVWZZZ1JZXW000001",
+        "isNew": True,
+        "mileage": 21841,
+        "price": 27995,
+        "currency": "CHF",
+        "listingUrl": "https://a.example/1",
+        "imageUrl": "https://a.example/1.jpg",
+    },
+    "finance": {
+        "product": "Leasing",
+        "downPayment": 5001,
+        "monthlyRate": 389,
+        "total": 34251,
+        "currency": "SEK",
+        "termMonths": 47,
+        "mileagePerYear": 12003,
+        "precheck": "positiv",
+    },
+    "contract": {"number": "Vertrag-1", "kind": "Art-1", "endsOn": "2026-07-31"},
+}
+
+
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for entry in value.values() for leaf in leaves(entry)]
+    return [leaf for entry in value for leaf in leaves(entry)] if isinstance(value, list) else [value]
+
+
+def test_nothing_that_is_told_is_lost(dealer: Any) -> None:
+    assert set(WHOLE) | {"leadId", "partnerNumber", "bdkLeadTypeId", "test"} == {
+        field.serialization_alias or "" for field in BdkLead.model_fields.values()
+    }
+    lead = place(tell("1a", **WHOLE), Origin("bdk", "a", AT), dealer).wire()
+    found = [str(leaf) for leaf in leaves(lead)]
+    for value in leaves(WHOLE):
+        assert (str(value) in found) or (value is True and "new" in found), value
+
+
+@pytest.mark.parametrize(
+    ("type_id", "finance", "interest"),
+    [
+        ("2c", None, "lease"),
+        ("6c", None, "lease"),
+        ("1a", {"product": "Leasing"}, "lease"),
+        ("2b", None, "buy"),
+        ("1a", None, "buy"),
+        ("3d", None, "trade_in"),
+    ],
+)
+def test_what_the_person_wants_to_do_with_the_vehicle(type_id: str, finance: Any, interest: str) -> None:
+    assert tell(type_id, vehicle={"make": "VW"}, finance=finance).vehicles[0].interest == interest
+
+
+def test_without_a_sum_there_is_no_currency() -> None:
+    finance = tell(finance={"termMonths": 48}).finance
+    assert finance is not None
+    assert (finance.term_months, finance.currency) == (48, None)
+
+
 def test_figures_of_a_financing(dealer: Any) -> None:
     draft = read(json.dumps(BDK["6b"]).encode(), JSON)
     finance = draft.finance
@@ -333,6 +407,26 @@ def test_a_doubtful_time_is_kept(written: str, at: Any, warning: str) -> None:
 def test_names(customer: Any, full: Any, first: Any, last: Any, salutation: Any) -> None:
     name = tell(customer=customer).name
     assert (name.full, name.first, name.last, name.salutation) == (full, first, last, salutation)
+
+
+@pytest.mark.parametrize(
+    ("customer", "kept"),
+    [
+        ({"name": "Jan Koch", "firstName": "Johannes"}, {"customer.firstName": "Johannes"}),
+        ({"name": "Jan Koch", "lastName": "Kochmann"}, {"customer.lastName": "Kochmann"}),
+        ({"name": "Jan Koch", "firstName": "Jan"}, {}),
+        ({"name": "J. K.", "firstName": "Jan", "lastName": "Koch"}, {}),
+        ({"firstName": "Jan Koch"}, {"customer.firstName": "Jan Koch"}),
+    ],
+)
+def test_a_part_of_a_name_that_was_read_otherwise_is_kept(customer: Any, kept: Any) -> None:
+    extras = tell(customer=customer).extras
+    assert {name: value for name, value in extras.items() if name.startswith("customer.")} == kept
+
+
+def test_a_currency_without_a_price_is_kept() -> None:
+    assert tell(vehicle={"currency": "CHF"}).extras["vehicle.currency"] == "CHF"
+    assert "vehicle.currency" not in tell(vehicle={"currency": "CHF", "price": 1}).extras
 
 
 def test_one_number_told_as_both_is_a_mobile() -> None:

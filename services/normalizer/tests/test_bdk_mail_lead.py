@@ -146,6 +146,19 @@ def test_when_it_was(line: str, at: datetime) -> None:
     assert read(replace(MAIL, text=line)).occurred_at == at
 
 
+@pytest.mark.parametrize(
+    ("told", "addresses"),
+    [
+        ("info@bdk-bank.de", []),
+        ("<Info@JU-Connect.org>", []),
+        ("jan@notbdk-bank.de", ["jan@notbdk-bank.de"]),
+    ],
+)
+def test_the_banks_own_address_is_no_customers(told: str, addresses: list[str]) -> None:
+    draft = read(replace(MAIL, text=f"E-Mail: {told}"))
+    assert [email.address for email in draft.emails] == addresses
+
+
 def test_half_of_an_emoji_does_not_cost_the_lead() -> None:
     draft = read(replace(MAIL, text="Name: Jan \ud83d Koch", subject="\ud83d Probefahrt"))
     assert (draft.name.last, draft.subject) == ("Koch", "Probefahrt")

@@ -46,6 +46,13 @@ def test_points_in_time(written: str, at: str | None, warning: str | None) -> No
     assert reading.warning == warning
 
 
+@pytest.mark.parametrize("written", ["2026-04-14T10:22:31+02:00:30", "2026-04-14T10:22:31-00:00:01"])
+def test_an_offset_of_seconds_cannot_be_written_down(written: str) -> None:
+    at = read_moment(written).at
+    assert at is not None
+    assert at.tzinfo is UTC
+
+
 @pytest.mark.parametrize(
     ("written", "day"),
     [

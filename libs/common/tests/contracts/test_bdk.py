@@ -233,6 +233,12 @@ def test_what_is_no_lead(body: bytes, location: Any) -> None:
     assert caught.value.errors()[0]["loc"] == location
 
 
+def test_nul_characters_cost_nothing() -> None:
+    payload = tell(customer={"name": "A\x00B", "nick\x00": ["\x00c"]}, **{"x\x00": "\x00"}).payload
+    assert (payload.customer.name, payload.customer.model_extra) == ("AB", {"nick": ["c"]})
+    assert payload.model_extra == {"x": ""}
+
+
 NAMES = sorted(
     {*BdkLead.model_json_schema()["properties"], "bdkLeadTypeld", "first", "price", "name", "x\x00"}
 )

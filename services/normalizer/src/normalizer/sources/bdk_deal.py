@@ -21,6 +21,8 @@ def vehicles_of(told: BdkVehicle | None, kind: LeadType, findings: Findings) -> 
     if told is None or not told.model_dump(include=set(BdkVehicle.model_fields), exclude_none=True):
         return ()
     vin, doubt = _vin(told, findings)
+    if told.price is None:
+        findings.keep("vehicle.currency", told.currency)
     prices = (Price(kind="asking", amount=told.price, currency=told.currency or _EURO),)
     return (
         Vehicle(

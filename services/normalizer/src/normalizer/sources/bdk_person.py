@@ -11,11 +11,20 @@ from normalizer.sources.bdk_findings import Findings, line
 
 
 def name_of(customer: BdkCustomer, findings: Findings) -> Name:
-    """Name in parts; one that was told whole is split where that can be done."""
+    """Name in parts; one that was told whole is split where that can be done.
+
+    A part that was told beside a whole name from which another was read stays in the extras.
+    """
     told = line(customer.salutation)
     reading = _name_reading(customer)
     if reading is None:
         return Name(salutation=told)
+    for part, written, read in (
+        ("firstName", line(customer.first_name), reading.first),
+        ("lastName", line(customer.last_name), reading.last),
+    ):
+        if written != read:
+            findings.keep(f"customer.{part}", written)
     findings.warn(reading.warning, "customer.name")
     return Name(
         full=reading.full or None,
