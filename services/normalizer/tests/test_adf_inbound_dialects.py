@@ -1,4 +1,4 @@
-"""Inbound ADF: the K (contacts), I (ids), O (origin) and L (location) cases, extensions, extras."""
+"""Inbound ADF: the K (contacts), I (ids) and O (origin) cases, extensions, extras."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from leadbus.contracts.examples import CONTACTATONCE
 from lxml import etree
 from normalizer.domain.draft import Draft
 from normalizer.domain.placing import Origin, place
-from normalizer.domain.rejection import Rejection
 from normalizer.sources import contactatonce
 from normalizer.sources.adf import read_all
 from normalizer.sources.adf.address import read_addresses
@@ -133,6 +132,8 @@ IDS = [
         ("Cars", "7"),
         {"id.leadtype": "Phone"},
     ),
+    ("I11", "<id sequence='48213' source='A'></id>", [("A", "48213")], ("A", "48213"), {}),
+    ("I12", "<id sequence='[count]' source='A'></id>", [], (None, None), {"id@sequence": "[count]"}),
     (
         "I8",
         "<id sequence='0' source='EventName'>Spring</id><id sequence='1' source='EventID'>3</id>"
@@ -209,35 +210,6 @@ def test_how_the_person_came(case: str, provider: str, service: str, channel: st
     assert draft.extras["lead_source"] == provider
 
 
-LOCATIONS = [
-    ("L1", "<vendor><id source='oem'>D7</id><vendorname>Prairie</vendorname></vendor>", "D7", "vendor.id"),
-    ("L2", "<vendor><id></id><vendorname>Prairie</vendorname></vendor>", "Prairie", "vendor.vendorname"),
-    ("L3", "<vendor><name>Prairie</name></vendor>", "Prairie", "vendor.vendorname"),
-    ("L4", "<vendor><contact><name>Prairie</name></contact></vendor>", "Prairie", "vendor.contact.name"),
-    ("L5", "", "", "vendor"),
-    ("L6", "<vendor><vendorname>{{dealer}}</vendorname></vendor>", "", "vendor"),
-]
-
-
-@pytest.mark.parametrize(("case", "inner", "location", "field"), LOCATIONS, ids=[row[0] for row in LOCATIONS])
-def test_the_dealer(case: str, inner: str, location: str, field: str) -> None:
-    draft = prospect(CUSTOMER + inner)
-    assert (draft.location, draft.location_field) == (location, field)
-    assert ("vendor_missing" in codes(draft)) == (not location)
-
-
-def test_a_reference_that_no_setting_could_name() -> None:
-    body = f"<adf><prospect><vendor><id>{'9' * 201}</id></vendor></prospect></adf>"
-    (outcome,) = read_all(body.encode(), None)
-    assert isinstance(outcome, Rejection)
-    assert (outcome.reason, outcome.field) == ("payload_invalid", "vendor.id")
-
-
-def test_a_vendor_beside_the_prospects_is_everybodys() -> None:
-    body = f"<adf><vendor><id>D7</id></vendor><prospect>{CUSTOMER}</prospect><prospect>{BUY}</prospect></adf>"
-    assert [one.location for one in read_all(body.encode(), None) if isinstance(one, Draft)] == ["D7", "D7"]
-
-
 def test_a_repeat_is_said_and_changes_nothing() -> None:
     first, again = prospect(CUSTOMER, "status='new'"), prospect(CUSTOMER, "status='resend'")
     assert "resend" in codes(again)
@@ -247,7 +219,8 @@ def test_a_repeat_is_said_and_changes_nothing() -> None:
 def test_extensions_and_attributes_are_kept() -> None:
     draft = prospect(
         "<leadtype>hot</leadtype><x:score xmlns:x='urn:p' x:model='7'>9</x:score>"
-        "<customer flag='1'><contact><name>D</name><phone ext='12'>3125550148</phone><comment>Call me</comment>"
+        "<customer flag='1'><contact><name>D</name><phone ext='12'>3125550148</phone>"
+        "<comment>Call me</comment>"
         "<donotsend>true</donotsend></contact><language>French</language><utm_source>ads</utm_source>"
         "<recording_url>https://calls.example/1</recording_url><duration>1:13</duration>"
         "<timeframe><description>soon</description><earliestdate>2026-05-01</earliestdate></timeframe>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_a_sound_document_needs_no_repair() -> None:
     assert draft.name.full == "Zoë Rivers"
 
 
+NAMESPACED = re.sub(r"<(/?)(?=[a-z])", r"<\1a:", SOUND).replace("<a:adf>", '<a:adf xmlns:a="urn:x">')
 UNHARMED = [
     ("P1", swapped('<?adf version="1.0"?>', "")),
     ("P2", swapped('<?adf version="1.0"?>', '<?ADF VERSION="1.0"?>')),
@@ -54,6 +56,9 @@ UNHARMED = [
     ("P6", SOUND.replace("adf>", "ADF>").replace("prospect", "Prospect").replace("vehicle", "Vehicle")),
     ("P7", swapped("<adf>", '<adf xmlns="http://www.adf.org/schema/1.0" version="1.0">')),
     ("P8", swapped("<adf>", '<!DOCTYPE adf SYSTEM "http://127.0.0.1:9/adf.dtd"><adf>')),
+    ("P10", SOUND[SOUND.index("<prospect") : SOUND.index("</adf>")]),
+    ("P11", NAMESPACED),
+    ("P12", NAMESPACED[NAMESPACED.index("<a:prospect") : NAMESPACED.index("</a:adf")]),
     ("P9", "".join(SOUND.splitlines()[2:])),
 ]
 
@@ -62,7 +67,7 @@ UNHARMED = [
 def test_prologs_of_every_kind_cost_nothing(case: str, document: str) -> None:
     draft = only(document)
     assert (draft.name.full, draft.external_id, draft.location) == ("Zoë Rivers", "77", "Prairie Motors")
-    assert set(rungs(draft)) <= {"root_cut"}
+    assert set(rungs(draft)) <= {"root_cut", "prefixes_declared"}
 
 
 CLIMBS = [

@@ -35,6 +35,9 @@ TRADE = (
 )
 MIRROR = "<vehicle interest='trade-in'><year>2020</year><make>Dodge</make><model>Ram</model></vehicle>"
 EMPTY = "<vehicle interest='trade-in'><year/><make></make><model/></vehicle>"
+BOTH = ("inquiry", "trade_in")
+VIN = "<vin>1M8GDM9AXKP042788</vin>"
+SAME_VIN = f"<vehicle>{VIN}</vehicle><vehicle interest='trade-in'>{VIN}</vehicle>"
 WANTED = [
     ("V1", BUY + TRADE, [True, False], ("inquiry", "trade_in"), []),
     ("V2", TRADE + BUY, [False, True], ("trade_in", "inquiry"), []),
@@ -50,6 +53,10 @@ WANTED = [
     ("V12", BUY.replace("buy", "sell"), [False], ("trade_in",), []),
     ("V13", BUY.replace("buy", "borrow"), [True], ("inquiry",), ["value_unread"]),
     ("V14", "", [], ("inquiry",), []),
+    ("V15", BUY + "<trade><vehicle><model>Golf</model></vehicle></trade>", [True, False], BOTH, []),
+    ("V16", BUY + "<tradein><year>2009</year><model>Golf</model></tradein>", [True, False], BOTH, []),
+    ("V17", f"<vehicles>{TRADE}{BUY}</vehicles>", [False, True], ("trade_in", "inquiry"), []),
+    ("V18", SAME_VIN, [True, False], BOTH, ["trade_in_mirrors_wanted"]),
 ]
 
 
@@ -147,3 +154,8 @@ def test_all_of_a_vehicle() -> None:
         "vehicle.finance.balance": "9000",
         "vehicle.finance.balance@type": "residual",
     }.items() <= draft.extras.items()
+
+
+def test_a_colour_told_by_parts() -> None:
+    one = vehicle("<model>Ram</model><color><exterior>Red</exterior><interior>Tan</interior></color>")
+    assert [(colour.exterior, colour.interior) for colour in one.colours] == [("Red", "Tan")]

@@ -7,9 +7,9 @@ import re
 from leadbus.contracts.lead import Address
 from leadbus.contracts.vocabulary import AddressType
 
+from normalizer.domain.countries import read_country
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.node import Node
-from normalizer.sources.adf.postal import read_country
 from normalizer.sources.adf.words import squeezed
 
 _ADDRESS_TYPES: dict[str, AddressType] = {"home": "home", "work": "work", "delivery": "delivery"}

@@ -9,9 +9,11 @@ from leadbus.contracts.lead import SourceId
 
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.node import Node
-from normalizer.sources.adf.words import squeezed
+from normalizer.sources.adf.words import is_template, squeezed
 
-_HOP = re.compile(r"[0-9]{1,4}")
+_HOP = re.compile(r"[0-9]{1,9}")
+# Longer chains were not seen; higher numbers beside an empty id are the id.
+_SHORT_CHAIN = re.compile(r"[0-9]{1,2}")
 _KEYS = frozenset(
     {
         *(
@@ -97,10 +99,14 @@ def read_custody(prospect: Node, provider: str | None, findings: Findings) -> Cu
     return Custody(ids, origin.source, origin.value, lead_type)
 
 
+def _misplaced(sequence: str) -> bool:
+    return bool(sequence) and not _SHORT_CHAIN.fullmatch(sequence) and not is_template(sequence)
+
+
 def _hop(node: Node, key: str, provider: str | None, findings: Findings) -> _Hop | None:
     sequence = node.seen("sequence") or ""
     value = node.take_value()
-    if value is None and sequence and not _HOP.fullmatch(sequence):
+    if value is None and _misplaced(sequence):
         value, sequence = sequence, ""
         node.attribute("sequence")
         findings.warn("id_in_sequence", "ids")

@@ -97,6 +97,10 @@ class Node:
         value = self._attributes.get(name)
         return None if value is None else clean_line(value)
 
+    def default(self, name: str, value: str) -> None:
+        """Give it an attribute that it has not."""
+        self._attributes.setdefault(name, value)
+
     def copy(self) -> Node:
         """Another of the same values, none of them read."""
         children = [child.copy() for child in self.children]
@@ -120,8 +124,13 @@ class Node:
 
 
 def node_of(element: etree._Element) -> Node:
-    """The tree below a root, names without the root's own namespace."""
-    return _node(element, etree.QName(element).namespace)
+    """The tree below a root, names without the namespace of its prospects, or its own."""
+    prospect = next((one for one in element if isinstance(one.tag, str) and _is_prospect(one)), element)
+    return _node(element, etree.QName(prospect).namespace)
+
+
+def _is_prospect(element: etree._Element) -> bool:
+    return etree.QName(element).localname.lower() == "prospect"
 
 
 def _node(element: etree._Element, home: str | None) -> Node:

@@ -20,7 +20,7 @@ from normalizer.sources.adf.naming import plain_name
 from normalizer.sources.adf.node import Node
 from normalizer.sources.adf.origin import Manner, manner_of
 from normalizer.sources.adf.prices import read_finance
-from normalizer.sources.adf.vehicle import Vehicles, read_vehicles
+from normalizer.sources.adf.vehicle import Vehicles, read_vehicles, vehicle_nodes
 from normalizer.sources.adf.words import squeezed
 
 LONGEST_LOCATION_CHARS = 200
@@ -83,7 +83,7 @@ class _Reader:
         person = read_person(self._contacts(), findings, phone_type=manner.phone_type)
         if not person.reachable:
             findings.warn("contact_missing", "customer")
-        read = read_vehicles(prospect.each("vehicle"), findings)
+        read = read_vehicles(vehicle_nodes(prospect), findings)
         finance_at = next((node for node in self._financed(read) if node.holds_anything()), None)
         finance = read_finance(finance_at, findings)
         occurred_at = self._occurred_at()

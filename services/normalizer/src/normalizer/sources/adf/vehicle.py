@@ -44,7 +44,8 @@ GIVEN_AWAY: frozenset[Interest] = frozenset({"trade_in", "sell"})
 
 _YEAR_UNTOLD = re.compile(r"0{1,4}")
 _MIRRORED = ("year", "make", "model")
-_OWN = ("vin", "odometer", "stock", "colours", "prices", "comments", "trim", "options")
+_TRADES = ("trade", "tradein", "tradevehicle", "tradeinvehicle")
+_OWN = ("odometer", "stock", "colours", "prices", "comments", "trim", "options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,29 @@ def read_vehicles(nodes: list[Node], findings: Findings) -> Vehicles:
     return Vehicles(vehicles, wanted)
 
 
+def vehicle_nodes(prospect: Node) -> list[Node]:
+    """Every vehicle, in document order: also those that somebody put into `<vehicles>` or `<trade>`."""
+    found: list[Node] = []
+    for child in prospect.children:
+        if child.key == "vehicle":
+            found.append(child)
+        elif child.key == "vehicles":
+            found += child.each("vehicle")
+        elif child.key in _TRADES:
+            inner = child.each("vehicle") or ([child] if child.each(*_MIRRORED) else [])
+            for node in inner:
+                node.default("interest", "trade-in")
+            found += inner
+    return found
+
+
 def _mirrors(vehicle: Vehicle, wanted: Vehicle) -> bool:
     """Whether a form filled the block of the customer's own car with the car they ask for."""
-    if (
-        vehicle.interest not in GIVEN_AWAY
-        or not vehicle.model
-        or any(getattr(vehicle, name) for name in _OWN)
-    ):
+    if vehicle.interest not in GIVEN_AWAY:
+        return False
+    if vehicle.vin:
+        return vehicle.vin == wanted.vin
+    if not vehicle.model or any(getattr(vehicle, name) for name in _OWN):
         return False
     return all(getattr(vehicle, name) in (None, getattr(wanted, name)) for name in _MIRRORED)
 
@@ -174,6 +191,9 @@ def _colours(node: Node, path: str, findings: Findings) -> tuple[Colour, ...]:
     colours = [_colour(one, path, findings) for one in node.each("colorcombination", "colourcombination")]
     exterior = node.value("exteriorcolor", "color", "colour", "exteriorcolour")
     interior = node.value("interiorcolor", "interiorcolour")
+    for nested in node.each("color", "colour", "colors"):
+        exterior = exterior or nested.value("exterior", "exteriorcolor")
+        interior = interior or nested.value("interior", "interiorcolor")
     if exterior or interior:
         colours.append(Colour(exterior=exterior, interior=interior))
     return tuple(one for one in colours if one.exterior or one.interior)

@@ -1,0 +1,65 @@
+"""A mail that is no ADF as a lead: only for recipients whose setting says so."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+
+from leadbus.contracts.lead import Consent, Email, Name
+
+from normalizer.domain.draft import Draft
+from normalizer.domain.emails import read_email
+from normalizer.domain.names import split_name
+from normalizer.domain.rejection import Rejection
+from normalizer.sources.adf.findings import Findings
+from normalizer.sources.adf.mail import Mail
+
+SOURCE_TYPE = "mail"
+_ANGLES = re.compile(r"^[<\s]+|[>\s]+$")
+
+
+def read_letter(mail: Mail, recipient: str) -> Draft:
+    """The lead that a person's own mail to `recipient` tells; that address is the dealer reference.
+
+    The lead has no id but the mail's Message-ID. Raises Rejection `payload_invalid` for an answer of a
+    machine (it would make leads of bounces), a mail that holds ADF, or one without any text and subject.
+    """
+    if mail.automatic:
+        raise Rejection("payload_invalid", "a machine's answer to a mail", kind="mail")
+    if mail.is_adf or not (mail.text or mail.subject):
+        raise Rejection("payload_invalid", "no letter", kind="mail")
+    findings = Findings()
+    shown, address = parseaddr(mail.sender or "")
+    message_id = _ANGLES.sub("", mail.message_id or "")
+    return Draft(
+        location=recipient.strip().lower(),
+        location_field="recipient",
+        source_type=SOURCE_TYPE,
+        channel="email",
+        issuer="Message-ID" if message_id else None,
+        external_id=message_id or None,
+        intents=("inquiry",),
+        name=_name(shown, findings),
+        emails=_emails(address, findings),
+        subject=mail.subject,
+        message=mail.text or None,
+        consent=Consent(basis="request", purposes=("reply", "sales")),
+        warnings=tuple(findings.warnings),
+    )
+
+
+def _name(shown: str, findings: Findings) -> Name:
+    if not shown or "@" in shown:
+        return Name()
+    name = split_name(shown)
+    findings.warn(name.warning, "customer.name")
+    return Name(full=name.full, first=name.first, middle=name.middle, last=name.last, suffix=name.suffix)
+
+
+def _emails(address: str, findings: Findings) -> tuple[Email, ...]:
+    if not address:
+        findings.warn("contact_missing", "customer")
+        return ()
+    reading = read_email(address)
+    findings.warn(reading.warning, "customer.emails.0")
+    return (Email(address=reading.address, raw=reading.raw, primary=True),)
