@@ -55,6 +55,7 @@ COLUMNS = ("alpha2", "alpha3", "numeric", "en", "fr", "de", "es", "it")
         ("CO34", "Dominica", "DM"),
         ("CO35", "Dominican Republic", "DO"),
         ("CO36", "Atlantis", None),
+        ("CO42", "St Christophe et Nieves", "KN"),
         ("CO37", "", None),
         ("CO38", "...", None),
         ("CO39", "EU", None),

@@ -261,6 +261,11 @@ def test_the_whole_example_arrives() -> None:
     }
 
 
+def test_one_number_told_twice_is_one_and_a_mobile_phone() -> None:
+    phones = tell(type="Quote", buyer={"phone": "+33 6 39 98 01 23", "mobile": "+33 6 39 98  01 23"}).phones
+    assert [(phone.raw, phone.type) for phone in phones] == [("+33 6 39 98 01 23", "cellphone")]
+
+
 def test_a_moment_without_offset_is_the_vendors_clock_and_told() -> None:
     draft = read(LEADS[1], XML)
     assert draft.occurred_at == datetime(2026, 4, 14, 8, 41, 7, tzinfo=UTC)

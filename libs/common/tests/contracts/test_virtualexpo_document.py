@@ -186,9 +186,13 @@ def test_a_lead_that_is_too_large_costs_no_other(size: int) -> None:
     large = lead("<buyer/>" + "<message>x</message>" * 50_000, id="large", category="prospect")
     body = leads(lead("<buyer/>", id="a"), large, lead("<buyer/>", id="b"))
     splitter = LeadSplitter(None, Limits(lead_bytes=100_000))
-    found = [one for at in range(0, len(body), size) for one in splitter.feed(body[at : at + size])]
+    found, held = [], 0
+    for at in range(0, len(body), size):
+        found += splitter.feed(body[at : at + size])
+        held = max(held, len(splitter._buffer) + len(splitter._waiting))
     found += splitter.close()
     assert splitter.faults == ()
+    assert held < 300_000
     assert [(one.key, one.category, len(one.faults)) for one in found] == [
         ("id:a", "request", 0),
         ("id:large", "prospect", 1),

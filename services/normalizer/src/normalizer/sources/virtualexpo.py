@@ -258,10 +258,8 @@ class _Reader:
 
 def _phones(buyer: VirtualExpoBuyer) -> tuple[Phone, ...]:
     phone, mobile = _line(buyer.phone), _line(buyer.mobile)
-    told = [Phone(raw=phone)] if phone else []
-    if mobile and mobile != phone:
-        told.append(Phone(raw=mobile, type="cellphone"))
-    return tuple(told)
+    told = [Phone(raw=phone)] if phone and phone != mobile else []
+    return (*told, Phone(raw=mobile, type="cellphone")) if mobile else tuple(told)
 
 
 def _line(value: str | None) -> str | None:
