@@ -35,8 +35,8 @@ class LeadFault:
     """Where a lead is not as the schema has it; never a value.
 
     ``rule``: the schema's rule in the words of libxml2 (``cvc_enumeration_valid``, ``element_content``), or
-    ``too_large`` (its bytes are not kept), ``unreadable``, or ``unchecked`` (too many elements). ``path``: names of the schema from the lead
-    down, ``*`` for one that the sender chose.
+    ``too_large`` (its bytes are not kept), ``unreadable``, or ``unchecked`` (too many elements). ``path``:
+    names of the schema from the lead down, ``*`` for one that the sender chose.
     """
 
     rule: str
