@@ -247,6 +247,15 @@ def test_extensions_and_attributes_are_kept() -> None:
     }.items() <= draft.extras.items()
 
 
+def test_fields_as_attributes() -> None:
+    draft = prospect(
+        "<vehicle year='2020' make='Ford' doors='4'/><customer><contact name='Jo Do' phone='1'/></customer>"
+    )
+    assert (draft.name.full, draft.phones[0].raw) == ("Jo Do", "1")
+    assert [(one.year, one.make) for one in draft.vehicles] == [("2020", "Ford")]
+    assert draft.extras["vehicle.doors"] == "4"
+
+
 def test_a_partner_s_name_is_no_name() -> None:
     draft = contact("<x:name xmlns:x='urn:p'>Robot</x:name><email>d@example.org</email>")
     assert draft.name.full is None

@@ -67,7 +67,7 @@ UNHARMED = [
 def test_prologs_of_every_kind_cost_nothing(case: str, document: str) -> None:
     draft = only(document)
     assert (draft.name.full, draft.external_id, draft.location) == ("Zoë Rivers", "77", "Prairie Motors")
-    assert set(rungs(draft)) <= {"root_cut", "prefixes_declared"}
+    assert set(rungs(draft)) <= {"root_cut", "root_added", "prefixes_declared"}
 
 
 CLIMBS = [
@@ -88,6 +88,13 @@ CLIMBS = [
     ("R15", "tags_balanced", SOUND[: SOUND.index("</vendorname>")]),
     ("R16", "tags_balanced", swapped("Still there?", "Still<br>there?")),
     ("R17", "html_unwrapped", "<html><body><pre>" + SOUND.replace("<", "&lt;") + "</pre></body></html>"),
+    ("R19", "references_escaped", swapped("<contact>", "<!-- a -- b --><contact>")),
+    ("R20", "references_escaped", swapped("Still there?", "<![CDATA[Still there?")),
+    ("R21", "root_cut", swapped('<?xml version="1.0" encoding="UTF-8"?>', "<?XML VERSION “1.0”?>")),
+    ("R22", "root_cut", "\n" + SOUND),
+    ("R23", "root_added", SOUND[SOUND.index("<prospect") : SOUND.index("</adf>")]),
+    ("R25", "root_cut", "<leads xmlns:s='x'><s:one>" + SOUND[SOUND.index("<adf>") :] + "</s:one></leads>"),
+    ("R24", "root_cut", "> " + SOUND.replace("\n", "\n> ")),
     ("R18", "quoted_printable_undone", SOUND.replace("=", "=3D").replace("Zoë", "Zo=C3=AB")),
 ]
 

@@ -20,7 +20,8 @@ _LOOSE_TAG = re.compile(rf"<(?P<slash>/?)(?P<name>{_NAME})(?P<rest>(?:[\s/][^<>]
 class Token:
     """A piece of a document as it stands there.
 
-    A `tag` has its `name` and all between name and `>` in `rest`; `stray` is a `<` that opens nothing.
+    A `tag` has its `name` and all between name and `>` in `rest`; `stray` is a `<` that opens nothing, or the
+    mark of a comment or CDATA section that never ends.
     """
 
     kind: Kind
@@ -80,7 +81,7 @@ class _Reader:
         for kind, opening, end in _ENCLOSED:
             if text.startswith(opening, start):
                 stop = self._ends[end].from_(start + len(opening))
-                return Token(kind, text[start : stop + len(end)]) if stop >= 0 else Token("stray", "<")
+                return Token(kind, text[start : stop + len(end)]) if stop >= 0 else Token("stray", opening)
         if text.startswith("<?", start):
             return self._instruction(start)
         found = _TAG.match(text, start) or _LOOSE_TAG.match(text, start)

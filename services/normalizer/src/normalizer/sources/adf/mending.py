@@ -118,7 +118,7 @@ class _Balance:
 
     def take(self, token: Token) -> None:
         if token.kind != "tag":
-            self._written.append(token.raw if token.kind != "stray" else "&lt;")
+            self._written.append(_with_sound_text(token))
         elif token.closing:
             self._close(token.name)
         elif token.empty or token.name.lower() in _VOID:
@@ -193,7 +193,9 @@ def _known_reference(found: re.Match[str]) -> str:
 
 def _with_sound_text(token: Token) -> str:
     if token.kind == "stray":
-        return "&lt;"
+        return "&lt;" if token.raw == "<" else ""
+    if token.kind == "comment" and "--" in token.raw[4:-3]:
+        return ""
     if token.kind == "text":
         return _REFERENCE.sub(_known_reference, token.raw).replace("]]>", "]]&gt;")
     return token.raw

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from normalizer.domain.text import clean, clean_line
+from normalizer.sources.adf.names import BRANCHES, LEAVES
 from normalizer.sources.adf.words import is_placeholder, is_template
 
 _JOINTS = re.compile(r"[_.-]")
@@ -111,7 +112,8 @@ class Node:
         for name, value in self._attributes.items():
             if text := clean(value):
                 yield f"{path}@{name}", text
-        if not self._taken and (text := self.text):
+        # Marks between elements, as of a quoted mail, say nothing.
+        if not self._taken and (text := self.text) and not (self.children and is_placeholder(text)):
             yield path or "#text", text
         named: dict[str, int] = {}
         for child in self.children:
@@ -145,7 +147,14 @@ def _node(element: etree._Element, home: str | None) -> Node:
     attributes: dict[str, str] = {}
     for written, value in element.attrib.items():
         attributes.setdefault(_attribute_name(str(written), element, home), str(value))
-    return Node(_element_name(element, home), pieces, attributes, children)
+    name = _element_name(element, home)
+    if name in BRANCHES:
+        told = {child.key for child in children}
+        # Some write `<vehicle year="2020">`; no attribute of ADF's own has the name of an element.
+        for leaf in [leaf for leaf in attributes if leaf in LEAVES and leaf not in told]:
+            children.append(Node(leaf, [attributes.pop(leaf)], {}, []))
+            pieces.append("")
+    return Node(name, pieces, attributes, children)
 
 
 def _element_name(element: etree._Element, home: str | None) -> str:

@@ -1,7 +1,7 @@
 """The repair ladder: a document as far as it can be read, and which rungs that took.
 
 Every rung works on a copy of the text; the bytes that came are somebody else's to keep. Nothing declares an
-entity here: such documents are refused before any parser sees them, and no parser sees a DOCTYPE.
+entity here: such documents are refused before any parser sees them, and nothing is ever fetched.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ RUNGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("names_folded", mending.fold_names),
     ("tags_balanced", mending.balance_tags),
 )
-"""After `root_cut`, which ignores all before and after the root, and before `recovered`."""
+"""After `root_cut`, which ignores all around the root, or `root_added`, and before `recovered`."""
 
 _WHOLE: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("quoted_printable_undone", mending.without_quoted_printable),
@@ -88,7 +88,7 @@ def read_documents(body: bytes, content_type: str | None) -> Reading:
     _refuse_crowd(text, _MARKS)
     _refuse_entities(text)
     whole: list[str] = []
-    if _is_sound(text) and (root := _strict(_without_prolog(text))) is not None and _is_adf(root):
+    if _is_sound(text) and (root := _strict(text)) is not None and _is_adf(root):
         rungs = ("root_cut",) if decoded.mislabelled else ()
         return Reading((Document(root, rungs),), mislabelled=decoded.mislabelled)
     _refuse_crowd(text, _MARKS_TO_MEND)
@@ -98,11 +98,13 @@ def read_documents(body: bytes, content_type: str | None) -> Reading:
             whole.append(name)
             _refuse_crowd(text, _MARKS_TO_MEND)
             _refuse_entities(text)
-    slices, outside = _cut(text)
-    if decoded.mislabelled or outside.strip():
+    slices, (before, after) = _cut(text, whole)
+    around_root = _strict(f"{before}<adf/>{after}")
+    if decoded.mislabelled or around_root is None or not _is_adf(around_root):
         whole.append("root_cut")
     documents = tuple(_climb(_Slice(one, list(whole))) for one in slices)
-    return Reading(documents, _visible(outside), decoded.mislabelled)
+    around = _visible(f"{_without_prolog(before)} {after}")
+    return Reading(documents, around if _WORD.search(around) else "", decoded.mislabelled)
 
 
 def _refuse_crowd(text: str, most: int) -> None:
@@ -139,12 +141,13 @@ def _without_prolog(text: str) -> str:
     return text[prolog.end() :] if prolog else text
 
 
-def _cut(text: str) -> tuple[list[str], str]:
-    """The documents, and what stands around them."""
+def _cut(text: str, rungs: list[str]) -> tuple[list[str], tuple[str, str]]:
+    """The documents, and what stands before the first and after it."""
     slices, outside = _slices(text, _ROOT, _ROOT_END)
     if not slices:
         prospects, outside = _slices(text, _PROSPECT, _PROSPECT_END)
         slices = [f"<adf>{''.join(prospects)}</adf>"] if prospects else []
+        rungs += ["root_added"] if prospects else []
     if slices:
         return slices, outside
     if any(token.kind == "tag" for token in tokens(text)):
@@ -152,7 +155,7 @@ def _cut(text: str) -> tuple[list[str], str]:
     raise Rejection("undecodable", "not ADF: it holds no markup")
 
 
-def _slices(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> tuple[list[str], str]:
+def _slices(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> tuple[list[str], tuple[str, str]]:
     starts = [found.start() for found in start.finditer(text)]
     if len(starts) > _DOCUMENTS:
         raise Rejection("too_large", "more documents than one message may hold")
@@ -169,9 +172,7 @@ def _slices(text: str, start: re.Pattern[str], end: re.Pattern[str]) -> tuple[li
         slices.append(text[begin:stop])
         place = stop
     outside.append(text[place:])
-    if outside:
-        outside[0] = _without_prolog(outside[0])
-    return slices, " ".join(outside)
+    return slices, (outside[0], " ".join(outside[1:]))
 
 
 def _climb(one: _Slice) -> Document:
@@ -227,7 +228,5 @@ def _parse(text: str, *, recover: bool) -> etree._Element | None:
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except (etree.XMLSyntaxError, ValueError, AssertionError):
-        return None
-    if root is None or root.getroottree().docinfo.internalDTD is not None:
         return None
     return root

@@ -11,7 +11,7 @@ _PLACEHOLDERS = frozenset(
         *("no preference", "tbd", "not applicable", "not selected", "(null)", "[null]", "none provided"),
     }
 )
-_MARKS_ALONE = re.compile(r"[-–—_.?*/\\\s]+")
+_MARKS_ALONE = re.compile(r"[-–—_.?*/\\>|\s]+")
 _TEMPLATE = re.compile(
     r"""
     \{\{.*\}\} | \{%.*%\} | \$\{.*\} | \#\{.*\} | <%.*%> | %%[^%]+%% | \[\[.*\]\] | \{[A-Za-z_][\w .:-]*\}
