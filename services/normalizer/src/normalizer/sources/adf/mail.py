@@ -16,12 +16,15 @@ from email.parser import BytesParser
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
 from normalizer.sources.adf.decoding import decode
-from normalizer.sources.adf.markup import rewritten
+from normalizer.sources.adf.markup import tokens
 
 _ADF = re.compile(r"(?:<|&(?:amp;)?lt;)(?:[\w.-]+:)?(?:adf|prospect)(?=[\s/>]|&gt;|&amp;gt;)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _FILE_NAMES = (".xml", ".adf")
 _SKIPPED = frozenset({"image", "audio", "video", "font"})
+_HIDDEN = frozenset({"script", "style", "head"})
+_BLOCKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "table"})
+_HEADER_CHARS = 5_000
 _MOST_PARTS = 200
 _WORD = re.compile(r"\w+")
 
@@ -182,14 +185,18 @@ def _words(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    breaks = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "table"})
-    without = re.sub(r"<(script|style)\b[^>]*>[^<]*(?:<(?!/\1)[^<]*)*</\1\s*>", "", text, flags=re.IGNORECASE)
-    visible = rewritten(
-        without,
-        lambda tag: "\n" if tag.name.lower() in breaks else " ",
-        lambda other: other.raw if other.kind == "text" else "",
-    )
-    lines = (" ".join(line.split()) for line in html.unescape(visible).split("\n"))
+    """The text of an HTML page that a reader sees, a line for each block."""
+    pieces: list[str] = []
+    hidden: str | None = None
+    for token in tokens(text):
+        name = token.name.lower()
+        if token.kind == "tag" and name in _HIDDEN:
+            hidden = name if hidden is None and not token.closing else None if name == hidden else hidden
+        elif hidden is None and token.kind == "tag":
+            pieces.append("\n" if name in _BLOCKS else " ")
+        elif hidden is None and token.kind == "text":
+            pieces.append(token.raw)
+    lines = (" ".join(line.split()) for line in html.unescape("".join(pieces)).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
@@ -198,7 +205,8 @@ def _header(parsed: Message, name: str) -> str | None:
     if written is None:
         return None
     try:
-        text = str(make_header(decode_header(str(written))))
+        # Decoding takes quadratic time; no header that a person reads is that long.
+        text = str(make_header(decode_header(str(written)[:_HEADER_CHARS])))
     except (ValueError, LookupError, UnicodeError):
         text = str(written)
     return clean_line(text) or None
