@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml import etree
 
@@ -11,6 +12,7 @@ from normalizer.domain.text import clean, clean_line
 from normalizer.sources.adf.names import BRANCHES, LEAVES
 from normalizer.sources.adf.words import is_placeholder, is_template
 
+_NAMES_KEPT = 512
 _JOINTS = re.compile(r"[_.-]")
 
 
@@ -27,7 +29,7 @@ class Node:
         self, name: str, pieces: list[str], attributes: dict[str, str], children: list[Node]
     ) -> None:
         self.name = name
-        self.key = _JOINTS.sub("", name.lower())
+        self.key = _key(name)
         self.pieces = pieces
         self.children = children
         self._attributes = attributes
@@ -36,6 +38,8 @@ class Node:
     @property
     def text(self) -> str:
         """Its own text, without that of elements inside."""
+        if len(self.pieces) == 1:
+            return clean(self.pieces[0])
         return clean(" ".join(piece for piece in map(clean, self.pieces) if piece))
 
     def each(self, *keys: str) -> list[Node]:
@@ -125,6 +129,11 @@ class Node:
             yield from child.leftovers(f"{path}{'.' if path else ''}{child.name}{place}")
 
 
+@lru_cache(_NAMES_KEPT)
+def _key(name: str) -> str:
+    return _JOINTS.sub("", name.lower())
+
+
 def node_of(element: etree._Element) -> Node:
     """The tree below a root, names without the namespace of its prospects, or its own."""
     prospect = next((one for one in element if isinstance(one.tag, str) and _is_prospect(one)), element)
@@ -158,6 +167,8 @@ def _node(element: etree._Element, home: str | None) -> Node:
 
 
 def _element_name(element: etree._Element, home: str | None) -> str:
+    if not str(element.tag).startswith("{"):
+        return str(element.tag).lower()
     name = etree.QName(element)
     if name.namespace in (None, home):
         return name.localname.lower()
@@ -165,6 +176,8 @@ def _element_name(element: etree._Element, home: str | None) -> str:
 
 
 def _attribute_name(written: str, element: etree._Element, home: str | None) -> str:
+    if not written.startswith("{"):
+        return written.lower()
     name = etree.QName(written)
     if name.namespace in (None, home):
         return name.localname.lower()
