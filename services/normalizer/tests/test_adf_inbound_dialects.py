@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 from leadbus.contracts.examples import CONTACTATONCE
-from lxml import etree
 from normalizer.domain.draft import Draft
 from normalizer.domain.placing import Origin, place
 from normalizer.sources import contactatonce
 from normalizer.sources.adf import read_all
-from normalizer.sources.adf.address import read_addresses
-from normalizer.sources.adf.findings import Findings
-from normalizer.sources.adf.node import node_of
 
 AT = datetime(2026, 4, 14, 16, 3, 5, tzinfo=UTC)
 CUSTOMER = "<customer><contact><name>Dana Whitfield</name><email>d@example.org</email></contact></customer>"
@@ -96,20 +92,17 @@ def test_emails_each_once() -> None:
     ]
 
 
-def test_an_address_is_kept_until_a_draft_can_hold_it() -> None:
+def test_an_address_arrives() -> None:
     inner = (
         "<address type='home' flag='1'><street line='2'>Apt 4</street><street line='1'>1 Main</street>"
         "<city>X</city><regioncode>IL</regioncode><postalcode>60540</postalcode><country>USA</country></address>"
     )
     draft = contact(f"<name>D</name><phone>1</phone>{inner}")
-    assert draft.extras["customer.contact.address.city"] == "X"
-    findings = Findings()
-    node = node_of(etree.fromstring(f"<contact>{inner}</contact>"))
-    (address,) = read_addresses([node], findings)
+    (address,) = draft.addresses
     assert (address.street, address.city, address.region) == (("1 Main", "Apt 4"), "X", "IL")
     assert (address.postal_code, address.country, address.type) == ("60540", "US", "home")
-    assert findings.extras == {"customer.addresses.country": "USA"}
-    assert list(node.leftovers()) == [("address@flag", "1")]
+    kept = {name: told for name, told in draft.extras.items() if "address" in name}
+    assert kept == {"customer.addresses.country": "USA", "customer.contact.address@flag": "1"}
 
 
 IDS = [

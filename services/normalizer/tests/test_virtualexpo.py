@@ -129,16 +129,17 @@ def with_own_fields(marketplace: str, **words: str) -> bytes:
 @pytest.mark.parametrize("marketplace", MARKETPLACES)
 def test_fields_of_a_marketplace(case: str, marketplace: str) -> None:
     draft = read(with_own_fields(marketplace), XML)
-    position = "buyer.medicalSpeciality" if marketplace == "MedicalExpo" else "buyer.employeePosition"
+    position = "extras.buyer.medicalSpeciality" if marketplace == "MedicalExpo" else "customer.position"
     places = {
         "businessCompanyType": "customer.company.kind",
         "businessSector": "customer.company.sector",
-        "employeePosition": f"extras.{position}",
+        "employeePosition": position,
     }
     assert draft.company is not None
     assert (draft.company.kind, draft.company.sector) == ("Hospital", "Health")
-    assert draft.extras[position] == "Surgery"
-    assert (draft.extras["address.country"], draft.extras["address.countryCode"]) == ("France", "FR")
+    assert (draft.extras.get("buyer.medicalSpeciality") or draft.position) == "Surgery"
+    assert (draft.position is None) is (marketplace == "MedicalExpo")
+    assert (draft.extras["address.country"], draft.addresses[0].country) == ("France", "FR")
     assert draft.extras["marketplace"] == marketplace
     assert warned(draft) == {
         ("code_unlisted" if field in OWN_FIELDS[marketplace] else "field_outside_marketplace", path)
@@ -184,7 +185,7 @@ def test_a_marketplace_is_read_as_people_write_it(case: str, name: str) -> None:
 def test_a_country_of_any_marketplace(case: str, written: str, code: str | None, marketplace: str) -> None:
     draft = tell("visit", marketplace, address={"country": written})
     assert draft.extras["address.country"] == written
-    assert draft.extras.get("address.countryCode") == code
+    assert [address.country for address in draft.addresses] == ([code] if code else [])
     assert warned(draft) == (set() if code else {("country_unknown", "customer.addresses.0.country")})
 
 
@@ -253,12 +254,12 @@ def test_the_whole_example_arrives() -> None:
         "type": "Documentation / Quote",
         "marketplace": "DirectIndustry",
         "stand.exhibitorName": "Hoffmann Nutzfahrzeuge",
-        "address.street": "4 quai de l'Odet",
-        "address.postalCode": "29000",
-        "address.city": "Quimper",
         "address.country": "France",
-        "address.countryCode": "FR",
     }
+    (address,) = lead.customer.addresses
+    assert (address.street, address.postal_code) == (("4 quai de l'Odet",), "29000")
+    assert (address.city, address.country) == ("Quimper", "FR")
+    assert [phone.e164 for phone in lead.customer.phones] == ["+33298550100", "+33639980123"]
 
 
 def test_one_number_told_twice_is_one_and_a_mobile_phone() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from leadbus.contracts.lead import (
+    Address,
     Call,
     Company,
     Consent,
@@ -29,8 +30,9 @@ class Draft:
     """A reading of one raw message, before its dealer is known.
 
     `location` is the source's own reference of the dealer, told in `location_field`. `phones` hold
-    what was written only: whoever reads them has to know the dealer's country. `issuer` and
-    `external_id` are the lead's identity; without an `external_id` its circumstances are.
+    what was written only: whoever reads them has to know the customer's country, told in the first of
+    `addresses`, or the dealer's. `issuer` and `external_id` are the lead's identity; without an
+    `external_id` its circumstances are.
     """
 
     location: str
@@ -47,8 +49,10 @@ class Draft:
     ids: tuple[SourceId, ...] = ()
     name: Name = field(default_factory=Name)
     company: Company | None = None
+    position: str | None = None
     emails: tuple[Email, ...] = ()
     phones: tuple[Phone, ...] = ()
+    addresses: tuple[Address, ...] = ()
     language: str | None = None
     vehicles: tuple[Vehicle, ...] = ()
     products: tuple[Product, ...] = ()

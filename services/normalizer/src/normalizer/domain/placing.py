@@ -29,7 +29,8 @@ def place(draft: Draft, origin: Origin, dealer: Dealer, pinned: UUID | None = No
     `pinned` is the lead that this raw message made before: a better adapter may read another id
     out of the same bytes, and it is still the same lead.
     """
-    phones, phone_warnings = _phones(draft.phones, dealer.country)
+    country = next((address.country for address in draft.addresses if address.country), None)
+    phones, phone_warnings = _phones(draft.phones, country, dealer.country)
     lead_id = pinned or id_told(draft, origin) or _id_by_circumstances(draft, origin, phones)
     return Lead(
         lead_id=lead_id,
@@ -50,8 +51,10 @@ def place(draft: Draft, origin: Origin, dealer: Dealer, pinned: UUID | None = No
             name=draft.name,
             type="business" if draft.company else "person",
             company=draft.company,
+            position=draft.position,
             emails=draft.emails,
             phones=phones,
+            addresses=draft.addresses,
             language=draft.language,
         ),
         vehicles=draft.vehicles,
@@ -69,11 +72,16 @@ def place(draft: Draft, origin: Origin, dealer: Dealer, pinned: UUID | None = No
     )
 
 
-def _phones(written: tuple[Phone, ...], country: str | None) -> tuple[tuple[Phone, ...], list[Warning_]]:
+def _phones(
+    written: tuple[Phone, ...], country: str | None, dealers: str | None
+) -> tuple[tuple[Phone, ...], list[Warning_]]:
+    """By the customer's country where that makes a number that is in use, else by the dealer's."""
     phones: list[Phone] = []
     warnings: list[Warning_] = []
     for index, phone in enumerate(written):
-        reading = read_phone(phone.raw, country)
+        reading = read_phone(phone.raw, country or dealers)
+        if reading.warning and country not in (None, dealers):
+            reading = read_phone(phone.raw, dealers)
         phones.append(
             phone.model_copy(update={"e164": reading.e164, "extension": phone.extension or reading.extension})
         )

@@ -19,7 +19,7 @@ from normalizer.sources import bdk_words
 from normalizer.sources.bdk_deal import contract_of, finance_of, vehicles_of, with_told_product
 from normalizer.sources.bdk_findings import Findings, line
 from normalizer.sources.bdk_moments import read_moment
-from normalizer.sources.bdk_person import company_of, emails_of, keep_address, name_of, phones_of
+from normalizer.sources.bdk_person import addresses_of, company_of, emails_of, name_of, phones_of
 from normalizer.sources.bdk_types import TYPES, LeadType, LeadTypes
 from normalizer.sources.charset import UTF8_BOM
 from normalizer.sources.document import format_of
@@ -65,7 +65,6 @@ def draft_of(payload: BdkLead, read_kind: LeadType, findings: Findings) -> Draft
     told_kind = _with_facets_kept(payload, read_kind, findings)
     lead_id, occurred_at = clean_line(payload.lead_id), _occurred_at(payload, findings)
     kind = with_told_product(told_kind, payload.finance, findings)
-    keep_address(payload.customer.address, findings)
     return Draft(
         location=clean_line(payload.partner_number),
         location_field="partnerNumber",
@@ -81,6 +80,7 @@ def draft_of(payload: BdkLead, read_kind: LeadType, findings: Findings) -> Draft
         company=company_of(payload.customer),
         emails=emails_of(payload.customer, findings),
         phones=phones_of(payload.customer),
+        addresses=addresses_of(payload.customer.address, findings),
         vehicles=vehicles_of(payload.vehicle, kind, findings),
         finance=finance_of(payload.finance, kind),
         contract=contract_of(payload.contract, kind, findings),

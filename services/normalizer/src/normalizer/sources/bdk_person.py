@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from leadbus.contracts.bdk import BdkAddress, BdkCustomer
-from leadbus.contracts.lead import Company, Email, Name, Phone
+from leadbus.contracts.lead import Address, Company, Email, Name, Phone
 
+from normalizer.domain.countries import read_country
 from normalizer.domain.emails import read_email
 from normalizer.domain.names import NameReading, split_name
 from normalizer.sources.bdk_findings import Findings, line
@@ -67,8 +68,21 @@ def phones_of(customer: BdkCustomer) -> tuple[Phone, ...]:
     return (*([Phone(raw=phone)] if phone and phone != mobile else []), *found)
 
 
-def keep_address(address: BdkAddress | None, findings: Findings) -> None:
-    """Keep the postal address, which a draft has no field for."""
-    if address is not None:
-        for name, field in BdkAddress.model_fields.items():
-            findings.keep(f"customer.address.{field.alias}", getattr(address, name))
+def addresses_of(told: BdkAddress | None, findings: Findings) -> tuple[Address, ...]:
+    """The postal address; a country that is no code as written too."""
+    if told is None:
+        return ()
+    written = line(told.country)
+    country = read_country(written) if written else None
+    if written != country:
+        findings.keep("customer.address.country", written)
+    if written and country is None:
+        findings.warn("country_unknown", "customer.addresses.0.country")
+    street = line(told.street)
+    address = Address(
+        street=(street,) if street else (),
+        postal_code=line(told.postal_code),
+        city=line(told.city),
+        country=country,
+    )
+    return (address,) if address != Address() else ()

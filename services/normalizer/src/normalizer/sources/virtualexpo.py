@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from leadbus.contracts.lead import Company, Consent, Email, Name, Phone, Product, SourceId, Warning_
+from leadbus.contracts.lead import Address, Company, Consent, Email, Name, Phone, Product, SourceId, Warning_
 from leadbus.contracts.virtualexpo import (
     Marketplace,
+    VirtualExpoAddress,
     VirtualExpoBuyer,
     VirtualExpoCompany,
     VirtualExpoLead,
@@ -58,7 +59,7 @@ _FIELDS = {
     "buyer.phone": "customer.phones",
     "buyer.mobile": "customer.phones",
     "buyer.language": "customer.language",
-    "buyer.employeePosition": "extras.buyer.employeePosition",
+    "buyer.employeePosition": "customer.position",
     "company": "customer.company",
     "company.companyName": "customer.company.name",
     "company.businessCompanyType": "customer.company.kind",
@@ -103,8 +104,6 @@ class _Reader:
         self._keep("type", payload.type)
         self._warn(type_warning(payload), "type")
         self._keep("stand.exhibitorName", payload.stand.exhibitor_name)
-        self._keep_address()
-        self._keep_position(buyer)
         return Draft(
             location=self._location(),
             location_field=_LOCATION,
@@ -117,8 +116,10 @@ class _Reader:
             ids=(SourceId(source=PROVIDER, value=external_id),) if external_id else (),
             name=self._name(buyer),
             company=self._company(payload.company),
+            position=self._position(buyer),
             emails=self._emails(buyer),
             phones=_phones(buyer),
+            addresses=self._addresses(payload.address),
             language=self._language(buyer),
             products=tuple(self._product(place, told) for place, told in enumerate(payload.products)),
             message=_text(payload.message),
@@ -178,9 +179,14 @@ class _Reader:
             self._warn(self._codes.warning(self._marketplace, field, word), path)
         return word
 
-    def _keep_position(self, buyer: VirtualExpoBuyer) -> None:
-        path = "buyer.medicalSpeciality" if self._marketplace == "MedicalExpo" else "buyer.employeePosition"
-        self._keep(path, self._own_word(f"extras.{path}", "employeePosition", buyer.employee_position))
+    def _position(self, buyer: VirtualExpoBuyer) -> str | None:
+        speciality = self._marketplace == "MedicalExpo"
+        path = "extras.buyer.medicalSpeciality" if speciality else "customer.position"
+        word = self._own_word(path, "employeePosition", buyer.employee_position)
+        if not speciality:
+            return word
+        self._keep("buyer.medicalSpeciality", word)
+        return None
 
     def _company(self, told: VirtualExpoCompany | None) -> Company | None:
         if told is None:
@@ -204,17 +210,24 @@ class _Reader:
         self._keep_doubtful("link_unusable", path, told)
         return None
 
-    def _keep_address(self) -> None:
-        told = self._payload.address
+    def _addresses(self, told: VirtualExpoAddress | None) -> tuple[Address, ...]:
         if told is None:
-            return
-        for name in ("street", "postal_code", "city", "state", "country"):
-            field = type(told).model_fields[name]
-            self._keep(f"address.{field.alias or name}", getattr(told, name))
-        if country := _line(told.country):
-            code = read_country(country)
-            self._keep("address.countryCode", code)
-            self._warn(None if code else "country_unknown", "address.country")
+            return ()
+        written = _line(told.country)
+        country = read_country(written) if written else None
+        if written != country:
+            self._keep("address.country", written)
+        self._warn("country_unknown" if written and not country else None, "address.country")
+        lines = [line for part in (told.street or "").split("\n") if (line := clean_line(part))]
+        address = Address(
+            # At most five of them; what is more stands in the last.
+            street=(*lines[:4], " ".join(lines[4:])) if lines[4:] else tuple(lines),
+            city=_line(told.city),
+            region=_line(told.state),
+            postal_code=_line(told.postal_code),
+            country=country,
+        )
+        return (address,) if address != Address() else ()
 
     def _product(self, place: int, told: VirtualExpoProduct) -> Product:
         url = self._link(told.product_url, f"products.{place}.url")

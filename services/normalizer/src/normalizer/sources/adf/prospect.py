@@ -11,6 +11,7 @@ from leadbus.contracts.vocabulary import Intent
 from normalizer.domain.draft import Draft
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean_line
+from normalizer.sources.adf.address import read_addresses
 from normalizer.sources.adf.comments import lead_source_of, read_call, read_message
 from normalizer.sources.adf.contact import read_person
 from normalizer.sources.adf.custody import Custody, read_custody
@@ -81,6 +82,7 @@ class _Reader:
         words = self._words(custody)
         manner = manner_of(self._provider_name, tuple(words), answered=call.answered if call else None)
         person = read_person(self._contacts(), findings, phone_type=manner.phone_type)
+        addresses = read_addresses(self._contacts(), findings)
         if not person.reachable:
             findings.warn("contact_missing", "customer")
         read = read_vehicles(vehicle_nodes(prospect), findings)
@@ -108,6 +110,7 @@ class _Reader:
             company=person.company,
             emails=person.emails,
             phones=person.phones,
+            addresses=addresses,
             language=language,
             vehicles=read.vehicles,
             finance=finance,
