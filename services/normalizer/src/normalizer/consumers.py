@@ -22,6 +22,7 @@ from normalizer.deciding import Decision
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.normalizing import Normalizing
+from normalizer.parting import parted
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
@@ -66,18 +67,19 @@ class RawConsumer:
         self._clock = clock
         self._bare_window_seconds = bare_window_seconds
 
-    def read(self, message: IncomingMessage) -> Read:
-        """Identify the message and run its source's adapter; nothing is decided yet."""
-        return read_raw(receive(message, self._normalizing.limits, self._clock.now()))
+    def read(self, message: IncomingMessage) -> Sequence[Read]:
+        """Identify the message and run its source's adapter, for each lead in it; nothing is decided yet."""
+        raw = receive(message, self._normalizing.limits, self._clock.now())
+        return [read_raw(part) for part in parted(raw)]
 
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""
         await self.store([self.read(message) for message in messages])
 
-    async def store(self, reads: Sequence[Read]) -> None:
+    async def store(self, reads: Sequence[Sequence[Read]]) -> None:
         """`handle` what was read before."""
         checkpoint.passed("normalizer.read")
-        await self._take(reads, self._clock.now())
+        await self._take([one for message in reads for one in message], self._clock.now())
 
     async def poison(self, message: IncomingMessage, error: Exception) -> None:
         """Keep a message that `handle` fails on, with the error's class."""

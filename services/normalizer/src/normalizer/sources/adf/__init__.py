@@ -14,17 +14,27 @@ from normalizer.domain.rejection import Rejection
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.mail import read_mail
 from normalizer.sources.adf.node import Node, node_of
+from normalizer.sources.adf.parts import MOST_PROSPECTS, is_mail, split
 from normalizer.sources.adf.prospect import read_prospect
 from normalizer.sources.adf.repair import Document, Reading, read_documents
 
-__all__ = ["MOST_PROSPECTS", "read_all"]
-
-MOST_PROSPECTS = 1_000
-"""In one message."""
+__all__ = ["MOST_PROSPECTS", "read", "read_all", "split"]
 
 _OUTSIDE_CHARS = 4_000
 _COPIES = 10_000
-_MAIL = "message/rfc822"
+
+
+def read(body: bytes, content_type: str | None) -> Draft:
+    """The draft of the one prospect in `body`, which `split` made of what holds several.
+
+    Raises Rejection and nothing else.
+    """
+    told = read_all(body, content_type)
+    if len(told) != 1:
+        raise Rejection("payload_invalid", "more than one prospect, not to be told apart")
+    if isinstance(told[0], Rejection):
+        raise told[0]
+    return told[0]
 
 
 def read_all(body: bytes, content_type: str | None) -> tuple[Draft | Rejection, ...]:
@@ -47,7 +57,7 @@ def read_all(body: bytes, content_type: str | None) -> tuple[Draft | Rejection, 
 
 
 def _readings(body: bytes, content_type: str | None) -> list[Reading]:
-    if (content_type or "").partition(";")[0].strip().lower() != _MAIL:
+    if not is_mail(content_type):
         return [read_documents(body, content_type)]
     mail = read_mail(body)
     if not mail.is_adf:

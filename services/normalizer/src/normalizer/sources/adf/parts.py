@@ -1,0 +1,144 @@
+"""A message of several leads as one message for each, so that each is kept, read again and forgotten alone.
+
+A part is the text as it came without the other prospects, faults and all: it climbs the repair ladder by
+itself. What belongs to no prospect stays in each. Where prospects cannot be told apart in the text, each is
+written anew from the tree that the ladder made.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from lxml import etree
+
+from normalizer.domain.rejection import Rejection
+from normalizer.sources.adf.decoding import decode
+from normalizer.sources.adf.mail import Part, read_mail
+from normalizer.sources.adf.markup import tokens
+from normalizer.sources.adf.repair import read_documents
+
+MAIL = "message/rfc822"
+MOST_PROSPECTS = 1_000
+"""In one message."""
+
+_LARGEST_BYTES = 64 * 1024 * 1024
+_LOOKED_AT = 64
+_TAGS_OF_ONE = 2
+_UTF8_XML = "application/xml; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prospect:
+    """Where one stands in a document; `element` is None where the root itself is all there is."""
+
+    root: etree._Element
+    element: etree._Element | None
+
+
+def split(body: bytes, content_type: str | None) -> Sequence[Part]:
+    """A part for each prospect in `body`, in document order; none where it holds one or is not to be read.
+
+    Raises Rejection `too_large` for more than `MOST_PROSPECTS`, or parts of more than 64 MiB together.
+    """
+    if _may_hold_several(body):
+        try:
+            wholes = _wholes(body, content_type)
+            found = [_prospects(whole) for whole in wholes]
+        except Rejection:
+            return ()  # told as a whole, by whoever reads it
+        number = sum(map(len, found))
+        if number > MOST_PROSPECTS:
+            raise Rejection("too_large", "more prospects than one message may hold")
+        if number > 1:
+            of_each = zip(wholes, found, strict=True)
+            return _bounded(part for whole, prospects in of_each for part in _of(whole, prospects))
+    return ()
+
+
+def is_mail(content_type: str | None) -> bool:
+    """Whether a body of that type is a mail."""
+    return (content_type or "").partition(";")[0].strip().lower() == MAIL
+
+
+def _may_hold_several(body: bytes) -> bool:
+    """Nearly all hold one, and are not to be read twice; of wide and transfer encodings it cannot be told."""
+    if b"\0" in body[:_LOOKED_AT] or b"content-transfer-encoding" in (lower := body.lower()):
+        return True
+    return lower.count(b"prospect") > _TAGS_OF_ONE
+
+
+def _wholes(body: bytes, content_type: str | None) -> Sequence[Part]:
+    return read_mail(body).adf if is_mail(content_type) else (Part(body, content_type or _UTF8_XML),)
+
+
+def _prospects(whole: Part) -> list[_Prospect]:
+    documents = read_documents(whole.body, whole.content_type).documents
+    return [
+        _Prospect(document.root, element)
+        for document in documents
+        for element in _elements(document.root) or [None]
+    ]
+
+
+def _of(whole: Part, prospects: Sequence[_Prospect]) -> Iterator[Part]:
+    if len(prospects) == 1:
+        yield whole
+        return
+    text = decode(whole.body, whole.content_type).text
+    spans = list(_spans(text))
+    alike = len(spans) == len(prospects) and len({one.root for one in prospects}) == 1
+    for one in _cut(text, spans) if alike else map(_written_anew, prospects):
+        yield Part(one.encode("utf-8", "replace"), _UTF8_XML)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where each prospect begins and ends; less than there are where one never ends or holds another."""
+    place, begun = 0, None
+    for token in tokens(text):
+        after = place + len(token.raw)
+        if token.kind == "tag" and token.name.rpartition(":")[2].lower() == "prospect" and not token.empty:
+            if not token.closing:
+                if begun is not None:
+                    return
+                begun = place
+            elif begun is not None:
+                yield begun, after
+                begun = None
+        place = after
+
+
+def _cut(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    between = [text[end:start] for end, start in zip(ends, starts, strict=True)]
+    for number, (start, end) in enumerate(spans, start=1):
+        yield "".join((*between[:number], text[start:end], *between[number:]))
+
+
+def _written_anew(prospect: _Prospect) -> str:
+    root = prospect.root
+    alone = etree.Element(root.tag, dict(root.attrib), nsmap=cast("dict[str, str]", root.nsmap))
+    alone.text = root.text
+    alone.extend(copy.deepcopy(one) for one in root if one is prospect.element or not _is_prospect(one))
+    return etree.tostring(alone, encoding="unicode")
+
+
+def _elements(root: etree._Element) -> list[etree._Element]:
+    return [child for child in root if _is_prospect(child)]
+
+
+def _is_prospect(child: etree._Element) -> bool:
+    return isinstance(child.tag, str) and etree.QName(child).localname.lower() == "prospect"
+
+
+def _bounded(parts: Iterator[Part]) -> Sequence[Part]:
+    taken, size = [], 0
+    for part in parts:
+        taken.append(part)
+        size += len(part.body)
+        if size > _LARGEST_BYTES:
+            raise Rejection("too_large", "prospects that share more than can be told with each")
+    return taken
