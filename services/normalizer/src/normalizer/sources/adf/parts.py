@@ -76,11 +76,11 @@ def _wholes(body: bytes, content_type: str | None) -> Sequence[Part]:
 
 def _prospects(whole: Part) -> list[_Prospect]:
     documents = read_documents(whole.body, whole.content_type).documents
-    return [
-        _Prospect(document.root, element)
-        for document in documents
-        for element in _elements(document.root) or [None]
-    ]
+    return [one for document in documents for one in _prospects_below(document.root)]
+
+
+def _prospects_below(root: etree._Element) -> list[_Prospect]:
+    return [_Prospect(root, element) for element in _elements(root)] or [_Prospect(root, None)]
 
 
 def _of(whole: Part, prospects: Sequence[_Prospect]) -> Iterator[Part]:
@@ -120,7 +120,8 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
 
 def _written_anew(prospect: _Prospect) -> str:
     root = prospect.root
-    alone = etree.Element(root.tag, dict(root.attrib), nsmap=cast("dict[str, str]", root.nsmap))
+    alone = etree.Element(root.tag, nsmap=cast("dict[str, str]", root.nsmap))
+    alone.attrib.update(root.attrib)
     alone.text = root.text
     alone.extend(copy.deepcopy(one) for one in root if one is prospect.element or not _is_prospect(one))
     return etree.tostring(alone, encoding="unicode")
