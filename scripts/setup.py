@@ -171,9 +171,12 @@ def make_environment(uv, folder, python):
 
 
 def main():
-    fastest = sys.argv[1:] == ["--fastest"]
-    python = find_python(fastest)
-    make_environment(get_uv(python), ROOT / (".venv-bench" if fastest else ".venv"), python)
+    python = find_python()
+    uv = get_uv(python)
+    if sys.argv[1:] == ["--fastest"]:
+        make_environment(uv, ROOT / ".venv-bench", find_python(fastest=True))
+    else:
+        make_environment(uv, ROOT / ".venv", python)
 
 
 if __name__ == "__main__":
