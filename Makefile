@@ -52,7 +52,7 @@ test: $(READY) ## the suite on real servers, about 15 minutes on two cores
 test-full: $(READY) ## the suite and everything that takes long
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-bench: .venv-bench/.ready ## measure speed against bare references, 25 minutes; fails when a gate is missed
+bench: .venv-bench/.ready ## measure speed against bare references, 10 to 25 minutes; fails when a gate is missed
 	@.venv-bench/bin/python -m tests.bench $(ARGS)
 
 check: lint types imports contracts isolation k8s-check ## all that is checked without running the system

@@ -41,11 +41,10 @@ class StoredLeads:
     async def holding(self, level: int) -> str:
         """URL of a database with about `level` leads; what was drained into a large one stays there."""
         postgres_url = self._rig.servers.postgres_url
-        prefix = stored_leads.name_of(self._rig.database_url())
         if not self._made:
-            await self._make_base(f"{prefix}_base")
+            await self._make_base()
         if level not in self._made or level == BASE:
-            url = stored_leads.copy_of(postgres_url, f"{prefix}_base", f"{prefix}_{level}")
+            url = stored_leads.copy_of(postgres_url, self._rig.copies[0], self._new_name())
             if level > BASE:
                 await stored_leads.multiply(url, level)
             # Else the next commits would wait behind what is on its way to the disk.
@@ -53,11 +52,19 @@ class StoredLeads:
             self._made[level] = url
         return self._made[level]
 
-    async def _make_base(self, name: str) -> None:
+    def _new_name(self) -> str:
+        """Of a database of the normalizer, the first of them the base."""
+        copies = self._rig.copies
+        copies.append(f"{stored_leads.name_of(self._rig.database_url())}_{len(copies)}")
+        return copies[-1]
+
+    async def _make_base(self) -> None:
         rig = self._rig
         await clean(rig)
         await drain(rig, normalizer(rig), BASE - WARM_UP_MESSAGES)
-        stored_leads.copy_of(rig.servers.postgres_url, stored_leads.name_of(rig.database_url()), name)
+        stored_leads.copy_of(
+            rig.servers.postgres_url, stored_leads.name_of(rig.database_url()), self._new_name()
+        )
         databases.execute(rig.database_url(), f"TRUNCATE {', '.join(TABLES)}")
 
 

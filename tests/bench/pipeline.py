@@ -104,7 +104,6 @@ def twin(rig: Rig, mails: Path, sending: bool) -> Pipeline:
 @asynccontextmanager
 async def running(rig: Rig, make: Starting, *, sending: bool) -> AsyncIterator[Pipeline]:
     """Empties everything, starts a mail sink and the stages, waits until all consume; stops them."""
-    await purge(rig.amqp_url, QUEUES)
     for service, tables in _TABLES.items():
         databases.execute(rig.database_url(service), f"TRUNCATE {tables}")
     mails = rig.directory / "mails"
@@ -115,6 +114,8 @@ async def running(rig: Rig, make: Starting, *, sending: bool) -> AsyncIterator[P
     try:
         sink.start()
         sink.wait_until(lambda: listening(rig.stack.smtp.port), timeout_seconds=_START_SECONDS)
+        # Late: what the stages before did not acknowledge returns a moment after their end.
+        await purge(rig.amqp_url, QUEUES)
         for process in pipeline.services.values():
             process.start()
         await _ready(pipeline)

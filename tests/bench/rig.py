@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +42,9 @@ LOGS = _ROOT / ".leadbus" / "bench-logs"
 # What a database server is given in production; the defaults are for a machine of 2005.
 _POSTGRES_SETTINGS = {
     "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 4 // 1024**2}MB",
-    "wal_compression": "on",
-    # No checkpoint while we measure: after one, every page's first change is written whole.
+    "wal_compression": "lz4",
+    # No checkpoint while we measure: after one, every page's first change is written whole. (DROP DATABASE
+    # makes one as well.)
     "max_wal_size": "30GB",
     "checkpoint_timeout": "1h",
 }
@@ -51,12 +52,16 @@ _POSTGRES_SETTINGS = {
 
 @dataclass
 class Rig:
-    """`stack` holds names, users and settings; its services are started by the cases, one by one."""
+    """`stack` holds names, users and settings; its services are started by the cases, one by one.
+
+    `copies` are names of databases that cases have made; they go in the end.
+    """
 
     servers: Servers
     stack: Stack
     directory: Path
     written: Written = field(default_factory=Written)
+    copies: list[str] = field(default_factory=list)
 
     @property
     def amqp_url(self) -> str:
@@ -124,7 +129,10 @@ def standing() -> Iterator[Rig]:
             with _stack(servers, place) as stack:
                 rig = Rig(servers, stack, place)
                 asyncio.run(_take_sample(rig)).write(rig.sample_file)
-                yield rig
+                try:
+                    yield rig
+                finally:
+                    _drop(servers, rig.copies)
         finally:
             servers.stop()
     except Exception:
@@ -133,6 +141,12 @@ def standing() -> Iterator[Rig]:
         raise
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _drop(servers: Servers, names: Sequence[str]) -> None:
+    """Servers of our own go with all that is in them."""
+    for name in () if servers.own else names:
+        databases.drop(servers.postgres_url, name)
 
 
 @contextmanager

@@ -62,8 +62,7 @@ SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS defini
 
 
 def copy_of(postgres_url: str, base: str, name: str) -> str:
-    """A database like `base`; one of that name that exists goes. Its URL."""
-    databases.drop(postgres_url, name)
+    """A new database like `base`; its URL."""
     databases.execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{base}"')
     return databases.with_database(postgres_url, name)
 

@@ -19,6 +19,7 @@ from leadbus_devstack.processes import GuardedProcess
 
 # Debian's /usr/sbin wrapper lets only root and rabbitmq in, and becomes rabbitmq; these do not.
 _HOMES = ("/usr/lib/rabbitmq", "/opt/homebrew/opt/rabbitmq", "/usr/local/opt/rabbitmq")
+_ANSWER_SECONDS = 120.0  # a tool is an Erlang node of its own, and starts as slowly as the machine is busy
 _START_SECONDS = 90.0
 Resource = Literal["memory", "disk"]
 _ALARMS: dict[Resource, tuple[str, str]] = {
@@ -171,21 +172,21 @@ class NativeRabbitMQ:
         path = f"/api/health/checks/port-listener/{self.amqp_port}"
         return answer(self.management_port, path, user="guest:guest")[0] == 200
 
-    def ctl(self, *arguments: str, timeout_seconds: float = 30) -> str:
+    def ctl(self, *arguments: str) -> str:
         """`rabbitmqctl` on this node; its output. Raises DevstackError with its words when it fails."""
-        return self._tell(self.programs.ctl, arguments, timeout_seconds)
+        return self._tell(self.programs.ctl, arguments)
 
-    def queues(self, *arguments: str, timeout_seconds: float = 60) -> str:
+    def queues(self, *arguments: str) -> str:
         """`rabbitmq-queues` on this node, as `ctl`."""
-        return self._tell(self.programs.ctl.with_name("rabbitmq-queues"), arguments, timeout_seconds)
+        return self._tell(self.programs.ctl.with_name("rabbitmq-queues"), arguments)
 
-    def _tell(self, program: Path, arguments: Sequence[str], timeout_seconds: float) -> str:
+    def _tell(self, program: Path, arguments: Sequence[str]) -> str:
         done = subprocess.run(
             [str(program), "--node", self.name, *arguments],
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=timeout_seconds,
+            timeout=_ANSWER_SECONDS,
             check=False,
         )
         if done.returncode != 0:

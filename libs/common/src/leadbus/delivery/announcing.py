@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from leadbus.delivery.store import Row
 
 GATHER_SECONDS = 0.25
-"""How long news of deliveries waits for more of it: the ledger of the normalizer is not read faster."""
+"""How long news of deliveries waits for more of it; the normalizer's ledger then waits for longer still."""
 
 _MODELS: Mapping[Announcement, type[DeliveryEvent]] = {
     Announcement.SUCCEEDED: DeliverySucceeded,

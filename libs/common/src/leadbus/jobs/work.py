@@ -13,7 +13,7 @@ from leadbus.db import Connection, Database
 from leadbus.jobs import store
 from leadbus.jobs.store import Item, LeaseLost
 
-__all__ = ["Interrupted", "Item", "JobBroken", "Kind", "LeaseLost", "Plan", "Work"]
+__all__ = ["SAMPLE_SIZE", "Interrupted", "Item", "JobBroken", "Kind", "LeaseLost", "Plan", "Work"]
 
 SAMPLE_SIZE = 10
 """How many of what it would touch a plan shows."""
