@@ -58,4 +58,6 @@ QuarantineReason = Literal[
     "source_unknown",
     "too_large",
     "xml_forbidden",
+    "category_not_selected",
+    "not_a_lead",
 ]
