@@ -35,3 +35,8 @@ class IngestSettings(RetentionSettings):
         description="How long published raw messages and their Idempotency-Keys are kept, 0 for ever. "
         "Unpublished ones always are.",
     )
+    partners_over_http: bool = Field(
+        False,
+        description="Whether partners may be asked over plain http; for development, where sandboxes have no "
+        "certificate. Else https only.",
+    )
