@@ -31,7 +31,10 @@ READS = {
 }
 WRITES: dict[str, tuple[tuple[str, str], ...]] = {
     PUBLISHER: (("leadbus.raw", f"raw.{SOURCE}"),),
-    "ingest": tuple(("leadbus.raw", f"raw.{source}") for source in SOURCES),
+    "ingest": (
+        *(("leadbus.raw", f"raw.{source}") for source in SOURCES),
+        *(("leadbus.events", name) for name in EVENTS if name.startswith("raw.")),
+    ),
     "normalizer": tuple(
         ("leadbus.events", name) for name in EVENTS if name.startswith(("lead.", "raw.", "vehicle_feed."))
     ),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from leadbus import metrics
+from leadbus.contracts import SOURCES
+from leadbus.contracts.vocabulary import QuarantineReason
 
 from ingest.domain.refusal import Reason
 from ingest.domain.repetition import Verdict
@@ -44,4 +48,14 @@ ACCEPT_SECONDS = metrics.histogram(
     "From the request's head to the commit, of messages taken or recognised.",
     labels={"source": PUSHED},
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+ARRIVED = metrics.counter(
+    "leadbus_raw_arrived_total",
+    "Bodies that ingest fetched or received itself, by what became of them. Marked tests are only counted.",
+    labels={"source": SOURCES, "outcome": ("stored", "repeated", "test")},
+)
+QUARANTINED = metrics.counter(
+    "leadbus_raw_kept_back_total",
+    "Bodies that ingest fetched or received itself and keeps unpublished, by why.",
+    labels={"source": SOURCES, "reason": get_args(QuarantineReason)},
 )

@@ -90,12 +90,14 @@ def _queues_of(service: str) -> tuple[str, ...]:
     return tuple(queue.name for queue in TOPOLOGY.queues if queue.name.startswith(f"{service}."))
 
 
+def _events_of(service: str) -> tuple[str, ...]:
+    return tuple(name for name, event in EVENTS.items() if service in event.emitted_by)
+
+
 def _emitter(service: str) -> User:
     """A service that consumes its queues and emits its events."""
-    events = tuple(name for name, event in EVENTS.items() if service in event.emitted_by)
-    return User(
-        service, Rights(write=(EVENTS_EXCHANGE,), read=_queues_of(service), keys={EVENTS_EXCHANGE: events})
-    )
+    keys = {EVENTS_EXCHANGE: _events_of(service)}
+    return User(service, Rights(write=(EVENTS_EXCHANGE,), read=_queues_of(service), keys=keys))
 
 
 USERS = (
@@ -103,9 +105,9 @@ USERS = (
         "ingest",
         # Unrouted messages are published again by it, under the key that they came with.
         Rights(
-            write=(RAW_EXCHANGE,),
+            write=(RAW_EXCHANGE, EVENTS_EXCHANGE),
             read=(UNROUTED,),
-            keys={RAW_EXCHANGE: tuple(map(raw_routing_key, SOURCES))},
+            keys={RAW_EXCHANGE: tuple(map(raw_routing_key, SOURCES)), EVENTS_EXCHANGE: _events_of("ingest")},
         ),
     ),
     _emitter("normalizer"),

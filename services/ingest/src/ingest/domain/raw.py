@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from leadbus.envelope import Envelope
@@ -54,19 +56,39 @@ class Receipt:
 
 def envelope_of(offer: Offer, raw_id: UUID, accepted_at: datetime) -> Envelope:
     """The CloudEvent that carries an accepted body; ``source`` names the door and the account."""
-    extensions = {"account": offer.account, "receivedat": accepted_at.isoformat()}
+    extensions: dict[str, str] = {}
     if offer.test:
         extensions["test"] = "true"
     if offer.correlation_id is not None:
         extensions["correlationid"] = offer.correlation_id
     if offer.traceparent is not None:
         extensions["traceparent"] = offer.traceparent
+    return raw_envelope(offer, raw_id, accepted_at, extensions)
+
+
+class Content(Protocol):
+    """What of a raw message its envelope tells, whichever way it came."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+def raw_envelope(
+    content: Content, raw_id: UUID, accepted_at: datetime, extensions: Mapping[str, str]
+) -> Envelope:
+    """The CloudEvent of a raw message; ``extensions`` beside those that every one of ours has."""
     return Envelope(
         id=str(raw_id),
-        source=f"/ingest/{offer.source}/{offer.account}",
+        source=f"/ingest/{content.source}/{content.account}",
         type=EVENT_TYPE,
         time=accepted_at,
-        datacontenttype=offer.content_type,
-        extensions=extensions,
-        data=offer.body,
+        datacontenttype=content.content_type,
+        extensions={"account": content.account, "receivedat": accepted_at.isoformat(), **extensions},
+        data=content.body,
     )

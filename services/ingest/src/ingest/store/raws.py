@@ -13,6 +13,7 @@ from asyncpg import Record
 from leadbus.db import Connection, Part
 from leadbus.retention import Removed, first, removed
 
+from ingest.domain.arrival import Arrival
 from ingest.domain.raw import Offer, Receipt
 
 _NAMES = (
@@ -34,6 +35,7 @@ earlier AS (
     UNION ALL
     (SELECT {_RECEIPT}, false FROM raw
       WHERE source = $1 AND account = $2 AND digest = $4 AND test = $5 AND content_type = $6
+        AND key_id IS NOT NULL
       ORDER BY accepted_at DESC LIMIT 1)
 )
 """  # noqa: S608 -- a constant
@@ -52,6 +54,15 @@ stored AS (
 _INSERT_FIRST = _INSERT.replace("RETURNING", "WHERE NOT EXISTS (SELECT FROM earlier) RETURNING")
 STORED = "EXISTS (SELECT FROM stored)"
 """Whether the statement with `inserting` stores the message, for its other parts."""
+# In the order of ids: two replicas that bring the same cannot wait for each other.
+_INSERT_ARRIVALS = """
+INSERT INTO raw (raw_id, source, account, content_type, body, digest, size_bytes, test, accepted_at)
+SELECT raw_id, source, account, content_type, body, digest, octet_length(body), test, $1
+  FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::boolean[])
+       AS m (raw_id, source, account, content_type, body, digest, test)
+ ORDER BY raw_id
+ON CONFLICT (raw_id) DO NOTHING RETURNING raw_id
+"""
 _REMEMBER_KEY = """
 remembered AS (
     INSERT INTO idempotency_key (source, account, key, raw_id) VALUES ($1, $2, $3, $4) RETURNING raw_id
@@ -79,7 +90,8 @@ class Earlier:
     """Messages taken before that an offer may repeat.
 
     ``by_content`` is the newest with the same bytes under the same content type: a sender who corrects its
-    charset says something else.
+    charset says something else. What ingest fetched itself is none of them: it may be a trial, or for
+    somebody else.
     """
 
     by_key: Receipt | None
@@ -163,6 +175,24 @@ def remembering_key_of_stored(offer: Offer) -> Part:
     """Have it stand for the message that the same statement stores, if it does."""
     arguments = (offer.source, offer.account, offer.idempotency_key)
     return Part(_REMEMBER_KEY_OF_STORED, arguments, _TELL_REMEMBERED)
+
+
+async def insert_arrivals(conn: Connection, arrivals: Sequence[Arrival], now: datetime) -> set[UUID]:
+    """Store each once; returns the ids of those that were not stored before."""
+    if not arrivals:
+        return set()
+    rows = await conn.fetch(
+        _INSERT_ARRIVALS,
+        now,
+        [arrival.raw_id for arrival in arrivals],
+        [arrival.source for arrival in arrivals],
+        [arrival.account for arrival in arrivals],
+        [arrival.content_type for arrival in arrivals],
+        [arrival.body for arrival in arrivals],
+        [arrival.digest for arrival in arrivals],
+        [arrival.test for arrival in arrivals],
+    )
+    return {row["raw_id"] for row in rows}
 
 
 async def receipt(conn: Connection, raw_id: UUID) -> Receipt | None:

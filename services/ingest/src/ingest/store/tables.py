@@ -22,7 +22,10 @@ def _moment(*, nullable: bool) -> Column[datetime]:
 
 
 class RawRow(_Table, table=True):
-    """One accepted body. ``digest`` is its SHA-256; ``published_at`` is when the broker confirmed it."""
+    """One accepted body. ``digest`` is its SHA-256; ``published_at`` is when the broker confirmed it.
+
+    Without a ``key_id`` nobody brought it: ingest fetched or received it itself.
+    """
 
     __tablename__ = "raw"
     __table_args__ = (
@@ -33,7 +36,7 @@ class RawRow(_Table, table=True):
     raw_id: UUID = Field(primary_key=True)
     source: str = Field(sa_type=Text)
     account: str = Field(sa_type=Text)
-    key_id: str = Field(sa_type=Text)
+    key_id: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     content_type: str = Field(sa_type=Text)
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
@@ -53,6 +56,25 @@ class IdempotencyKeyRow(_Table, table=True):
     account: str = Field(primary_key=True, sa_type=Text)
     key: str = Field(primary_key=True, sa_type=Text)
     raw_id: UUID = Field(sa_column=Column(ForeignKey("raw.raw_id", ondelete="CASCADE"), nullable=False))
+
+
+class QuarantineRow(_Table, table=True):
+    """One body that was not published: ``reason`` by the vocabulary, ``detail`` for people."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (Index("quarantine_at", "quarantined_at", "raw_id"),)
+
+    raw_id: UUID = Field(primary_key=True)
+    source: str = Field(sa_type=Text)
+    account: str = Field(sa_type=Text)
+    content_type: str = Field(sa_type=Text)
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    size_bytes: int
+    test: bool
+    reason: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    quarantined_at: datetime = Field(sa_column=_moment(nullable=False))
 
 
 class ApiKeyRow(_Table, table=True):
