@@ -4,7 +4,19 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, Index, MetaData, Text, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -56,7 +68,7 @@ class RawRow(SQLModel, table=True):
 class LeadRow(SQLModel, table=True):
     """Where a lead stands; its content is the document of its last revision. The row is the lead's lock.
 
-    `state` is what the sinks made of it, as the ledger says. `terms` are its rows in `lead_term`, and
+    `told_consent` is the consent that its sources tell, where acts made it another. `state` is what the sinks made of it, as the ledger says. `terms` are its rows in `lead_term`, and
     `terms_by` is the mark of the rules and the key they were made by; empty: never made.
     """
 
@@ -80,6 +92,7 @@ class LeadRow(SQLModel, table=True):
     received_at: datetime = Field(sa_column=_moment())
     last_raw_at: datetime = Field(sa_column=_moment())
     updated_at: datetime = Field(sa_column=_moment())
+    told_consent: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
     state: str = Field(sa_column=_text(server_default=text("'waiting'")))
     terms: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
     terms_by: str = Field(sa_column=_text(server_default=text("''")))
@@ -97,7 +110,10 @@ class LeadTermRow(SQLModel, table=True):
 
 
 class LeadRevisionRow(SQLModel, table=True):
-    """One state of a lead, with the raw message that made it."""
+    """One state of a lead, with the raw message that made it.
+
+    An act of consent may have made it instead (`act_id`); `raw_key` then is that of the revision before.
+    """
 
     __tablename__ = "lead_revision"
     metadata: ClassVar[MetaData] = METADATA
@@ -105,10 +121,36 @@ class LeadRevisionRow(SQLModel, table=True):
     lead_id: UUID = Field(sa_column=Column(ForeignKey("lead.lead_id"), primary_key=True))
     revision: int = Field(primary_key=True)
     raw_key: UUID
+    act_id: UUID | None = None
     event_type: str = Field(sa_column=_text())
     changed: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     at: datetime = Field(sa_column=_moment())
     document: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class KnowledgeRow(SQLModel, table=True):
+    """What one raw message told beside a lead, by a source that learns more of its leads later on.
+
+    The first of a lead has place 1: whoever brings the lead and whoever brings knowledge of it meet there.
+    `alone`: the raw message told no lead. `waiting`: the lead has not come.
+    """
+
+    __tablename__ = "knowledge"
+    __table_args__ = (Index("knowledge_waiting", "received_at", "lead_id", postgresql_where=text("waiting")),)
+    metadata: ClassVar[MetaData] = METADATA
+
+    lead_id: UUID = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    raw_key: UUID
+    raw_id: str = Field(sa_column=_text())
+    source: str = Field(sa_column=_text())
+    received_at: datetime = Field(sa_column=_moment())
+    alone: bool
+    waiting: bool
+    test: bool
+    parameters: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    extras: dict[str, str] = Field(sa_column=Column(JSONB, nullable=False))
+    warnings: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
 
 
 class QuarantineRow(SQLModel, table=True):
@@ -163,3 +205,52 @@ class LedgerRow(SQLModel, table=True):
     repeat: bool
     planned_at: datetime = Field(sa_column=_moment())
     finished_at: datetime = Field(sa_column=_moment())
+
+
+class ConsentActRow(SQLModel, table=True):
+    """Somebody said yes or no. One act has a row for each contact it is known to be of, and stays for ever.
+
+    `told_by` is how it came (source, operator, opt_in). `reached`, `walked_at` and `applied_at` say how far
+    it has been laid over the leads that it concerns.
+    """
+
+    __tablename__ = "consent_act"
+    __table_args__ = (
+        UniqueConstraint("act_id", "contact"),
+        Index("consent_act_contact", "contact", "act_no"),
+        Index("consent_act_waiting", "act_no", postgresql_where=text("applied_at IS NULL")),
+    )
+    metadata: ClassVar[MetaData] = METADATA
+
+    act_no: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    act_id: UUID
+    contact: str = Field(sa_column=_text())
+    action: str = Field(sa_column=_text())
+    purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    at: datetime = Field(sa_column=_moment())
+    words: str | None = Field(default=None, sa_column=_text(nullable=True))
+    evidence: str | None = Field(default=None, sa_column=_text(nullable=True))
+    told_by: str = Field(sa_column=_text())
+    actor: str | None = Field(default=None, sa_column=_text(nullable=True))
+    raw_key: UUID | None = None
+    lead_id: UUID | None = None
+    recorded_at: datetime = Field(sa_column=_moment())
+    reached: UUID | None = None
+    walked_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    applied_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+
+
+class ConsentStandingRow(SQLModel, table=True):
+    """What all acts of a contact come to, for one purpose; `act_no` is the act that decides."""
+
+    __tablename__ = "consent_standing"
+    metadata: ClassVar[MetaData] = METADATA
+
+    contact: str = Field(sa_column=Column(Text, primary_key=True))
+    purpose: str = Field(sa_column=Column(Text, primary_key=True))
+    state: str = Field(sa_column=_text())
+    at: datetime = Field(sa_column=_moment())
+    words: str | None = Field(default=None, sa_column=_text(nullable=True))
+    act_no: int = Field(sa_column=Column(BigInteger, nullable=False))
