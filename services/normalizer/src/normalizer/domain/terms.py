@@ -35,7 +35,15 @@ class Terms:
 
     def of(self, lead: Lead) -> list[str]:
         """All terms of a lead: every vehicle, number and address that could be read."""
-        return sorted({*self._vehicles(lead), *self._contacts(lead)})
+        return sorted({*self._vehicles(lead), *self.contacts(lead)})
+
+    def contacts(self, lead: Lead) -> Sequence[str]:
+        """Those of its numbers and addresses; none without a key."""
+        if self.key is None:
+            return ()
+        phones = (self.phone(phone.e164) for phone in lead.customer.phones if phone.e164)
+        emails = (self.email(email.address) for email in lead.customer.emails if email.address)
+        return (*phones, *emails)
 
     def vin(self, vin: str) -> str:
         """The term of a VIN as `read_vin` returns it."""
@@ -51,13 +59,6 @@ class Terms:
 
     def _vehicles(self, lead: Lead) -> Iterable[str]:
         return (self.vin(vehicle.vin) for vehicle in lead.vehicles if vehicle.vin)
-
-    def _contacts(self, lead: Lead) -> Sequence[str]:
-        if self.key is None:
-            return ()
-        phones = (self.phone(phone.e164) for phone in lead.customer.phones if phone.e164)
-        emails = (self.email(email.address) for email in lead.customer.emails if email.address)
-        return (*phones, *emails)
 
     def _keyed(self, kind: str, value: str) -> str:
         return f"{kind}:{self._hash(kind, value)}"
