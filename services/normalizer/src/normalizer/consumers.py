@@ -108,15 +108,15 @@ class RawConsumer:
                 seen = await at_once(conn, *look)
                 if seen["recognised"] or seen["leads_known"]:
                     return None
-                decision = self._normalizing.decide_new(reads, seen)
-                if decision is None:
+                decided = await self._normalizing.decide_new(conn, reads, seen)
+                if decided is None:
                     return None
                 checkpoint.passed("normalizer.found_ordinary")
                 claim = inbox.claiming_new(_CONSUMER, entries, now)
-                await self._normalizing.write_new(conn, decision, now, claim=claim)
+                await self._normalizing.write_new(conn, *decided, now, claim=claim)
         except LOST_RACES:
             return None
-        return _Taken(decision, ())
+        return _Taken(decided[0], ())
 
     async def _store(self, conn: Connection, reads: Sequence[Read], now: datetime) -> _Taken:
         claim = inbox.Claim(_CONSUMER, [self._entry(one.raw) for one in reads], now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -18,6 +18,8 @@ from normalizer.store.leads import Known
 from normalizer.store.quarantine import Verdict
 
 Change = Literal["received", "updated", "unchanged", "trial"]
+Settle = Callable[[Sequence[Revision], Known | None], Sequence[Revision]]
+"""What becomes of one lead's revisions, which say what its sources tell, after what it stood at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def decided(
     told: Sequence[tuple[Raw, Reading]],
     known: Mapping[UUID, Known],
     before: Mapping[UUID, Mapping[UUID, tuple[Raw, Reading]]],
+    settle: Settle | None = None,
 ) -> Decision:
     """The revisions that this makes; `before` is all that was told of the leads `to_refold`."""
     grouped = _by_lead(told)
@@ -101,6 +104,8 @@ def decided(
     outcomes: list[Told] = []
     for lead_id, pairs in grouped.items():
         made = _made(pairs, known.get(lead_id), before.get(lead_id))
+        if settle is not None:
+            made = settle(made, known.get(lead_id))
         revisions += made
         outcomes += _outcomes(pairs, made, known.get(lead_id))
     outcomes += [
@@ -120,8 +125,8 @@ def _made(
     pairs: Sequence[tuple[Raw, Reading]],
     held: Known | None,
     before: Mapping[UUID, tuple[Raw, Reading]] | None,
-) -> list[Revision]:
-    lead, cause = held.lead if held else None, pairs[-1][0].key
+) -> Sequence[Revision]:
+    lead, cause = held.as_told if held else None, pairs[-1][0].key
     if before is None:
         return advance(lead, (reading for _, reading in pairs))
     if lead is not None and not before:

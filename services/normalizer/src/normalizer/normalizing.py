@@ -24,6 +24,7 @@ from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
 from normalizer.store import directory, leads, quarantine, raws
 from normalizer.store.quarantine import How, Verdict
+from normalizer.surroundings import Surroundings, look_around
 
 
 class Normalizing:
@@ -57,15 +58,26 @@ class Normalizing:
         wanted = {reading.lead.lead_id for raw, reading in told if not raw.trial}
         known = await leads.held(conn, seen, wanted) | await leads.lock(conn, wanted - look.lead_ids)
         before = await self._told_before(conn, to_refold(told, known, again=again))
-        return replace(decided(told, known, before), verdicts=verdicts)
+        decision = decided(told, known, before)
+        around = await look_around(conn, decision)
+        if around or any(one.told_consent for one in known.values()):
+            decision = decided(told, known, before, around.settle)
+        return replace(decision, verdicts=verdicts)
 
-    def decide_new(self, reads: Sequence[Read], seen: asyncpg.Record) -> Decision | None:
-        """Decide about `reads` as if nobody had told of their leads before; None when one cannot be placed.
+    async def decide_new(
+        self, conn: Connection, reads: Sequence[Read], seen: asyncpg.Record
+    ) -> tuple[Decision, Surroundings] | None:
+        """Decide about `reads` as if nobody had told of their leads before.
 
-        `seen` is the row of a statement with the dealers in it.
+        None when that is not all: one cannot be placed, or something stored bears on one. `seen` is the row
+        of a statement with the dealers in it.
         """
         told, verdicts = placed(reads, directory.found(seen))
-        return None if verdicts else decided(told, {}, {})
+        if verdicts:
+            return None
+        decision = decided(told, {}, {})
+        around = await look_around(conn, decision)
+        return None if around else (decision, around)
 
     async def write(
         self, conn: Connection, decision: Decision, now: datetime, *, keep: Sequence[Raw] = ()
@@ -89,20 +101,23 @@ class Normalizing:
         if not parts:
             return set()
         row = await at_once(conn, *parts)
+        await leads.keep_told_consents(conn, known, revisions)
         if writing:
             leads.check_added(row, known, revisions)
             writing.written(conn, row)
             checkpoint.passed("outbox.added")
         return set(row["kept_before"]) if keep else set()
 
-    async def write_new(self, conn: Connection, decision: Decision, now: datetime, *, claim: Part) -> None:
+    async def write_new(
+        self, conn: Connection, decision: Decision, around: Surroundings, now: datetime, *, claim: Part
+    ) -> None:
         """Write what `decide_new` decided, its raw messages and a `claim` on them, and commit it.
 
-        It is one statement, and `conn` in no transaction. Where anything of it is there already, nothing is
-        written, and it raises UniqueViolationError.
+        It is one statement, and `conn` in no transaction. Where anything of it is there already, or what
+        is `around` has changed, nothing is written, and it raises one of LOST_RACES.
         """
         keep = [one.raw for one in decision.told]
-        parts = [claim, raws.keeping_new(keep, decision.pins, now)]
+        parts = [claim, raws.keeping_new(keep, decision.pins, now), *around.unchanged]
         writing: outbox.Writing | None = None
         if decision.revisions:
             documents = decision.documents()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from asyncpg import DeadlockDetectedError, SerializationError, UniqueViolationError
+from asyncpg import DeadlockDetectedError, DivisionByZeroError, SerializationError, UniqueViolationError
 from leadbus.db import Connection, Database
 
 from normalizer.store.leads import LeadAppearedError
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 _TRIES = 5
 
-LOST_RACES = (UniqueViolationError, DeadlockDetectedError, SerializationError)
-"""How a statement fails that writes only what nobody has written."""
+LOST_RACES = (UniqueViolationError, DivisionByZeroError, DeadlockDetectedError, SerializationError)
+"""How a statement fails that writes only what nobody has written, and while what bears on it is unchanged."""
 
 
 async def in_transaction(database: Database, act: Callable[[Connection], Awaitable[T]]) -> T:

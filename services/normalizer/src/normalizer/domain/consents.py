@@ -14,7 +14,7 @@ from functools import reduce
 from typing import Literal
 from uuid import UUID
 
-from leadbus.contracts.lead import Consent, Customer
+from leadbus.contracts.lead import Consent, Customer, Lead
 from leadbus.contracts.vocabulary import ConsentBasis
 
 Action = Literal["grant", "withdraw"]
@@ -119,6 +119,11 @@ def contacts_of(customer: Customer, lead_id: UUID) -> tuple[str, ...]:
     emails = (f"mailto:{email.address.casefold()}" for email in customer.emails if email.address)
     phones = (f"tel:{phone.e164}" for phone in customer.phones if phone.e164)
     return tuple(dict.fromkeys((*emails, *phones))) or (f"lead:{lead_id}",)
+
+
+def known_by(lead: Lead) -> tuple[str, ...]:
+    """What acts may name that concern `lead`: its person's contacts, and the lead itself."""
+    return (*dict.fromkeys((*contacts_of(lead.customer, lead.lead_id), f"lead:{lead.lead_id}")),)
 
 
 def _found(ledger: Ledger, contact: str, purpose: str) -> list[Standing]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from leadbus.contracts.lead import Lead
+from leadbus.contracts.lead import Consent, Lead
 from leadbus.db import Connection, Part, at_once
 
 from normalizer.domain.revisions import Revision
@@ -22,22 +22,33 @@ class LeadAppearedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A lead under our lock; `last_raw_at` is when the newest raw message it knows came in."""
+    """A lead under our lock; `last_raw_at` is when the newest raw message it knows came in.
+
+    `told_consent` is what its sources tell where acts of consent made it another.
+    """
 
     lead: Lead
     last_raw_at: datetime
+    told_consent: Consent | None = None
+
+    @property
+    def as_told(self) -> Lead:
+        """The lead as its sources alone tell it: what more of them is joined to."""
+        if self.told_consent is None:
+            return self.lead
+        return self.lead.model_copy(update={"consent": self.told_consent})
 
 
 # In id order, so that two batches that share leads wait for each other instead of embracing.
 _HOLD = """
 held AS MATERIALIZED (
-    SELECT lead_id, revision, last_raw_at FROM lead
+    SELECT lead_id, revision, last_raw_at, told_consent::text FROM lead
      WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE
 )
 """
 _HELD = """
 ARRAY(SELECT lead_id FROM held) AS held_ids, ARRAY(SELECT revision FROM held) AS held_revisions,
-ARRAY(SELECT last_raw_at FROM held) AS held_last_raw_at
+ARRAY(SELECT last_raw_at FROM held) AS held_last_raw_at, ARRAY(SELECT told_consent FROM held) AS held_consents
 """
 _LOOK_FOR = "known AS (SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]))"
 # A statement of its own, after the lock: one statement would see the documents of before the wait.
@@ -89,6 +100,11 @@ revised AS (
 )
 """
 
+_TOLD_CONSENTS = """
+UPDATE lead SET told_consent = m.consent::jsonb
+  FROM unnest($1::uuid[], $2::text[]) AS m (lead_id, consent) WHERE lead.lead_id = m.lead_id
+"""
+
 
 async def lock(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, Known]:
     """Those of the leads that exist, as they are, held until the transaction ends."""
@@ -108,13 +124,17 @@ def looking_for(lead_ids: Iterable[UUID]) -> Part:
 
 async def held(conn: Connection, row: asyncpg.Record, wanted: Collection[UUID]) -> dict[UUID, Known]:
     """What `lock` returns of `wanted`, from the row of a statement with `holding` in it."""
-    columns = zip(row["held_ids"], row["held_revisions"], row["held_last_raw_at"], strict=True)
+    names = ("held_ids", "held_revisions", "held_last_raw_at", "held_consents")
+    columns = zip(*(row[name] for name in names), strict=True)
     found = [one for one in columns if one[0] in wanted]
     if not found:
         return {}
     documents = await conn.fetch(_DOCUMENTS, [one[0] for one in found], [one[1] for one in found])
     leads = {document["lead_id"]: Lead.model_validate_json(document["document"]) for document in documents}
-    return {lead_id: Known(leads[lead_id], last_raw_at) for lead_id, _, last_raw_at in found}
+    return {
+        lead_id: Known(leads[lead_id], last_raw_at, Consent.model_validate_json(told) if told else None)
+        for lead_id, _, last_raw_at, told in found
+    }
 
 
 def adding(
@@ -170,6 +190,18 @@ async def update(
         revision.lead.lead_id: revision.lead for revision in revisions if revision.lead.lead_id in known
     }
     await _update(conn, list((newer | revised).values()), last_raw_at, now, terms)
+
+
+async def keep_told_consents(
+    conn: Connection, known: Mapping[UUID, Known], revisions: Sequence[Revision]
+) -> None:
+    """Keep what sources tell beside what acts made of it; mostly there is nothing to keep."""
+    last = {revision.lead.lead_id: revision.told_consent for revision in revisions}
+    before = {key for key, one in known.items() if one.told_consent is not None}
+    kept = [(key, told) for key, told in last.items() if told is not None or key in before]
+    if kept:
+        consents = [told.model_dump_json(exclude_none=True) if told else None for _, told in kept]
+        await conn.execute(_TOLD_CONSENTS, [key for key, _ in kept], consents)
 
 
 def _inserting(

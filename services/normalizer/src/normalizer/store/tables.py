@@ -68,8 +68,9 @@ class RawRow(SQLModel, table=True):
 class LeadRow(SQLModel, table=True):
     """Where a lead stands; its content is the document of its last revision. The row is the lead's lock.
 
-    `told_consent` is the consent that its sources tell, where acts made it another. `state` is what the sinks made of it, as the ledger says. `terms` are its rows in `lead_term`, and
-    `terms_by` is the mark of the rules and the key they were made by; empty: never made.
+    `told_consent` is the consent that its sources tell, where acts made it another. `state` is what the sinks
+    made of it, as the ledger says. `terms` are its rows in `lead_term`, and `terms_by` is the mark of the
+    rules and the key they were made by; empty: never made.
     """
 
     __tablename__ = "lead"

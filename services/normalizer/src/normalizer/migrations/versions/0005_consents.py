@@ -1,6 +1,6 @@
 """Acts of consent, where contacts stand, and what sources told where acts made it another.
 
-Contacts stand here as they are and not as hashes: a withdrawal has to outlive the key that hashes are made with.
+Contacts stand here as they are and not as hashes: a withdrawal has to outlive the key of hashes.
 """
 
 from __future__ import annotations

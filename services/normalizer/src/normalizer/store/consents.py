@@ -1,0 +1,43 @@
+"""Where contacts stand, for a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import asyncpg
+from leadbus.db import Part
+
+from normalizer.domain.consents import Ledger, Standing
+
+_LOOK = """
+standing AS MATERIALIZED (
+    SELECT contact, purpose, state, at, words FROM consent_standing WHERE contact = ANY($1::text[])
+)
+"""
+_LAST_ACT = "(SELECT coalesce(max(act_no), 0) FROM consent_act)"
+_COLUMNS = ("contact", "purpose", "state", "at", "words")
+_FOUND = ", ".join(
+    (*map("ARRAY(SELECT {0} FROM standing) AS standing_{0}".format, _COLUMNS), f"{_LAST_ACT} AS last_act_no")
+)
+# Whoever records an act holds a lock until it is committed, so that the last number says all there is.
+_UNCHANGED = f"consented AS (SELECT {_LAST_ACT} = $1::bigint AS unchanged)"
+
+
+def looking(contacts: Collection[str]) -> Part:
+    """Where these contacts stand (`found` reads it), and the last act there is (`last_act_no`)."""
+    return Part(_LOOK, (list(contacts),), _FOUND)
+
+
+def found(row: asyncpg.Record) -> Ledger:
+    """The standings in the row of a statement with `looking` in it."""
+    columns = zip(*(row[f"standing_{name}"] for name in _COLUMNS), strict=True)
+    return Ledger(
+        {(contact, purpose): Standing(state, at, words) for contact, purpose, state, at, words in columns}
+    )
+
+
+def unchanged(last_act_no: int) -> Part:
+    """Has the statement fail (DivisionByZeroError), all of it, when there is an act after this one."""
+    return Part(
+        _UNCHANGED, (last_act_no,), "(SELECT 1 / unchanged::int FROM consented) AS consents_unchanged"
+    )
