@@ -8,11 +8,12 @@ from normalizer.sources.adf.letter import read_letter
 from normalizer.sources.adf.mail import read_mail
 
 HEAD = b"From: Zoe Rivers <Zoe@EXAMPLE.org>\r\nSubject: The Ram\r\nMessage-ID: <1@example.org>\r\n"
+DATED = b"Date: Sat, 21 Nov 2026 13:00:00 +0100\r\n"
 
 
 def test_a_letter_is_a_lead_of_its_sender() -> None:
-    draft = read_letter(read_mail(HEAD + b"\r\nStill there?\r\n"), " Dealer@Leads.example ")
-    assert (draft.location, draft.location_field) == ("dealer@leads.example", "recipient")
+    draft = read_letter(read_mail(HEAD + b"\r\nStill there?\r\n"), "D-1", "location")
+    assert (draft.location, draft.location_field) == ("D-1", "location")
     assert (draft.channel, draft.intents, draft.source_type) == ("email", ("inquiry",), "mail")
     assert (draft.name.first, draft.name.last) == ("Zoe", "Rivers")
     assert [one.address for one in draft.emails] == ["Zoe@example.org"]
@@ -22,7 +23,7 @@ def test_a_letter_is_a_lead_of_its_sender() -> None:
 
 
 def test_a_letter_without_a_sender_is_said_so() -> None:
-    draft = read_letter(read_mail(b"Subject: x\r\n\r\nHello"), "d@leads.example")
+    draft = read_letter(read_mail(b"Subject: x\r\n\r\nHello"), "D-1", "location")
     assert [one.code for one in draft.warnings] == ["contact_missing"]
     assert draft.external_id is None
 
@@ -37,5 +38,5 @@ def test_a_letter_without_a_sender_is_said_so() -> None:
 )
 def test_what_is_no_letter(case: str, message: bytes) -> None:
     with pytest.raises(Rejection) as caught:
-        read_letter(read_mail(message), "d@leads.example")
-    assert caught.value.reason == "payload_invalid"
+        read_letter(read_mail(message), "D-1", "location")
+    assert caught.value.reason == "not_a_lead"

@@ -138,7 +138,7 @@ def test_what_is_no_adf_is_told_as_text() -> None:
     assert mail.sender == "Cars <leads@cars.example>"
     with pytest.raises(Rejection) as caught:
         read_all(simple(b"Hello"), "message/rfc822")
-    assert caught.value.reason == "undecodable"
+    assert caught.value.reason == "not_a_lead"
 
 
 def test_text_goes_before_html_and_html_without_its_marks() -> None:

@@ -36,7 +36,7 @@ E-Mail: info@bdk-bank.de
 """
 MAIL = LeadMail(
     sender="noreply@juhu.auto",
-    recipient="Leads.Kiel@dealer.example",
+    location="Kiel-1",
     subject="juhu.auto Probefahrt",
     text=TEXT,
     message_id="<1@juhu.auto>",
@@ -70,7 +70,7 @@ def test_a_mail_with_labelled_lines(dealer: Any) -> None:
 
 def test_a_mail_with_nothing_but_words() -> None:
     draft = read(replace(MAIL, text="Bitte melden.", subject="Guten Tag", message_id=None))
-    assert (draft.location, draft.location_field) == ("leads.kiel@dealer.example", "recipient")
+    assert (draft.location, draft.location_field) == ("Kiel-1", "location")
     assert (draft.external_id, draft.ids, draft.source_type) == (None, (), "unknown")
     assert (draft.channel, draft.consent.basis, draft.urgency) == ("portal", "form", "high")
     (warning,) = draft.warnings
@@ -96,17 +96,21 @@ def test_mails_of_the_sender_that_three_families_share(
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "reason", "field"),
     [
-        ({"sender": "seller@dealer.example", "subject": "Hallo", "text": "Marie Koch"}, "sender"),
-        ({"recipient": " ", "text": ""}, "recipient"),
-        ({"recipient": "a" * 300, "text": ""}, "recipient"),
+        (
+            {"sender": "seller@dealer.example", "subject": "Hallo", "text": "Marie Koch"},
+            "not_a_lead",
+            "sender",
+        ),
+        ({"location": " ", "text": ""}, "payload_invalid", "location"),
+        ({"location": "a" * 300, "text": ""}, "payload_invalid", "location"),
     ],
 )
-def test_what_is_no_lead(change: Any, field: str) -> None:
+def test_what_is_no_lead(change: Any, reason: str, field: str) -> None:
     with pytest.raises(Rejection) as caught:
         read(replace(MAIL, **change))
-    assert (caught.value.reason, caught.value.field) == ("payload_invalid", field)
+    assert (caught.value.reason, caught.value.field) == (reason, field)
     assert "Koch" not in str(caught.value)
 
 
@@ -188,6 +192,6 @@ LINES = st.lists(
 def test_any_mail_of_a_known_sender_is_a_lead(
     dealer: Any, lines: list[str], sender: str, subject: str
 ) -> None:
-    draft = read(LeadMail(sender, "kiel@dealer.example", subject, "\n".join(lines)))
+    draft = read(LeadMail(sender, "Kiel-1", subject, "\n".join(lines)))
     lead = place(draft, Origin("bdk", "a", AT), dealer)
     assert type(lead).model_validate_json(lead.to_json()) == lead

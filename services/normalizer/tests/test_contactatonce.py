@@ -16,7 +16,9 @@ from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 from normalizer.domain.draft import Draft
 from normalizer.domain.placing import Origin, place
 from normalizer.domain.rejection import Rejection
-from normalizer.sources import ADAPTERS
+from normalizer.domain.way import Way
+from normalizer.sources import ADAPTERS, ADAPTERS_BY_WAY
+from normalizer.sources import read as read_by_source
 from normalizer.sources.contactatonce import read
 
 AT = datetime(2026, 4, 14, 16, 3, 5, tzinfo=UTC)
@@ -408,10 +410,10 @@ def damaged_payloads(draw: Any) -> dict[str, Any]:
     return dict(base)
 
 
-def outcome(adapter: Any, body: bytes, content_type: str | None, dealer: Any) -> None:
+def outcome(source: str, body: bytes, content_type: str | None, dealer: Any) -> None:
     """Either a draft that makes a lead which can be written down, or the named error."""
     try:
-        draft = adapter(body, content_type)
+        draft = read_by_source(source, body, content_type, Way("main"))
     except Rejection:
         return
     lead = place(draft, Origin("contactatonce", "a", AT), dealer)
@@ -420,15 +422,15 @@ def outcome(adapter: Any, body: bytes, content_type: str | None, dealer: Any) ->
     assert type(lead).model_validate_json(document) == lead
 
 
-@pytest.mark.parametrize("source", ADAPTERS)
+@pytest.mark.parametrize("source", [*ADAPTERS, *ADAPTERS_BY_WAY])
 @settings(max_examples=120, deadline=None)
 @given(told=damaged_payloads())
 @example(told={**CONTACTATONCE["Chat"], "vehicle": {"price": 1e308, "year": 10**30}})
 def test_any_json_is_a_lead_or_a_rejection(source: Any, dealer: Any, told: Any) -> None:
-    outcome(ADAPTERS[source], json.dumps(told).encode(), JSON, dealer)
+    outcome(source, json.dumps(told).encode(), JSON, dealer)
 
 
-@pytest.mark.parametrize("source", ADAPTERS)
+@pytest.mark.parametrize("source", [*ADAPTERS, *ADAPTERS_BY_WAY])
 @settings(max_examples=300, deadline=None)
 @given(
     body=st.binary(max_size=200)
@@ -437,8 +439,8 @@ def test_any_json_is_a_lead_or_a_rejection(source: Any, dealer: Any, told: Any) 
         lambda cut: CONTACTATONCE_XML.encode()[: cut[1]] + cut[0] + CONTACTATONCE_XML.encode()[cut[1] :]
     ),
     content_type=st.sampled_from(
-        [None, JSON, "application/xml", "text/plain", "application/vnd.x+json", ";", "é"]
+        [None, JSON, "application/xml", "text/plain", "application/vnd.x+json", "message/rfc822", ";", "é"]
     ),
 )
 def test_any_bytes_are_a_lead_or_a_rejection(source: Any, dealer: Any, body: Any, content_type: Any) -> None:
-    outcome(ADAPTERS[source], body, content_type, dealer)
+    outcome(source, body, content_type, dealer)

@@ -46,4 +46,7 @@ def _attributes(raw: Raw, number: int, part: Part) -> str:
     """As they came, but for the type of what is kept; read again, the part is a body of its own."""
     told = escaping.load(raw.attributes)
     properties = {**told["properties"], "content_type": part.content_type}
-    return escaping.dump({**told, "properties": properties, "part": number, "part_of": str(raw.key)})
+    # A part is no CloudEvents document, even where the whole was one that told its way inside.
+    way = raw.way.extensions
+    more = {"part": number, "part_of": str(raw.key), "way": way}
+    return escaping.dump({**told, "properties": properties, **more})

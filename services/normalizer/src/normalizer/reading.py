@@ -74,7 +74,7 @@ def read_raw(raw: Raw) -> Read:
     if raw.rejection is not None:
         return Read(raw, raw.rejection)
     try:
-        draft = read(raw.source, raw.data, raw.content_type)
+        draft = read(raw.source, raw.data, raw.content_type, raw.way)
         return Read(raw, draft, raw.lead_id or id_told(draft, _origin(raw)))
     except Rejection as rejection:
         return Read(raw, rejection)

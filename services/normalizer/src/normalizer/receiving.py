@@ -18,6 +18,7 @@ from normalizer.domain import escaping
 from normalizer.domain.identity import raw_key
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
 from normalizer.domain.rejection import Rejection
+from normalizer.domain.way import Way
 
 _DEAD_LETTER_MARKS = ("x-death", "x-first-death", "x-last-death")
 _LONGEST_ACCOUNT_BYTES = 255
@@ -60,7 +61,13 @@ def receive_again(kept: Raw, limits: Limits) -> Raw:
         envelope = decode(message)
     except EnvelopeError as error:
         return replace(kept, rejection=too_large or _of_envelope(error))
-    return replace(kept, data=envelope.data, content_type=envelope.datacontenttype, rejection=too_large)
+    return replace(
+        kept,
+        data=envelope.data,
+        content_type=envelope.datacontenttype,
+        way=Way.told(kept.account, {**_way_of_part(kept), **envelope.extensions}),
+        rejection=too_large,
+    )
 
 
 def as_poison(message: IncomingMessage, limits: Limits, now: datetime, error: Exception) -> Raw:
@@ -98,6 +105,7 @@ def _raw(
         attributes=_attributes(message),
         content_type=envelope.datacontenttype,
         received_at=_at_the_door(attributes, now),
+        way=Way.told(account, envelope.extensions),
         test=bool(attributes and attributes.test),
         trial=bool(attributes and attributes.trial),
         bare=envelope.extensions.get("bare") == "true",
@@ -184,6 +192,12 @@ def _attributes(message: IncomingMessage) -> str:
         return escaping.dump({**told, "headers": dict(message.headers)})
     except ValueError:
         return escaping.dump({**told, "headers": {}, "headers_left_out": "nested too deep"})
+
+
+def _way_of_part(raw: Raw) -> Mapping[str, str]:
+    """What the whole told of its way, where `raw` is a part of it (`parting`)."""
+    told: Mapping[str, Mapping[str, str]] = escaping.load(raw.attributes)
+    return told.get("way", {})
 
 
 def _message(raw: Raw) -> IncomingMessage:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from normalizer.domain.rejection import Rejection
+from normalizer.domain.way import NO_WAY, Way
 
 UNKNOWN_SOURCE = "unknown"
 
@@ -16,10 +17,10 @@ class Raw:
     """One raw message, its identity told and nothing of its content read yet.
 
     `body` is what was consumed, `data` the source's own bytes in it (another thing only in the
-    structured form of CloudEvents). `digest` is SHA-256 (hex) of `data`; `attributes` everything
-    else of the message as JSON text (see `escaping`). `bare`: the id is but a digest. `rejection`:
-    the message itself is wrong, whatever its data may say. `pruned`: `body` and `attributes` were too old
-    and are empty.
+    structured form of CloudEvents), `way` by which way it came. `digest` is SHA-256 (hex) of `data`;
+    `attributes` everything else of the message as JSON text (see `escaping`). `bare`: the id is but a
+    digest. `rejection`: the message itself is wrong, whatever its data may say. `pruned`: `body` and
+    `attributes` were too old and are empty.
     """
 
     key: UUID
@@ -32,6 +33,7 @@ class Raw:
     attributes: str
     content_type: str | None
     received_at: datetime
+    way: Way = NO_WAY
     test: bool = False
     trial: bool = False
     bare: bool = False

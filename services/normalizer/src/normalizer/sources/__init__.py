@@ -8,20 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from normalizer.domain.draft import Draft
+from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.rejection import Rejection
-from normalizer.sources import adf, bdk, contactatonce, virtualexpo
+from normalizer.domain.way import Way
+from normalizer.sources import adf, alfatrack, bdk_inbound, contactatonce, virtualexpo
+from normalizer.sources.adf import inbound as adf_inbound
 from normalizer.sources.adf.mail import Part
 
-__all__ = ["ADAPTERS", "SPLITTERS", "Adapter", "Part", "read", "split"]
+__all__ = ["ADAPTERS", "ADAPTERS_BY_WAY", "SPLITTERS", "Adapter", "AdapterByWay", "Part", "read", "split"]
 
-Adapter = Callable[[bytes, str | None], Draft]
-"""Body and content type to a draft; raises Rejection and nothing else."""
+Adapter = Callable[[bytes, str | None], Draft | Knowledge]
+"""Body and content type to a draft, or to knowledge about a lead; raises Rejection and nothing else."""
+
+AdapterByWay = Callable[[bytes, str | None, Way], Draft]
+"""The same, of a source whose bodies leave something to the way they came."""
 
 ADAPTERS: Mapping[str, Adapter] = {
-    "adf": adf.read,
-    "bdk": bdk.read,
+    "alfatrack": alfatrack.read,
     "contactatonce": contactatonce.read,
     "virtualexpo": virtualexpo.read,
+}
+ADAPTERS_BY_WAY: Mapping[str, AdapterByWay] = {
+    "adf": adf_inbound.read,
+    "bdk": bdk_inbound.read,
 }
 
 SPLITTERS: Mapping[str, Callable[[bytes, str | None], Sequence[Part]]] = {"adf": adf.split}
@@ -34,8 +43,10 @@ def split(source: str, data: bytes, content_type: str | None) -> Sequence[Part]:
     return splitter(data, content_type) if splitter else ()
 
 
-def read(source: str, data: bytes, content_type: str | None) -> Draft:
-    """What `source` tells in `data`; raises Rejection and nothing else."""
+def read(source: str, data: bytes, content_type: str | None, way: Way) -> Draft | Knowledge:
+    """What `source` tells in `data`, which came by `way`; raises Rejection and nothing else."""
+    if (by_way := ADAPTERS_BY_WAY.get(source)) is not None:
+        return by_way(data, content_type, way)
     adapter = ADAPTERS.get(source)
     if adapter is None:
         raise Rejection("source_unknown", "this release reads no messages of the source")

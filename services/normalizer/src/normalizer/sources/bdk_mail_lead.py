@@ -26,32 +26,33 @@ _UNTOLD_ID = "untold"
 
 @dataclass(frozen=True, slots=True)
 class LeadMail:
-    """A mail as its mailbox tells it: `text` is plain, `recipient` the address that it was delivered to."""
+    """A mail as its mailbox tells it: `text` is plain, `location` the dealer reference of where it went."""
 
     sender: str
-    recipient: str
+    location: str
     subject: str
     text: str
+    location_field: str = "location"
     message_id: str | None = None
     sent_at: datetime | None = None
 
 
 def read(mail: LeadMail, types: LeadTypes = TYPES) -> Draft:
-    """The draft that a mail makes; `location` is the partner number where it is told, else the recipient.
+    """The draft that a mail makes; `location` is the partner number where it is told, else the mail's.
 
     The whole text is the message, so that nothing is lost. Without a lead id in it the lead has none, and
     its circumstances are its identity. A type that is not decided is told by the warning
-    `lead_type_undecided`, and the candidates' common reading counts. Raises Rejection `payload_invalid` for
-    a mail of which no type can be told, or whose recipient is unknown too; nothing else.
+    `lead_type_undecided`, and the candidates' common reading counts. Raises Rejection `not_a_lead` for a mail
+    of which no type can be told, `payload_invalid` for one of no dealer; nothing else.
     """
     candidates = read_mail(mail.sender, mail.subject, mail.text, types)
     if candidates.evidence == "none":
-        raise Rejection("payload_invalid", "a mail of nobody who sends leads", field="sender", kind="string")
+        raise Rejection("not_a_lead", "a mail of nobody who sends leads", field="sender", kind="string")
     fields = _without_own_addresses(labelled(clean(mail.text)), types)
     lead_id, partner_number = _reference(fields, "leadId"), _reference(fields, "partnerNumber")
-    location = partner_number or clean_line(mail.recipient).lower()
+    location = partner_number or clean_line(mail.location)
     if not 0 < len(location) <= LONGEST_PARTNER_NUMBER_CHARS:
-        raise Rejection("payload_invalid", "no dealer is told", field="recipient", kind="string")
+        raise Rejection("payload_invalid", "no dealer is told", field=mail.location_field, kind="string")
     told = {**fields, "leadId": lead_id or _UNTOLD_ID, "partnerNumber": location}
     if mail.sent_at is not None and read_moment(told.get("createdAt", "")).at is None:
         told["createdAt"] = mail.sent_at.isoformat()
@@ -63,7 +64,7 @@ def read(mail: LeadMail, types: LeadTypes = TYPES) -> Draft:
         draft,
         external_id=lead_id,
         ids=(*(draft.ids if lead_id else ()), *_message_id(mail)),
-        location_field="partnerNumber" if partner_number else "recipient",
+        location_field="partnerNumber" if partner_number else mail.location_field,
         subject=clean_line(mail.subject) or None,
         message=clean(mail.text) or None,
     )

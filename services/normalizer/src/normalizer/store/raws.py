@@ -88,7 +88,7 @@ async def pin(conn: Connection, leads: Mapping[UUID, UUID]) -> None:
 
 
 async def by_key(conn: Connection, keys: Iterable[UUID]) -> dict[UUID, Raw]:
-    """Kept raw messages; `data` and `content_type` are to be decoded again from `body`."""
+    """Kept raw messages; `data`, `content_type` and `way` are to be decoded again from `body`."""
     return {row["raw_key"]: _raw(row) for row in await conn.fetch(_BY_KEY, list(keys))}
 
 

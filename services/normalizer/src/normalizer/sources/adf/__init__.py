@@ -42,7 +42,8 @@ def read_all(body: bytes, content_type: str | None) -> tuple[Draft | Rejection, 
 
     A body of type `message/rfc822` is a mail: all ADF in it is read.
 
-    Raises Rejection for the message as a whole: `undecodable`, `xml_forbidden` for an entity declaration,
+    Raises Rejection for the message as a whole: `undecodable`, `not_a_lead` for a mail without ADF or one
+    that a machine answered with, `xml_forbidden` for an entity declaration,
     `payload_invalid` without any prospect, `too_large` for more than `MOST_PROSPECTS`; nothing else.
     """
     told = [
@@ -60,8 +61,10 @@ def _readings(body: bytes, content_type: str | None) -> list[Reading]:
     if not is_mail(content_type):
         return [read_documents(body, content_type)]
     mail = read_mail(body)
+    if mail.automatic:
+        raise Rejection("not_a_lead", "a machine's answer to a mail", kind="mail")
     if not mail.is_adf:
-        raise Rejection("undecodable", "not ADF: a mail without any")
+        raise Rejection("not_a_lead", "a mail without any ADF", kind="mail")
     return [read_documents(part.body, part.content_type) for part in mail.adf]
 
 

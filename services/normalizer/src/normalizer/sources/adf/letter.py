@@ -18,32 +18,33 @@ SOURCE_TYPE = "mail"
 _ANGLES = re.compile(r"^[<\s]+|[>\s]+$")
 
 
-def read_letter(mail: Mail, recipient: str) -> Draft:
-    """The lead that a person's own mail to `recipient` tells; that address is the dealer reference.
+def read_letter(mail: Mail, location: str, location_field: str) -> Draft:
+    """The lead that a person's own mail tells; `location` is the dealer reference of where it went.
 
-    The lead has no id but the mail's Message-ID. Raises Rejection `payload_invalid` for an answer of a
+    The lead has no id but the mail's Message-ID. Raises Rejection `not_a_lead` for an answer of a
     machine (it would make leads of bounces), a mail that holds ADF, or one without any text and subject.
     """
     if mail.automatic:
-        raise Rejection("payload_invalid", "a machine's answer to a mail", kind="mail")
+        raise Rejection("not_a_lead", "a machine's answer to a mail", kind="mail")
     if mail.is_adf or not (mail.text or mail.subject):
-        raise Rejection("payload_invalid", "no letter", kind="mail")
+        raise Rejection("not_a_lead", "no letter", kind="mail")
     findings = Findings()
     shown, address = parseaddr(mail.sender or "")
     message_id = _ANGLES.sub("", mail.message_id or "")
     return Draft(
-        location=recipient.strip().lower(),
-        location_field="recipient",
+        location=location,
+        location_field=location_field,
         source_type=SOURCE_TYPE,
         channel="email",
         issuer="Message-ID" if message_id else None,
         external_id=message_id or None,
         intents=("inquiry",),
+        occurred_at=mail.sent_at,
         name=_name(shown, findings),
         emails=_emails(address, findings),
         subject=mail.subject,
         message=mail.text or None,
-        consent=Consent(basis="request", purposes=("reply", "sales")),
+        consent=Consent(basis="request", purposes=("reply", "sales"), at=mail.sent_at),
         warnings=tuple(findings.warnings),
     )
 

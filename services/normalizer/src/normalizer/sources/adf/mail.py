@@ -8,10 +8,12 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import policy
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
 
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
@@ -41,8 +43,8 @@ class Part:
 class Mail:
     """What a mail holds. Without `adf` it is plain text (`text`, HTML as text), and no lead by itself.
 
-    `sender` and `subject` are decoded, on one line. `automatic` where a machine answered a mail: such a one
-    must not be answered (RFC 3834).
+    `sender` and `subject` are decoded, on one line; `sent_at` is aware. `automatic` where a machine answered
+    a mail: such a one must not be answered (RFC 3834).
     """
 
     adf: tuple[Part, ...]
@@ -50,6 +52,7 @@ class Mail:
     subject: str | None = None
     sender: str | None = None
     message_id: str | None = None
+    sent_at: datetime | None = None
     automatic: bool = False
 
     @property
@@ -89,6 +92,7 @@ def read_mail(message: bytes) -> Mail:
         subject=_header(parsed, "Subject"),
         sender=_header(parsed, "From"),
         message_id=_header(parsed, "Message-ID"),
+        sent_at=_sent_at(parsed),
         automatic=_is_automatic(parsed),
     )
 
@@ -210,6 +214,16 @@ def _header(parsed: Message, name: str) -> str | None:
     except (ValueError, LookupError, UnicodeError):
         text = str(written)
     return clean_line(text) or None
+
+
+def _sent_at(parsed: Message) -> datetime | None:
+    """When its sender says that it was sent; what is no moment, or none that a calendar has, is not told."""
+    try:
+        at = parsedate_to_datetime(str(parsed.get("Date", ""))[:_HEADER_CHARS])
+        # Without a zone (`-0000`) it is UTC, told by somebody whose own zone says nothing.
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _is_automatic(parsed: Message) -> bool:

@@ -1,0 +1,47 @@
+"""By which way a raw message came, as far as that decides how its body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What the envelope says beside the body, and what therefore is the same when it is read again.
+
+    `location` is the dealer reference of the address, or whatever else it came through: for bodies that name
+    no dealer, or with `location_always` for all. Without one the `account` is it. `letters`: a person's own
+    mail that came this way is a lead.
+    """
+
+    account: str = ""
+    location: str | None = None
+    location_always: bool = False
+    letters: bool = False
+
+    @classmethod
+    def told(cls, account: str, extensions: Mapping[str, str]) -> Way:
+        """From CloudEvents extensions; what is not one of its words is not said."""
+        return cls(
+            account=account,
+            location=extensions.get("location") or None,
+            location_always=extensions.get("locationalways") == "true",
+            letters=extensions.get("letters") == "true",
+        )
+
+    @property
+    def extensions(self) -> Mapping[str, str]:
+        """What `told` reads back."""
+        told = {"location": self.location} if self.location else {}
+        marks = {"locationalways": self.location_always, "letters": self.letters}
+        return told | {name: "true" for name, marked in marks.items() if marked}
+
+    @property
+    def reference(self) -> tuple[str, str]:
+        """The dealer reference that the way itself makes, and in which field it was told."""
+        return (self.location, "location") if self.location else (self.account, "account")
+
+
+NO_WAY = Way()
+"""Nothing is told: of a message that cannot be read, or is not read again yet."""
