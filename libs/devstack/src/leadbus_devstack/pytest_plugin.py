@@ -23,6 +23,7 @@ from leadbus_devstack.errors import DevstackError, ServerMissingError
 from leadbus_devstack.postgres import NativePostgres
 from leadbus_devstack.rabbitmq import NativeRabbitMQ
 from leadbus_devstack.resolve import resolve_postgres, resolve_rabbitmq
+from leadbus_devstack.sandboxes import SandboxProcess
 from leadbus_devstack.servers import Servers, start_servers
 from leadbus_devstack.smtp import SmtpServer
 from leadbus_devstack.threads import run_apart
@@ -30,6 +31,7 @@ from leadbus_devstack.vhosts import Vhost, new_vhost
 
 S = TypeVar("S")
 MakeDatabase = Callable[[str | None], str]
+StartSandbox = Callable[[str], SandboxProcess]
 
 _servers: pytest.StashKey[Servers] = pytest.StashKey()
 _trouble: pytest.StashKey[str] = pytest.StashKey()
@@ -208,6 +210,36 @@ def smtp(smtp_process: SmtpServer) -> SmtpServer:
         smtp_process.start()
     smtp_process.reset()
     return smtp_process
+
+
+@pytest.fixture(scope="session")
+def sandbox_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartSandbox]:
+    """This worker's sandboxes; use `sandbox`, which resets them first."""
+    directory = tmp_path_factory.mktemp("sandboxes")
+    made: dict[str, SandboxProcess] = {}
+
+    def process(name: str) -> SandboxProcess:
+        if name not in made:
+            made[name] = SandboxProcess(name, directory / f"{name}.log")
+        return made[name]
+
+    yield process
+    for one in made.values():
+        one.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_processes: StartSandbox) -> StartSandbox:
+    """`sandbox("virtualexpo")`: that partner, running, without faults, data or a past."""
+
+    def start(name: str) -> SandboxProcess:
+        process = sandbox_processes(name)
+        if not process.process.running:
+            process.start()
+        process.reset()
+        return process
+
+    return start
 
 
 @pytest.fixture
