@@ -12,7 +12,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status test test-full bench check lint types imports contracts isolation fmt clean k8s-check
+.PHONY: help setup demo up down status test test-full bench fuzz check lint types imports contracts isolation fmt clean k8s-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ test-full: $(READY) ## the suite and everything that takes long
 
 bench: .venv-bench/.ready ## measure speed against bare references, 10 to 25 minutes; fails when a gate is missed
 	@.venv-bench/bin/python -m tests.bench $(ARGS)
+
+# Where there is no build of atheris, this says so; the property tests of `make test` run everywhere.
+fuzz: $(READY) ## search for inputs that break a reader, a minute each: ARGS="adf --seconds 600"
+	@.tools/uv/bin/uv run --quiet --frozen --no-sync --with atheris==3.0.0 python -m tests.fuzz $(ARGS)
 
 check: lint types imports contracts isolation k8s-check ## all that is checked without running the system
 

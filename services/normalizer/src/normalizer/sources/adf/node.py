@@ -136,12 +136,21 @@ def _key(name: str) -> str:
 
 def node_of(element: etree._Element) -> Node:
     """The tree below a root, names without the namespace of its prospects, or its own."""
-    prospect = next((one for one in element if isinstance(one.tag, str) and _is_prospect(one)), element)
-    return _node(element, etree.QName(prospect).namespace)
+    prospect = next((one for one in element if is_named(one, "prospect")), element)
+    return _node(element, _qualified(str(prospect.tag))[0])
 
 
-def _is_prospect(element: etree._Element) -> bool:
-    return etree.QName(element).localname.lower() == "prospect"
+def is_named(child: etree._Element, name: str) -> bool:
+    """Whether it is an element (no comment) of that name, in whichever namespace and case."""
+    return isinstance(child.tag, str) and _qualified(child.tag)[1].lower() == name
+
+
+def _qualified(tag: str) -> tuple[str | None, str]:
+    """Namespace and local name. What was mended may bear names that lxml's QName refuses, as `price:0`."""
+    if not tag.startswith("{"):
+        return None, tag
+    namespace, _, name = tag[1:].partition("}")
+    return namespace, name
 
 
 def _node(element: etree._Element, home: str | None) -> Node:
@@ -167,19 +176,15 @@ def _node(element: etree._Element, home: str | None) -> Node:
 
 
 def _element_name(element: etree._Element, home: str | None) -> str:
-    if not str(element.tag).startswith("{"):
-        return str(element.tag).lower()
-    name = etree.QName(element)
-    if name.namespace in (None, home):
-        return name.localname.lower()
-    return f"{element.prefix or 'other'}:{name.localname}"
+    namespace, name = _qualified(str(element.tag))
+    if namespace in (None, home):
+        return name.lower()
+    return f"{element.prefix or 'other'}:{name}"
 
 
 def _attribute_name(written: str, element: etree._Element, home: str | None) -> str:
-    if not written.startswith("{"):
-        return written.lower()
-    name = etree.QName(written)
-    if name.namespace in (None, home):
-        return name.localname.lower()
+    namespace, name = _qualified(written)
+    if namespace in (None, home):
+        return name.lower()
     prefixes = {uri: prefix for prefix, uri in element.nsmap.items()}
-    return f"{prefixes.get(name.namespace, 'other')}:{name.localname}"
+    return f"{prefixes.get(namespace, 'other')}:{name}"

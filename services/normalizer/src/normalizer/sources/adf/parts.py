@@ -18,6 +18,7 @@ from normalizer.domain.rejection import Rejection
 from normalizer.sources.adf.decoding import decode
 from normalizer.sources.adf.mail import Part, read_mail
 from normalizer.sources.adf.markup import tokens
+from normalizer.sources.adf.node import is_named
 from normalizer.sources.adf.repair import read_documents
 
 MAIL = "message/rfc822"
@@ -71,7 +72,10 @@ def _may_hold_several(body: bytes) -> bool:
 
 
 def _wholes(body: bytes, content_type: str | None) -> Sequence[Part]:
-    return read_mail(body).adf if is_mail(content_type) else (Part(body, content_type or _UTF8_XML),)
+    if not is_mail(content_type):
+        return (Part(body, content_type or _UTF8_XML),)
+    mail = read_mail(body)
+    return () if mail.automatic else mail.adf  # a bounce brings back the leads of the mail it is about
 
 
 def _prospects(whole: Part) -> list[_Prospect]:
@@ -123,16 +127,14 @@ def _written_anew(prospect: _Prospect) -> str:
     alone = etree.Element(root.tag, nsmap=cast("dict[str, str]", root.nsmap))
     alone.attrib.update(root.attrib)
     alone.text = root.text
-    alone.extend(copy.deepcopy(one) for one in root if one is prospect.element or not _is_prospect(one))
+    alone.extend(
+        copy.deepcopy(one) for one in root if one is prospect.element or not is_named(one, "prospect")
+    )
     return etree.tostring(alone, encoding="unicode")
 
 
 def _elements(root: etree._Element) -> list[etree._Element]:
-    return [child for child in root if _is_prospect(child)]
-
-
-def _is_prospect(child: etree._Element) -> bool:
-    return isinstance(child.tag, str) and etree.QName(child).localname.lower() == "prospect"
+    return [child for child in root if is_named(child, "prospect")]
 
 
 def _bounded(parts: Iterator[Part]) -> Sequence[Part]:

@@ -18,6 +18,7 @@ from normalizer.domain.rejection import Rejection
 from normalizer.sources.adf import mending
 from normalizer.sources.adf.decoding import decode
 from normalizer.sources.adf.markup import tokens
+from normalizer.sources.adf.node import is_named
 
 _ROOT = re.compile(r"<(?:[\w.-]+:)?adf(?=[\s/>])", re.IGNORECASE)
 _ROOT_END = re.compile(r"</(?:[\w.-]+:)?adf\s*>", re.IGNORECASE)
@@ -88,7 +89,7 @@ def read_documents(body: bytes, content_type: str | None) -> Reading:
     _refuse_crowd(text, _MARKS)
     _refuse_entities(text)
     whole: list[str] = []
-    if _is_sound(text) and (root := _strict(text)) is not None and _is_adf(root):
+    if _is_sound(text) and (root := _strict(text)) is not None and is_named(root, "adf"):
         rungs = ("root_cut",) if decoded.mislabelled else ()
         return Reading((Document(root, rungs),), mislabelled=decoded.mislabelled)
     _refuse_crowd(text, _MARKS_TO_MEND)
@@ -100,7 +101,7 @@ def read_documents(body: bytes, content_type: str | None) -> Reading:
             _refuse_entities(text)
     slices, (before, after) = _cut(text, whole)
     around_root = _strict(f"{before}<adf/>{after}")
-    if decoded.mislabelled or around_root is None or not _is_adf(around_root):
+    if decoded.mislabelled or around_root is None or not is_named(around_root, "adf"):
         whole.append("root_cut")
     documents = tuple(_climb(_Slice(one, list(whole))) for one in slices)
     around = _visible(f"{_without_prolog(before)} {after}")
@@ -204,10 +205,6 @@ def _visible(text: str) -> str:
     shown = (token for token in tokens(text) if token.kind in ("text", "cdata"))
     plain = "".join(token.raw.removeprefix("<![CDATA[").removesuffix("]]>") + " " for token in shown)
     return " ".join(html.unescape(plain).split())
-
-
-def _is_adf(root: etree._Element) -> bool:
-    return isinstance(root.tag, str) and etree.QName(root).localname.lower() == "adf"
 
 
 def _strict(text: str) -> etree._Element | None:

@@ -1,0 +1,1 @@
+"""Readers of strangers' bytes under a coverage-guided fuzzer: `make fuzz`."""
