@@ -99,7 +99,7 @@ def test_mails_of_the_sender_that_three_families_share(
     ("change", "reason", "field"),
     [
         (
-            {"sender": "seller@dealer.example", "subject": "Hallo", "text": "Marie Koch"},
+            {"sender": "jo@dealer.example", "subject": "Hallo", "text": "Marie Koch"},
             "not_a_lead",
             "sender",
         ),

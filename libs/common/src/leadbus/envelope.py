@@ -64,8 +64,8 @@ class Envelope:
     """One CloudEvent.
 
     ``time`` is aware. ``extensions`` are strings by lower-case name: ``account``, ``receivedat``, ``test``,
-    ``trial``, ``categories``, ``snapshot``, ``chunk``, ``correlationid``, ``causationid``, ``traceparent``
-    and what else a sender adds. ``data`` is the body untouched.
+    ``trial``, ``categories``, ``location``, ``locationalways``, ``letters``, ``snapshot``, ``chunk``,
+    ``correlationid``, ``causationid``, ``traceparent`` and what else a sender adds. ``data`` is the body untouched.
     """
 
     id: str
@@ -167,6 +167,9 @@ def raw_attributes(source: str, envelope: Envelope) -> RawAttributes:
         "trial": extensions.get("trial", "false"),
         "test": extensions.get("test", "false"),
         "categories": [word.strip() for word in extensions.get("categories", "").split(",") if word.strip()],
+        "location": extensions.get("location"),
+        "location_always": extensions.get("locationalways", "false"),
+        "letters": extensions.get("letters", "false"),
         "snapshot": extensions.get("snapshot"),
         "chunk": extensions.get("chunk"),
     }
@@ -174,7 +177,7 @@ def raw_attributes(source: str, envelope: Envelope) -> RawAttributes:
         return RawAttributes.model_validate(named)
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False)[0]
-        name = str(first["loc"][0]).replace("received_at", "receivedat")
+        name = str(first["loc"][0]).replace("_", "")
         raise invalid(name, str(first["type"])) from None
 
 

@@ -51,6 +51,12 @@ class RawAttributes(WireModel):
     """A test lead."""
     categories: tuple[Text, ...] = ()
     """VirtualExpo: what the subscription selected (attribute ``categories``, comma-separated)."""
+    location: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    """Dealer reference of the address it came through (attribute ``location``), for a body without."""
+    location_always: bool = False
+    """That reference counts also where the body tells another (attribute ``locationalways``)."""
+    letters: bool = False
+    """A person's own mail is a lead (attribute ``letters``)."""
     snapshot: Text | None = None
     """Feeds: id of the complete file this is part of."""
     chunk: Annotated[int, Field(ge=1)] | None = None
