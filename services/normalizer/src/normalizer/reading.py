@@ -11,13 +11,15 @@ from leadbus.db import Part
 from leadbus.log import logger
 
 from normalizer.domain.draft import Draft
+from normalizer.domain.enriching import Piece, Proof, enriched
+from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.placing import Origin, id_told, place
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
-from normalizer.domain.revisions import Reading
+from normalizer.domain.revisions import Enrichment, Reading, Telling
 from normalizer.receiving import failed
 from normalizer.sources import read
-from normalizer.store import directory, leads
+from normalizer.store import directory, knowledge, leads
 from normalizer.store.directory import Place
 from normalizer.store.quarantine import Verdict
 
@@ -29,15 +31,25 @@ class Read:
     """A raw message, what its adapter says of it, and the lead it tells of where that is known by now."""
 
     raw: Raw
-    draft: Draft | Rejection
+    draft: Draft | Knowledge | Rejection
     lead_id: UUID | None = None
 
     @property
     def place(self) -> Place | None:
         """Where it says that the lead belongs."""
-        if isinstance(self.draft, Rejection):
+        if not isinstance(self.draft, Draft):
             return None
         return Place(self.raw.source, self.raw.account, self.draft.location)
+
+    @property
+    def piece(self) -> Piece | None:
+        """What it tells beside a lead, if it is of a source that may learn more of its leads later on."""
+        told, proof = self.draft, Proof(self.raw.wire_id, self.raw.received_at)
+        if isinstance(told, Rejection) or told.parameters is None:
+            return None
+        if isinstance(told, Knowledge):
+            return Piece(proof, told.parameters, told.extras, told.warnings)
+        return Piece(proof, told.parameters, told.extras, alone=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Look:
 
     places: frozenset[Place]
     lead_ids: frozenset[UUID]
+    learning: frozenset[UUID]
+    """Leads of sources that may have told of them before."""
 
     @classmethod
     def for_(cls, reads: Sequence[Read]) -> Look:
@@ -53,6 +67,7 @@ class Look:
         return cls(
             frozenset(place for place in places if place),
             frozenset(one.lead_id for one in reads if one.lead_id),
+            frozenset(one.lead_id for one in reads if one.lead_id and one.piece),
         )
 
     @property
@@ -61,9 +76,10 @@ class Look:
         return directory.finding(self.places), leads.holding(self.lead_ids)
 
     @property
-    def glance(self) -> tuple[Part, Part]:
-        """Of a statement that only asks whether any of the leads is there, and holds none."""
-        return directory.finding(self.places), leads.looking_for(self.lead_ids)
+    def glance(self) -> tuple[Part, ...]:
+        """Of a statement that only asks whether any of the leads is there or told of, and holds none."""
+        parts = directory.finding(self.places), leads.looking_for(self.lead_ids)
+        return (*parts, knowledge.looking_for(self.learning)) if self.learning else parts
 
 
 def read_raw(raw: Raw) -> Read:
@@ -83,11 +99,15 @@ def read_raw(raw: Raw) -> Read:
         return Read(raw, failed(error))
 
 
-def reading_of(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
+def reading_of(one: Read, dealers: Mapping[Place, Dealer]) -> Telling | Verdict:
     """What it says of its lead, or why it cannot be taken for one."""
-    raw, draft = one.raw, one.draft
+    raw, draft, piece = one.raw, one.draft, one.piece
     if isinstance(draft, Rejection):
         return Verdict(raw, draft.reason, draft.detail, draft.field, draft.kind)
+    if isinstance(draft, Knowledge):
+        assert piece is not None
+        assert one.lead_id is not None, "knowledge names its lead"
+        return Enrichment(raw.key, one.lead_id, piece, draft.test or raw.test)
     place_ = one.place
     dealer = dealers.get(place_) if place_ else None
     if dealer is None:
@@ -99,7 +119,8 @@ def reading_of(one: Read, dealers: Mapping[Place, Dealer]) -> Reading | Verdict:
             "string",
             location=draft.location,
         )
-    return Reading(raw.key, place(draft, _origin(raw), dealer, one.lead_id))
+    lead = place(draft, _origin(raw), dealer, one.lead_id)
+    return Reading(raw.key, enriched(lead, [piece] if piece else ()), piece)
 
 
 def _origin(raw: Raw) -> Origin:

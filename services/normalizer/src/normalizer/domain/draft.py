@@ -24,6 +24,8 @@ from leadbus.contracts.lead import (
 )
 from leadbus.contracts.vocabulary import Channel, Intent, Urgency
 
+from normalizer.domain.knowledge import Told
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -32,7 +34,8 @@ class Draft:
     `location` is the source's own reference of the dealer, told in `location_field`. `phones` hold
     what was written only: whoever reads them has to know the customer's country, told in the first of
     `addresses`, or the dealer's. `issuer` and `external_id` are the lead's identity; without an
-    `external_id` its circumstances are.
+    `external_id` its circumstances are. `parameters` is where the visitor came from, as far as it is told
+    with the lead; None of sources that never tell it.
     """
 
     location: str
@@ -63,6 +66,7 @@ class Draft:
     transcript: tuple[TranscriptLine, ...] = ()
     call: Call | None = None
     consent: Consent = field(default_factory=Consent)
+    parameters: Mapping[str, Told] | None = None
     extras: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Warning_, ...] = ()
     test: bool = False

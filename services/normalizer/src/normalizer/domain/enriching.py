@@ -3,20 +3,21 @@
 A field's newest `as_of` wins; of the same `as_of` the one that is there stays. So pieces may come twice, out
 of order, before the lead or days after it, and make the same attribution.
 
-A lead's content has values only, no proof: a revision may not show that a value was confirmed later.
-Who takes pieces out of order folds them all (`attribution_of_all`) instead of joining each to a revision.
+A lead's content has values only, no proof: a revision may not show that a value was confirmed later. All
+pieces of a lead are therefore kept and folded anew (`enriched`), instead of joining each to a revision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 
 from leadbus.contracts.attribution import Attributed, Attribution
+from leadbus.contracts.lead import Lead, Warning_
 
-from normalizer.domain.knowledge import PARAMETERS, Knowledge
+from normalizer.domain.knowledge import PARAMETERS, Told
 
 USEFUL = frozenset(
     {
@@ -38,10 +39,17 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one raw message told about where the visitor came from."""
+    """What one raw message told beside the lead; `alone` where it told no lead.
 
-    knowledge: Knowledge
+    `extras` are those of the message whatever it told, because a later one replaces an earlier. `warnings`
+    of one that told a lead are the lead's own.
+    """
+
     proof: Proof
+    parameters: Mapping[str, Told]
+    extras: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Warning_, ...] = ()
+    alone: bool = True
 
 
 def attribution_of(piece: Piece, useful: Collection[str] = USEFUL) -> Attribution:
@@ -50,7 +58,7 @@ def attribution_of(piece: Piece, useful: Collection[str] = USEFUL) -> Attributio
     A value without `as_of`, or with one that lies after our door saw it, is of the moment of the door: a
     tracker's clock that runs ahead must not win for ever.
     """
-    proof, parameters = piece.proof, piece.knowledge.parameters
+    proof, parameters = piece.proof, piece.parameters
     told = {
         key: Attributed(
             value=one.value,
@@ -75,21 +83,31 @@ def attribution_of_all(pieces: Iterable[Piece], useful: Collection[str] = USEFUL
 
     Where two are of the same `as_of`, the one that came to our door first stays.
     """
-    in_order = sorted(pieces, key=lambda piece: (piece.proof.received_at, piece.proof.raw_id))
-    return reduce(merge, (attribution_of(piece, useful) for piece in in_order), Attribution())
+    return reduce(merge, (attribution_of(piece, useful) for piece in _in_order(pieces)), Attribution())
 
 
-def changed_parameters(before: Attribution, after: Attribution) -> tuple[str, ...]:
-    """Keys whose value differs, in the tracker's order; a value that was only confirmed is none of them."""
-    return tuple(key for key in PARAMETERS if _value(before, key) != _value(after, key))
+def enriched(lead: Lead, pieces: Collection[Piece]) -> Lead:
+    """`lead` with all that its pieces tell, in whichever order they are given; none change nothing."""
+    if not pieces:
+        return lead
+    in_order = _in_order(pieces)
+    extras = {path: text for piece in in_order for path, text in piece.extras.items()}
+    warnings = (warning for piece in in_order for warning in piece.warnings)
+    return lead.model_copy(
+        update={
+            "attribution": attribution_of_all(in_order),
+            "extras": lead.extras | extras,
+            "warnings": tuple(dict.fromkeys((*lead.warnings, *warnings))),
+        }
+    )
+
+
+def _in_order(pieces: Iterable[Piece]) -> Sequence[Piece]:
+    """As they came to our door."""
+    return sorted(pieces, key=lambda piece: (piece.proof.received_at, piece.proof.raw_id))
 
 
 def _newer(known: Attributed | None, later: Attributed | None) -> Attributed | None:
     if known is None or later is None:
         return known or later
     return later if later.as_of > known.as_of else known
-
-
-def _value(attribution: Attribution, key: str) -> str | None:
-    told: Attributed | None = getattr(attribution, key)
-    return told.value if told else None

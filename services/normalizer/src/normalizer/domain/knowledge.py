@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from leadbus.contracts.attribution import Attribution
 from leadbus.contracts.lead import Warning_
-
-from normalizer.domain import identity
-from normalizer.domain.placing import Origin
 
 PARAMETERS: tuple[str, ...] = tuple(name for name in Attribution.model_fields if name != "known_at")
 """Keys of the parameters that an attribution holds, in the tracker's order."""
@@ -27,23 +23,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """A reading of one raw message about a lead that may not be here yet.
+    """A reading of one raw message that tells no lead, but more about one that may not be here yet.
 
-    `issuer` and `external_id` name the lead as a `Draft` does; `location` is the source's reference of
-    the dealer where it was told. Keys of `parameters` are among `PARAMETERS`, and no value is blank.
+    `issuer` and `external_id` name the lead as a `Draft` does. Keys of `parameters` are among `PARAMETERS`,
+    and no value is blank.
     """
 
     external_id: str
     issuer: str | None = None
-    location: str | None = None
     parameters: Mapping[str, Told] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Warning_, ...] = ()
     test: bool = False
-
-
-def lead_id(knowledge: Knowledge, origin: Origin) -> UUID:
-    """The lead that it is about: the id that the lead itself gets, or got, through the same account."""
-    issuer = knowledge.issuer or origin.source
-    test = knowledge.test or origin.test
-    return identity.lead_id(origin.source, origin.account, issuer, knowledge.external_id, test=test)

@@ -24,7 +24,7 @@ _REPLACED_WHEN_STATED = (
     "message",
     "transcript",
 )
-_MERGED_WITHIN = ("finance", "call", "attribution")
+_MERGED_WITHIN = ("finance", "call")
 
 
 def fold(readings: Iterable[Lead]) -> Lead:
@@ -33,7 +33,10 @@ def fold(readings: Iterable[Lead]) -> Lead:
 
 
 def merge(known: Lead, later: Lead) -> Lead:
-    """`known` with what `later` states; identity and door time (`received_at`) stay those of `known`."""
+    """`known` with what `later` states; identity and door time (`received_at`) stay those of `known`.
+
+    So does its attribution, which has rules of its own (`enriching`).
+    """
     update: dict[str, Any] = {name: _stated(known, later, name) for name in _REPLACED_WHEN_STATED}
     update |= {name: _merged(getattr(known, name), getattr(later, name)) for name in _MERGED_WITHIN}
     update |= {

@@ -10,6 +10,7 @@ from leadbus.contracts.lead import OWN_ID_SOURCE, Customer, Dealer, Lead, Phone,
 
 from normalizer.domain import identity
 from normalizer.domain.draft import Draft
+from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.phones import read_phone
 
 
@@ -90,13 +91,16 @@ def _phones(
     return tuple(phones), warnings
 
 
-def id_told(draft: Draft, origin: Origin) -> UUID | None:
-    """The lead's id where its source gave it one; without, the dealer has to be known for it."""
-    if draft.external_id is None:
+def id_told(told: Draft | Knowledge, origin: Origin) -> UUID | None:
+    """The lead's id where its source gave it one; without, the dealer has to be known for it.
+
+    Knowledge names the lead by the same id, whichever of the two comes first.
+    """
+    if told.external_id is None:
         return None
-    issuer = draft.issuer or origin.source
-    test = draft.test or origin.test
-    return identity.lead_id(origin.source, origin.account, issuer, draft.external_id, test=test)
+    issuer = told.issuer or origin.source
+    test = told.test or origin.test
+    return identity.lead_id(origin.source, origin.account, issuer, told.external_id, test=test)
 
 
 def _id_by_circumstances(draft: Draft, origin: Origin, phones: tuple[Phone, ...]) -> UUID:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from leadbus.contracts import json_text
@@ -45,31 +44,11 @@ _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
-    """What one push tells: a lead, knowledge about it, or both at once."""
+def read(body: bytes, content_type: str | None) -> Draft | Knowledge:
+    """What one push tells: a lead, with what is known of it by then, or knowledge alone.
 
-    draft: Draft | None
-    knowledge: Knowledge | None
-
-
-def read(body: bytes, content_type: str | None) -> Draft:
-    """The draft of a pushed lead; raises Rejection and nothing else.
-
-    Its parameters, if any came with it, stand in `extras`. Knowledge alone is no lead: `payload_invalid`.
+    Raises Rejection and nothing else.
     """
-    push = read_push(body, content_type)
-    if push.draft is None:
-        raise Rejection(
-            "payload_invalid", "knowledge about a lead, and no lead", field="event", kind="string"
-        )
-    told = push.knowledge.parameters if push.knowledge else {}
-    values = {f"parameters.{key}": one.value for key, one in told.items()}
-    return replace(push.draft, extras={**push.draft.extras, **values})
-
-
-def read_push(body: bytes, content_type: str | None) -> Push:
-    """What one push tells; raises Rejection and nothing else."""
     if format_of(body, content_type) != "json":
         raise Rejection("unsupported_type", "not JSON", field="content_type")
     body = body.removeprefix(UTF8_BOM)
@@ -80,7 +59,7 @@ def read_push(body: bytes, content_type: str | None) -> Push:
         raise rejection_of(error, _contract_of(error)) from None
     if mended is not body:
         reader.warn("half_surrogate", "raw")
-    return reader.push()
+    return reader.told()
 
 
 def _contract_of(error: ValidationError) -> type[AlfaTrackLead | AlfaTrackKnowledge]:
@@ -97,13 +76,14 @@ class _Reader:
         for unread in reading.unread:
             self._keep_unread(unread)
 
-    def push(self) -> Push:
+    def told(self) -> Draft | Knowledge:
         parameters = self._parameters()
+        if (project := self._payload.project) is not None:
+            self._keep(_LOCATION, project.id)
+            self._keep("project.name", project.name)
         if isinstance(self._payload, AlfaTrackKnowledge):
-            return Push(None, self._knowledge(self._payload, parameters))
-        draft = self._draft(self._payload, parameters)
-        told = Knowledge(draft.external_id or "", location=draft.location, parameters=parameters)
-        return Push(draft, replace(told, test=draft.test) if parameters else None)
+            return self._knowledge(self._payload, parameters)
+        return self._draft(self._payload, parameters)
 
     def warn(self, code: str | None, field: str) -> None:
         if code is not None:
@@ -149,11 +129,8 @@ class _Reader:
         return Told(value, own or as_of)
 
     def _knowledge(self, payload: AlfaTrackKnowledge, parameters: dict[str, Told]) -> Knowledge:
-        if payload.project:
-            self._keep("project.name", payload.project.name)
         return Knowledge(
             external_id=clean_line(payload.lead_id),
-            location=clean_line(payload.project.id) if payload.project else None,
             parameters=parameters,
             extras=self._extras,
             warnings=tuple(self._warnings),
@@ -171,7 +148,6 @@ class _Reader:
             self._transcript(payload),
             self._call(payload.call),
         )
-        self._keep("project.name", payload.project.name)
         return Draft(
             location=clean_line(payload.project.id),
             location_field=_LOCATION,
@@ -191,6 +167,7 @@ class _Reader:
             transcript=transcript,
             call=call,
             consent=Consent(basis=kind.consent, purposes=("reply", "sales"), at=occurred_at or detected_at),
+            parameters=parameters,
             extras=self._extras,
             warnings=tuple(self._warnings),
             test=payload.test,
