@@ -19,6 +19,7 @@ from normalizer import api, directory
 from normalizer.consumers import LedgerConsumer, RawConsumer
 from normalizer.counting import Counting
 from normalizer.indexing import Indexing
+from normalizer.linking import Linking
 from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
 from normalizer.receiving import Limits
@@ -41,7 +42,12 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
     relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
-    normalizing = Normalizing(Limits(body_bytes=settings.body_limit_bytes), settings.terms, outgoing=relay)
+    normalizing = Normalizing(
+        Limits(body_bytes=settings.body_limit_bytes),
+        settings.terms,
+        linking=Linking(filter(None, (settings.terms, settings.terms_before)), settings.link_window),
+        outgoing=relay,
+    )
     raw = RawConsumer(
         database,
         normalizing,

@@ -96,6 +96,18 @@ class RawConsumer:
         reporting.report_told(taken.decision.told, self._clock.now())
         reporting.report_quarantined(taken.decision.verdicts)
         reporting.report_duplicates(taken.duplicates)
+        reporting.report_linked(taken.decision.linked)
+        await self._link_late(taken.decision, now)
+
+    async def _link_late(self, decision: Decision, now: datetime) -> None:
+        """With leads that another replica made at the same moment; here, so that nothing is acked before."""
+        async with self._database.acquire() as conn:
+            if not await self._normalizing.left_unlinked(conn, decision):
+                return
+        linked = await in_transaction(
+            self._database, lambda conn: self._normalizing.link(conn, decision, now)
+        )
+        reporting.report_linked(linked.linked)
 
     async def _store_new(self, reads: Sequence[Read], now: datetime) -> _Taken | None:
         """Store a batch of which nothing was there before; None when it is another, and nothing is stored."""

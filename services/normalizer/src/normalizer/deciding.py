@@ -10,6 +10,7 @@ from uuid import UUID
 
 from leadbus.contracts.lead import Dealer
 
+from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, fill, refold
 from normalizer.reading import Read, reading_of
@@ -47,6 +48,7 @@ class Decision:
     verdicts: Sequence[Verdict] = ()
     revisions: Sequence[Revision] = ()
     known: Mapping[UUID, Known] = field(default_factory=dict)
+    linked: Sequence[NewLink] = ()
     last_raw_at: Mapping[UUID, datetime] = field(default_factory=dict)
 
     @property

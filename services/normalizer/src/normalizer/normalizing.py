@@ -20,6 +20,7 @@ from normalizer.deciding import Decision, Told, decided, placed, to_refold
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import Reading
 from normalizer.domain.terms import Terms
+from normalizer.linking import Linking, last, unlinked
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
 from normalizer.store import directory, leads, quarantine, raws
@@ -34,10 +35,16 @@ class Normalizing:
     """
 
     def __init__(
-        self, limits: Limits, terms: Terms | None = None, *, outgoing: outbox.Outgoing | None = None
+        self,
+        limits: Limits,
+        terms: Terms | None = None,
+        *,
+        linking: Linking | None = None,
+        outgoing: outbox.Outgoing | None = None,
     ) -> None:
         self.limits = limits
         self._terms = terms or Terms()
+        self._linking = linking or Linking()
         self._outgoing = outgoing or outbox.LeftToClaims()
 
     async def decide(
@@ -59,9 +66,12 @@ class Normalizing:
         known = await leads.held(conn, seen, wanted) | await leads.lock(conn, wanted - look.lead_ids)
         before = await self._told_before(conn, to_refold(told, known, again=again))
         decision = decided(told, known, before)
-        around = await look_around(conn, decision)
+        around = await look_around(conn, decision, self._linking)
         if around or any(one.told_consent for one in known.values()):
             decision = decided(told, known, before, around.settle)
+        if around.akin:
+            others = await leads.lock(conn, around.akin.keys() - known.keys())
+            decision = self._linking.linked(decision, others, around.akin)
         return replace(decision, verdicts=verdicts)
 
     async def decide_new(
@@ -76,7 +86,7 @@ class Normalizing:
         if verdicts:
             return None
         decision = decided(told, {}, {})
-        around = await look_around(conn, decision)
+        around = await look_around(conn, decision, self._linking)
         return None if around else (decision, around)
 
     async def write(
@@ -127,6 +137,31 @@ class Normalizing:
         row = await at_once(conn, *parts)
         if writing:
             writing.committed(row)
+
+    async def left_unlinked(self, conn: Connection, decision: Decision) -> bool:
+        """Whether somebody told of the same persons while this was decided and written.
+
+        Neither sees the other's lead before both are committed; whoever looks after that sees it.
+        """
+        told = last(decision)
+        looking = self._linking.looking(told)
+        if looking is None:
+            return False
+        return unlinked(told, self._linking.found(told, await at_once(conn, looking)))
+
+    async def link(self, conn: Connection, decision: Decision, now: datetime) -> Decision:
+        """Link the leads that `decision` told of, as they are by now; returns what was written."""
+        told = await leads.lock(conn, (lead.lead_id for lead in last(decision)))
+        now_known = Decision(
+            told=decision.told,
+            known=told,
+            last_raw_at={key: one.last_raw_at for key, one in told.items()},
+        )
+        around = await look_around(conn, now_known, self._linking)
+        others = await leads.lock(conn, around.akin.keys() - told.keys())
+        linked = self._linking.linked(now_known, others, around.akin)
+        await self.write(conn, linked, now)
+        return linked
 
     async def quarantine(self, conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
         """Open entries for what was refused, and say so."""

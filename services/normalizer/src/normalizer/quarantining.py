@@ -14,7 +14,7 @@ from leadbus.db import Connection, Database, at_once
 from leadbus.web import Actor
 
 from normalizer import events, reporting
-from normalizer.deciding import Change, Decision, Told
+from normalizer.deciding import Change, Decision
 from normalizer.domain.raw import Raw
 from normalizer.normalizing import Normalizing
 from normalizer.reading import Look, read_raw
@@ -92,8 +92,10 @@ class Quarantining:
 
     async def release_mapped(self) -> int:
         """Process one bounded batch of what waits for a mapping that exists; returns how many left."""
-        released, news = await in_transaction(self._database, self._release_mapped)
+        decision, news = await in_transaction(self._database, self._release_mapped)
+        released = decision.told
         reporting.report_told(released, self._clock.now())
+        reporting.report_linked(decision.linked)
         reporting.report_quarantined(news)
         for one in released:
             reporting.report_released(one.raw, "mapped")
@@ -114,6 +116,7 @@ class Quarantining:
 
         decision, news = await in_transaction(self._database, act)
         reporting.report_told(decision.told, self._clock.now())
+        reporting.report_linked(decision.linked)
         reporting.report_quarantined(news)
         for one in decision.told:
             reporting.report_released(one.raw, "replayed")
@@ -130,6 +133,7 @@ class Quarantining:
             return await self.replay(raw_key, actor)
         decision = await in_transaction(self._database, lambda conn: self._tell_again(conn, raw_key, actor))
         reporting.report_told(decision.told, self._clock.now())
+        reporting.report_linked(decision.linked)
         return _replayed(decision)
 
     async def discard(self, raw_key: UUID, actor: Actor, why: str) -> None:
@@ -137,15 +141,15 @@ class Quarantining:
         raw = await in_transaction(self._database, lambda conn: self._discard(conn, raw_key, actor, why))
         reporting.report_released(raw, "discarded")
 
-    async def _release_mapped(self, conn: Connection) -> tuple[Sequence[Told], Sequence[Verdict]]:
+    async def _release_mapped(self, conn: Connection) -> tuple[Decision, Sequence[Verdict]]:
         keys = await quarantine.mapped(conn, self._batch_size)
         if not keys:
-            return [], []
+            return Decision(), []
         kept = await raws.by_key(conn, keys)
         decision = await self._process(conn, [kept[key] for key in keys], again=False)
         await self._normalizing.release(conn, decision.told, "mapped", self._clock.now())
         checkpoint.passed("normalizer.released")
-        return decision.told, await self._still(conn, decision.verdicts, "location_unmapped")
+        return decision, await self._still(conn, decision.verdicts, "location_unmapped")
 
     async def _replay(
         self, conn: Connection, raw_key: UUID, actor: Actor

@@ -10,11 +10,12 @@ from typing import get_args
 from uuid import UUID
 
 from leadbus import log, metrics
-from leadbus.contracts.vocabulary import SOURCES, QuarantineReason
+from leadbus.contracts.vocabulary import SOURCES, LinkReason, QuarantineReason
 from leadbus.log import logger
 from leadbus.metrics.catalogue import CounterMetric
 
 from normalizer.deciding import Told
+from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
 from normalizer.store.quarantine import How, Verdict
 
@@ -66,6 +67,11 @@ AGE = metrics.histogram(
     "From our door (or, for direct publishers, the queue) to a lead.",
     labels={"source": _SOURCE},
     buckets=_AGES_SECONDS,
+)
+LINKED = metrics.counter(
+    "leadbus_leads_linked_total",
+    "Links that leads of a source were given to other leads of the same person; of tests none is counted.",
+    labels={"source": SOURCES, "why": get_args(LinkReason)},
 )
 LEDGER = metrics.counter(
     "leadbus_ledger_events_total",
@@ -131,6 +137,11 @@ def report_duplicates(raws: Sequence[Raw]) -> None:
     for raw in raws:
         _count(raw, DUPLICATES, "repeated", kind="bare" if raw.bare else "id")
     log.each("normalizer", "raw.duplicate", [{**_named(raw), "outcome": "duplicate"} for raw in raws])
+
+
+def report_linked(links: Iterable[NewLink]) -> None:
+    for link, number in Counter(links).items():
+        LINKED.labels(source=link.source, why=link.why).inc(number)
 
 
 def report_released(raw: Raw, how: How) -> None:

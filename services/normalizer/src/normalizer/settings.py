@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Self
 
 from leadbus.retention import Days, RetentionSettings, at_least
@@ -53,6 +54,13 @@ class NormalizerSettings(RetentionSettings):
     release_poll_seconds: float = Field(
         5.0, gt=0, le=60, description="How often mapped quarantined messages are looked for."
     )
+    link_window_days: int = Field(
+        14,
+        ge=0,
+        le=365,
+        description="Leads of one person for one dealer are linked when they came within so many days "
+        "through different sources or accounts; 0: never. Needs the finding key.",
+    )
     finding_key: SecretStr | None = Field(
         None,
         description="Key under which phones and e-mails are hashed, at least 32 bytes; without it nobody is "
@@ -90,6 +98,10 @@ class NormalizerSettings(RetentionSettings):
         if self.finding_key_before is not None and self.finding_key is None:
             raise ValueError("FINDING_KEY_BEFORE needs FINDING_KEY")
         return self
+
+    @property
+    def link_window(self) -> timedelta:
+        return timedelta(days=self.link_window_days)
 
     @property
     def terms(self) -> Terms:

@@ -16,20 +16,25 @@ from normalizer.deciding import Decision
 from normalizer.domain.consents import Ledger, known_by
 from normalizer.domain.revisions import Revision
 from normalizer.domain.settling import settled
+from normalizer.linking import Akin, Linking, last
 from normalizer.store import consents
 from normalizer.store.leads import Known
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`ledger`: where the persons concerned stand; `act_no`: the last act of consent that could be seen."""
+    """`ledger`: where the persons concerned stand; `act_no`: the last act of consent that could be seen.
+
+    `akin`: leads that may be the same persons'.
+    """
 
     ledger: Ledger = field(default_factory=Ledger)
     act_no: int = 0
+    akin: Akin = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything that bears on the leads."""
-        return bool(self.ledger.standings)
+        return bool(self.ledger.standings or self.akin)
 
     @property
     def unchanged(self) -> Sequence[Part]:
@@ -41,13 +46,16 @@ class Surroundings:
         return settled(made, held.lead if held else None, self.ledger)
 
 
-async def look_around(conn: Connection, decision: Decision) -> Surroundings:
+async def look_around(conn: Connection, decision: Decision, linking: Linking) -> Surroundings:
     """What bears on the leads of `decision`, a statement for all of them; none where there is no lead."""
-    leads = _leads(decision)
-    if not leads:
+    told = last(decision)
+    if not told:
         return Surroundings()
-    row = await at_once(conn, consents.looking({contact for lead in leads for contact in known_by(lead)}))
-    return Surroundings(consents.found(row), row["last_act_no"])
+    contacts = {contact for lead in _leads(decision) for contact in known_by(lead)}
+    looking = linking.looking(told)
+    row = await at_once(conn, consents.looking(contacts), *([looking] if looking else []))
+    akin = linking.found(told, row) if looking else {}
+    return Surroundings(consents.found(row), row["last_act_no"], akin)
 
 
 def _leads(decision: Decision) -> list[Lead]:

@@ -55,6 +55,20 @@ def with_links(lead: Lead, others: Iterable[Lead], window: timedelta) -> Lead:
     return lead if told == lead.links else lead.model_copy(update={"links": told})
 
 
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link that a lead of `source` was given, or given anew for another reason."""
+
+    source: str
+    why: LinkReason
+
+
+def new_links(before: Lead, after: Lead) -> list[NewLink]:
+    """What `after` is linked by and `before` was not; of tests nothing is told."""
+    links = [link for link in after.links if link not in before.links]
+    return [] if after.test else [NewLink(after.source, link.why) for link in links]
+
+
 def _contacts(lead: Lead) -> tuple[str, ...]:
     return contacts_of(lead.customer, lead.lead_id)
 
