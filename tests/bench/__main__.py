@@ -24,6 +24,7 @@ from tests.bench.groups import Group
 from tests.bench.growth_group import GROWTH
 from tests.bench.http_load import RefusedError
 from tests.bench.latency_group import LATENCY
+from tests.bench.reading_group import READING
 from tests.bench.rig import LOGS, Rig, standing
 from tests.bench.rounds import interleaved
 from tests.bench.rows import Row, missed
@@ -32,7 +33,7 @@ from tests.bench.smtp_group import SMTP, MailNotTakenError
 from tests.bench.stage_group import STAGE
 from tests.bench.stages_group import STAGES
 
-GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, ADF, SMTP, GROWTH)
+GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, READING, ADF, SMTP, GROWTH)
 RESULTS = Path(".leadbus/bench.json")
 PART_OF_RESULTS = Path(".leadbus/bench-part.json")
 FACTS = Path(".leadbus/bench-machine.json")

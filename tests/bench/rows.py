@@ -91,7 +91,7 @@ class Row:
         return told | {
             "gate": goal and goal.gate,
             "aim": goal and goal.aim,
-            "lower_is_better": bool(goal and goal.lower_is_better) or self.unit not in ("1/s", "messages/s"),
+            "lower_is_better": bool(goal and goal.lower_is_better) or not self.unit.endswith("/s"),
         }
 
 
