@@ -65,7 +65,8 @@ class Envelope:
 
     ``time`` is aware. ``extensions`` are strings by lower-case name: ``account``, ``receivedat``, ``test``,
     ``trial``, ``categories``, ``location``, ``locationalways``, ``letters``, ``snapshot``, ``chunk``,
-    ``correlationid``, ``causationid``, ``traceparent`` and what else a sender adds. ``data`` is the body untouched.
+    ``correlationid``, ``causationid``, ``traceparent`` and what else a sender adds. ``data`` is the body
+    untouched.
     """
 
     id: str
