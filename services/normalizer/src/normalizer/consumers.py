@@ -19,6 +19,7 @@ from leadbus.messages import IncomingMessage
 
 from normalizer import reporting
 from normalizer.deciding import Decision
+from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.normalizing import Normalizing
@@ -118,7 +119,7 @@ class RawConsumer:
         try:
             async with self._database.acquire() as conn:
                 seen = await at_once(conn, *look)
-                if seen["recognised"] or seen["leads_known"]:
+                if seen["recognised"] or seen["leads_known"] or seen.get("knowledge_known"):
                     return None
                 decided = await self._normalizing.decide_new(conn, reads, seen)
                 if decided is None:
@@ -203,7 +204,7 @@ class LedgerConsumer:
 
 def _may_be_ordinary(reads: Sequence[Read], entries: Sequence[InboxEntry]) -> bool:
     """Whether a look at what is stored is worth while."""
-    if any(isinstance(one.draft, Rejection) for one in reads):
+    if any(isinstance(one.draft, Rejection | Knowledge) for one in reads):
         return False
     return len({entry.identity for entry in entries}) == len(entries)
 

@@ -9,13 +9,13 @@ from leadbus.clock import Clock
 from leadbus.db import Database
 
 from normalizer import reporting
-from normalizer.store import ledger, quarantine
+from normalizer.store import knowledge, ledger, quarantine
 
 _UNROUTED_WITHIN = timedelta(hours=24)
 
 
 class Counting:
-    """Counts what lies in quarantine and what no sink took."""
+    """Counts what lies in quarantine, what no sink took, and leads that are told of and not here."""
 
     def __init__(self, database: Database, clock: Clock, *, interval_seconds: float = 15.0) -> None:
         self._database = database
@@ -33,3 +33,4 @@ class Counting:
             reporting.report_open(await quarantine.open_counts(conn))
             since = self._clock.now() - _UNROUTED_WITHIN
             reporting.UNROUTED.set(await ledger.unrouted(conn, since))
+            reporting.report_waiting(await knowledge.waiting(conn), self._clock.now())

@@ -8,17 +8,32 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from leadbus.contracts.lead import Dealer
+from leadbus.contracts.lead import Dealer, Lead
 
 from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import Raw
-from normalizer.domain.revisions import RECEIVED, Reading, Revision, advance, fill, refold
+from normalizer.domain.revisions import (
+    ENRICHED,
+    NO_PIECES,
+    RECEIVED,
+    Enrichment,
+    Pieces,
+    Reading,
+    Revision,
+    Telling,
+    advance,
+    fill,
+    refold,
+)
+from normalizer.learning import Learned, learned, pieces_before
 from normalizer.reading import Read, reading_of
 from normalizer.store.directory import Place
+from normalizer.store.knowledge import Kept
 from normalizer.store.leads import Known
 from normalizer.store.quarantine import Verdict
 
-Change = Literal["received", "updated", "unchanged", "trial"]
+Change = Literal["received", "updated", "enriched", "unchanged", "waiting", "trial"]
+"""`waiting`: knowledge of a lead that is not here."""
 Settle = Callable[[Sequence[Revision], Known | None], Sequence[Revision]]
 """What becomes of one lead's revisions, which say what its sources tell, after what it stood at."""
 
@@ -36,8 +51,8 @@ class Told:
 
     @property
     def leads(self) -> tuple[UUID, ...]:
-        """The lead, unless it was a mere trial."""
-        return () if self.change == "trial" else (self.lead_id,)
+        """The lead, unless it is not here or it was a mere trial."""
+        return () if self.change in ("waiting", "trial") else (self.lead_id,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +65,17 @@ class Decision:
     known: Mapping[UUID, Known] = field(default_factory=dict)
     linked: Sequence[NewLink] = ()
     last_raw_at: Mapping[UUID, datetime] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
 
     @property
     def pins(self) -> dict[UUID, UUID]:
-        """The lead that each raw message made: {raw key: lead id}."""
+        """The lead that each raw message made or told of: {raw key: lead id}."""
         return {one.raw.key: one.lead_id for one in self.told if not one.raw.trial}
+
+    @property
+    def leads(self) -> list[Lead]:
+        """Those of `revisions`, as of their last."""
+        return list({revision.lead.lead_id: revision.lead for revision in self.revisions}.values())
 
     def documents(self) -> list[str]:
         """The leads of `revisions` as JSON."""
@@ -63,9 +84,9 @@ class Decision:
 
 def placed(
     reads: Iterable[Read], dealers: Mapping[Place, Dealer]
-) -> tuple[list[tuple[Raw, Reading]], list[Verdict]]:
+) -> tuple[list[tuple[Raw, Telling]], list[Verdict]]:
     """What the reads say of leads, and why the others cannot be taken for one."""
-    told: list[tuple[Raw, Reading]] = []
+    told: list[tuple[Raw, Telling]] = []
     verdicts: list[Verdict] = []
     for one in reads:
         reading = reading_of(one, dealers)
@@ -76,81 +97,102 @@ def placed(
     return told, verdicts
 
 
-def _by_lead(told: Iterable[tuple[Raw, Reading]]) -> dict[UUID, list[tuple[Raw, Reading]]]:
+def _by_lead(told: Iterable[tuple[Raw, Telling]]) -> dict[UUID, list[tuple[Raw, Telling]]]:
     """What is no trial, by its lead, oldest first."""
-    grouped: dict[UUID, list[tuple[Raw, Reading]]] = {}
-    for raw, reading in sorted(told, key=lambda pair: pair[0].order):
+    grouped: dict[UUID, list[tuple[Raw, Telling]]] = {}
+    for raw, telling in sorted(told, key=lambda pair: pair[0].order):
         if not raw.trial:
-            grouped.setdefault(reading.lead.lead_id, []).append((raw, reading))
+            grouped.setdefault(telling.lead_id, []).append((raw, telling))
     return grouped
 
 
-def to_refold(told: Iterable[tuple[Raw, Reading]], known: Mapping[UUID, Known], *, again: bool) -> list[UUID]:
-    """Known leads of which something is told that came before what they stand at."""
+def to_refold(told: Iterable[tuple[Raw, Telling]], known: Mapping[UUID, Known], *, again: bool) -> list[UUID]:
+    """Known leads of which something is told that came before what they stand at.
+
+    What is told beside a lead has an order of its own.
+    """
+    readings = [pair for pair in told if isinstance(pair[1], Reading)] if known else []
     return [
         lead_id
-        for lead_id, pairs in (_by_lead(told) if known else {}).items()
+        for lead_id, pairs in _by_lead(readings).items()
         if lead_id in known and (again or pairs[0][0].received_at < known[lead_id].last_raw_at)
     ]
 
 
 def decided(
-    told: Sequence[tuple[Raw, Reading]],
+    told: Sequence[tuple[Raw, Telling]],
     known: Mapping[UUID, Known],
     before: Mapping[UUID, Mapping[UUID, tuple[Raw, Reading]]],
     settle: Settle | None = None,
+    *,
+    kept: Mapping[UUID, Sequence[Kept]] | None = None,
 ) -> Decision:
-    """The revisions that this makes; `before` is all that was told of the leads `to_refold`."""
+    """The revisions that this makes.
+
+    `before` is all that was told of the leads `to_refold`, `kept` all that was told beside any of them.
+    """
+    kept = kept or {}
     grouped = _by_lead(told)
     revisions: list[Revision] = []
     outcomes: list[Told] = []
+    beside: list[Learned] = []
     for lead_id, pairs in grouped.items():
-        made = _made(pairs, known.get(lead_id), before.get(lead_id))
+        held, again = known.get(lead_id), before.get(lead_id)
+        pieces = pieces_before(kept.get(lead_id, ()), (again or {}).values())
+        made = _made(pairs, held, again, pieces)
         if settle is not None:
-            made = settle(made, known.get(lead_id))
+            made = settle(made, held)
         revisions += made
-        outcomes += _outcomes(pairs, made, known.get(lead_id))
+        outcomes += _outcomes(pairs, made, held)
+        if pieces or pairs[0][1].piece is not None:
+            beside.append(learned(pairs, pieces, kept.get(lead_id, ()), here=bool(held or made)))
     outcomes += [
-        Told(raw, reading.lead.lead_id, 0, "trial", test=reading.lead.test)
-        for raw, reading in told
-        if raw.trial
+        Told(raw, telling.lead_id, 0, "trial", test=telling.test) for raw, telling in told if raw.trial
     ]
     return Decision(
         told=outcomes,
         revisions=revisions,
         known=known,
         last_raw_at={lead_id: pairs[-1][0].received_at for lead_id, pairs in grouped.items()},
+        learned=Learned.of(beside) if beside else Learned(),
     )
 
 
 def _made(
-    pairs: Sequence[tuple[Raw, Reading]],
+    pairs: Sequence[tuple[Raw, Telling]],
     held: Known | None,
     before: Mapping[UUID, tuple[Raw, Reading]] | None,
+    pieces: Pieces = NO_PIECES,
 ) -> Sequence[Revision]:
     lead, cause = held.as_told if held else None, pairs[-1][0].key
     if before is None:
-        return advance(lead, (reading for _, reading in pairs))
+        return advance(lead, (telling for _, telling in pairs), pieces)
+    pieces = pieces_before((), pairs) if not pieces else {**pieces, **pieces_before((), pairs)}
+    readings = {raw.key: (raw, telling) for raw, telling in pairs if isinstance(telling, Reading)}
     if lead is not None and not before:
-        return fill(lead, (reading for _, reading in pairs), cause)
-    everything = {**before, **{raw.key: (raw, reading) for raw, reading in pairs}}
-    in_order = sorted(everything.values(), key=lambda pair: pair[0].order)
-    return refold(lead, (reading for _, reading in in_order), cause)
+        return fill(lead, (reading for _, reading in readings.values()), cause, pieces)
+    in_order = sorted({**before, **readings}.values(), key=lambda pair: pair[0].order)
+    return refold(lead, (reading for _, reading in in_order), cause, pieces)
 
 
 def _outcomes(
-    pairs: Iterable[tuple[Raw, Reading]], made: Sequence[Revision], held: Known | None
+    pairs: Iterable[tuple[Raw, Telling]], made: Sequence[Revision], held: Known | None
 ) -> list[Told]:
     by_raw = {revision.raw_key: revision for revision in made}
     stands_at = held.lead.revision if held else 0
     outcomes = []
-    for raw, reading in pairs:
+    for raw, telling in pairs:
         revision = by_raw.get(raw.key)
-        if revision is None:
-            change: Change = "unchanged"
-        else:
-            change = "received" if revision.event_type == RECEIVED else "updated"
+        if revision is not None:
             stands_at = revision.lead.revision
-        lead = reading.lead
-        outcomes.append(Told(raw, lead.lead_id, stands_at, change, len(lead.warnings), lead.test))
+        change = _change(revision, telling, here=bool(held or made))
+        outcomes.append(Told(raw, telling.lead_id, stands_at, change, telling.warnings, telling.test))
     return outcomes
+
+
+def _change(revision: Revision | None, telling: Telling, *, here: bool) -> Change:
+    if revision is None:
+        return "waiting" if isinstance(telling, Enrichment) and not here else "unchanged"
+    if revision.event_type == RECEIVED:
+        return "received"
+    return "enriched" if revision.event_type == ENRICHED else "updated"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from leadbus.contracts.events import EVENTS, RawQuarantined, RawReleased
@@ -22,8 +23,19 @@ QUARANTINED = "raw.quarantined.v1"
 RELEASED = "raw.released.v1"
 
 
-def lead_event(revision: Revision, document: str, raw: Raw, now: datetime) -> OutgoingMessage:
-    """`lead.received` at revision 1, `lead.updated` later; its id follows from lead and revision.
+class Cause(Protocol):
+    """The raw message behind an event, as far as the event tells of it."""
+
+    @property
+    def key(self) -> UUID: ...
+    @property
+    def wire_id(self) -> str: ...
+    @property
+    def test(self) -> bool: ...
+
+
+def lead_event(revision: Revision, document: str, raw: Cause, now: datetime) -> OutgoingMessage:
+    """`lead.received` at revision 1, another later; its id follows from lead and revision.
 
     `document` is the lead as JSON, which is written once for the revision and for its event.
     """
@@ -75,7 +87,7 @@ def _message(
     id_: UUID,
     type_: str,
     data: bytes,
-    raw: Raw,
+    raw: Cause,
     now: datetime,
     *,
     subject: str | None = None,

@@ -23,9 +23,9 @@ from normalizer.domain.terms import Terms
 from normalizer.linking import Linking, last, unlinked
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
-from normalizer.store import directory, leads, quarantine, raws
+from normalizer.store import directory, knowledge, leads, quarantine, raws
 from normalizer.store.quarantine import How, Verdict
-from normalizer.surroundings import Surroundings, look_around
+from normalizer.surroundings import Surroundings, look_around, with_refusals
 
 
 class Normalizing:
@@ -62,16 +62,19 @@ class Normalizing:
         replay): their leads are folded from the start.
         """
         told, verdicts = placed(reads, directory.found(seen))
-        wanted = {reading.lead.lead_id for raw, reading in told if not raw.trial}
+        wanted = {telling.lead_id for raw, telling in told if not raw.trial}
         known = await leads.held(conn, seen, wanted) | await leads.lock(conn, wanted - look.lead_ids)
+        kept = await knowledge.hold(conn, wanted & look.learning)
+        # A lead may have come while what was told beside it was waited for.
+        known |= await leads.lock(conn, kept.keys() - known.keys())
         before = await self._told_before(conn, to_refold(told, known, again=again))
-        decision = decided(told, known, before)
+        decision = decided(told, known, before, kept=kept)
         around = await look_around(conn, decision, self._linking)
         if around or any(one.told_consent for one in known.values()):
-            decision = decided(told, known, before, around.settle)
+            decision = decided(told, known, before, around.settle, kept=kept)
         if around.akin:
             others = await leads.lock(conn, around.akin.keys() - known.keys())
-            decision = self._linking.linked(decision, others, around.akin)
+            decision = await with_refusals(conn, self._linking.linked(decision, others, around.akin))
         return replace(decision, verdicts=verdicts)
 
     async def decide_new(
@@ -108,9 +111,16 @@ class Normalizing:
             parts += leads.adding(known, revisions, documents, last_raw_at, now, self._terms)
             writing = self._outgoing.writing(_events(decision, documents, now))
             parts.append(writing.part)
+        learned = decision.learned
+        if learned.new:
+            parts.append(knowledge.adding(learned.new))
+        await knowledge.change(conn, learned.changed)
+        await knowledge.end_wait(conn, learned.come)
         if not parts:
             return set()
         row = await at_once(conn, *parts)
+        if learned.new:
+            knowledge.check_added(row, learned.new)
         await leads.keep_told_consents(conn, known, revisions)
         if writing:
             leads.check_added(row, known, revisions)
@@ -134,6 +144,8 @@ class Normalizing:
             parts += leads.adding_new(decision.revisions, documents, decision.last_raw_at, now, self._terms)
             writing = self._outgoing.writing(_events(decision, documents, now))
             parts.append(writing.part)
+        if decision.learned.new:
+            parts.append(knowledge.adding_new(decision.learned.new))
         row = await at_once(conn, *parts)
         if writing:
             writing.committed(row)
@@ -159,7 +171,7 @@ class Normalizing:
         )
         around = await look_around(conn, now_known, self._linking)
         others = await leads.lock(conn, around.akin.keys() - told.keys())
-        linked = self._linking.linked(now_known, others, around.akin)
+        linked = await with_refusals(conn, self._linking.linked(now_known, others, around.akin))
         await self.write(conn, linked, now)
         return linked
 
@@ -205,13 +217,15 @@ class Normalizing:
         dealers = await directory.find(conn, (one.place for one in reads if one.place))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}
         for raw, reading in placed(reads, dealers)[0]:
-            before[reading.lead.lead_id][raw.key] = (raw, reading)
+            if isinstance(reading, Reading):
+                before[reading.lead_id][raw.key] = (raw, reading)
         return before
 
 
 def _events(decision: Decision, documents: Sequence[str], now: datetime) -> list[OutgoingMessage]:
-    by_key = {one.raw.key: one.raw for one in decision.told}
+    causes: dict[UUID, events.Cause] = {**decision.learned.waited}
+    causes |= {one.raw.key: one.raw for one in decision.told}
     return [
-        events.lead_event(revision, document, by_key[revision.raw_key], now)
+        events.lead_event(revision, document, causes[revision.raw_key], now)
         for revision, document in zip(decision.revisions, documents, strict=True)
     ]

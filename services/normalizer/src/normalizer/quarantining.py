@@ -233,4 +233,4 @@ def _replayed(decision: Decision) -> Replayed:
     (told,) = decision.told
     if told.change == "trial":
         return Replayed(change="trial")
-    return Replayed(told.lead_id, told.revision, told.change)
+    return Replayed(told.lead_id, told.revision or None, told.change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 from uuid import UUID
@@ -14,19 +14,20 @@ from leadbus.contracts.vocabulary import SOURCES, LinkReason, QuarantineReason
 from leadbus.log import logger
 from leadbus.metrics.catalogue import CounterMetric
 
-from normalizer.deciding import Told
+from normalizer.deciding import Change, Told
 from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
 from normalizer.store.quarantine import How, Verdict
 
 _SOURCE = (*SOURCES, UNKNOWN_SOURCE)
 _REASON = get_args(QuarantineReason)
-_CHANGES = ("received", "updated", "unchanged", "trial")
+_CHANGES = get_args(Change)
 _AGES_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 180, 300, 900, 1800, 3600, 10800, 21600)
 
 NORMALIZED = metrics.counter(
     "leadbus_raw_normalized_total",
-    "Raw messages read and placed, by what they did: made a lead, revised one, changed nothing, mere trial.",
+    "Raw messages read and placed, by what they did: made a lead, revised or enriched one, changed nothing,"
+    " wait for their lead, mere trial.",
     labels={"source": _SOURCE, "change": _CHANGES},
 )
 TESTS = metrics.counter(
@@ -57,6 +58,16 @@ OPEN = metrics.gauge(
 UNROUTED = metrics.gauge(
     "leadbus_unrouted_leads",
     "Leads of the last 24 hours that every sink which spoke has skipped; test leads are not counted.",
+)
+WAITING = metrics.gauge(
+    "leadbus_awaited_leads",
+    "Leads of which a source has told more, and which have not come; those of tests are not counted.",
+    labels={"source": _SOURCE},
+)
+WAITING_AGE = metrics.gauge(
+    "leadbus_awaited_lead_oldest_age_seconds",
+    "For how long the longest awaited of these leads is told of; 0 when none is.",
+    labels={"source": _SOURCE},
 )
 UNINDEXED = metrics.gauge(
     "leadbus_unindexed_leads",
@@ -154,6 +165,14 @@ def report_open(counts: dict[tuple[str, str], int]) -> None:
     for source in _SOURCE:
         for reason in _REASON:
             OPEN.labels(source=source, reason=reason).set(counts.get((source, reason), 0))
+
+
+def report_waiting(leads: Mapping[str, tuple[int, datetime]], now: datetime) -> None:
+    """{source: (awaited leads, since when)}; what is not counted any more goes to zero."""
+    for source in _SOURCE:
+        number, since = leads.get(source, (0, now))
+        WAITING.labels(source=source).set(number)
+        WAITING_AGE.labels(source=source).set(max(0.0, (now - since).total_seconds()))
 
 
 def _count(raw: Raw, counter: CounterMetric, outcome: str, **labels: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from leadbus.web import Problem, problem_type
 from pydantic import BaseModel, Field
 
+from normalizer.deciding import Change
 from normalizer.quarantining import ClosedEntryError, PrunedRawError, Replayed, UnknownRawError
 
 CLOSED = problem_type(
@@ -31,8 +32,8 @@ class ReplayResult(BaseModel):
     """What processing the raw message again came to."""
 
     outcome: Literal["normalized", "quarantined"]
-    change: Literal["received", "updated", "unchanged", "trial"] | None = Field(
-        None, description="What it did to the lead."
+    change: Change | None = Field(
+        None, description="What it did to the lead; waiting: it tells more of one that has not come."
     )
     lead_id: UUID | None = None
     revision: int | None = Field(None, description="Where the lead stands now.")

@@ -48,6 +48,7 @@ DELETE FROM lead_term WHERE ctid = ANY (ARRAY(
          WHERE term = listed.term AND received_at = lead.received_at AND lead_id = lead.lead_id OFFSET 0
     ) AS found WHERE lead.lead_id = ANY($1::uuid[])))
 """
+_LEADS_KNOWLEDGE = "DELETE FROM knowledge WHERE lead_id = ANY($1::uuid[])"
 _LEADS_LEDGER = "DELETE FROM ledger WHERE lead_id = ANY($1::uuid[])"
 _LEADS_REVISIONS = "DELETE FROM lead_revision WHERE lead_id = ANY($1::uuid[])"
 _THE_LEADS = "DELETE FROM lead WHERE lead_id = ANY($1::uuid[])"
@@ -78,6 +79,7 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
     return {
         "quarantine": removed(await conn.execute(_LEADS_QUARANTINE, gone)),
         "raw": removed(await conn.execute(_LEADS_RAWS, gone)),
+        "knowledge": removed(await conn.execute(_LEADS_KNOWLEDGE, gone)),
         "ledger": removed(await conn.execute(_LEADS_LEDGER, gone)),
         "lead_term": removed(await conn.execute(_LEADS_TERMS, gone)),
         "lead_revision": removed(await conn.execute(_LEADS_REVISIONS, gone)),

@@ -20,6 +20,7 @@ from pydantic_core import to_json
 
 from normalizer.domain.enriching import Piece, Proof
 from normalizer.domain.knowledge import Told
+from normalizer.store.leads import LeadAppearedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Kept:
 
 _LOOK_FOR = "learned AS (SELECT lead_id FROM knowledge WHERE lead_id = ANY($1::uuid[]))"
 _HOLD = """
-SELECT FROM knowledge WHERE lead_id = ANY($1::uuid[]) AND place = 1 ORDER BY lead_id FOR UPDATE
+SELECT lead_id FROM knowledge WHERE lead_id = ANY($1::uuid[]) AND place = 1 ORDER BY lead_id FOR UPDATE
 """
 _OF_LEADS = """
 SELECT lead_id, place, raw_key, raw_id, source, received_at, alone, waiting, test,
@@ -87,12 +88,12 @@ def looking_for(lead_ids: Collection[UUID]) -> Part:
 async def hold(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, list[Kept]]:
     """All that was told beside these leads, in its order; nobody adds to it before the transaction ends."""
     wanted = sorted(set(lead_ids))
-    if not wanted:
+    found = [row["lead_id"] for row in await conn.fetch(_HOLD, wanted)] if wanted else []
+    if not found:
         return {}
-    await conn.execute(_HOLD, wanted)
     # A statement of its own, after the lock: one statement would not see what it has waited for.
     kept: dict[UUID, list[Kept]] = {}
-    for row in await conn.fetch(_OF_LEADS, wanted):
+    for row in await conn.fetch(_OF_LEADS, found):
         kept.setdefault(row["lead_id"], []).append(_kept(row))
     return kept
 
@@ -100,6 +101,12 @@ async def hold(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, list[Ke
 def adding(pieces: Sequence[Kept]) -> Part:
     """Add each in its place; `knowledge_made` tells how many of the places were free."""
     return Part(_INSERT, _columns(pieces), "(SELECT count(*) FROM learned) AS knowledge_made")
+
+
+def check_added(row: asyncpg.Record, pieces: Sequence[Kept]) -> None:
+    """Raises LeadAppearedError when another transaction has taken one of their places."""
+    if row["knowledge_made"] != len(pieces):
+        raise LeadAppearedError
 
 
 def adding_new(pieces: Sequence[Kept]) -> Part:

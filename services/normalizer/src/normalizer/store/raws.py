@@ -44,6 +44,8 @@ _OF_LEADS = f"""
 SELECT {_COLUMNS} FROM raw
  WHERE lead_id = ANY($1::uuid[]) AND NOT trial
    AND NOT EXISTS (SELECT FROM quarantine q WHERE q.raw_key = raw.raw_key AND q.state <> 'released')
+   AND NOT EXISTS (SELECT FROM knowledge k
+                    WHERE k.lead_id = raw.lead_id AND k.raw_key = raw.raw_key AND k.alone)
  ORDER BY received_at, raw_key
 """  # noqa: S608 -- constants only
 
@@ -93,7 +95,7 @@ async def by_key(conn: Connection, keys: Iterable[UUID]) -> dict[UUID, Raw]:
 
 
 async def of_leads(conn: Connection, lead_ids: Iterable[UUID]) -> list[Raw]:
-    """Everything that was told of these leads, oldest first."""
+    """Everything that was told of these leads, oldest first; what told beside them only left out."""
     return [_raw(row) for row in await conn.fetch(_OF_LEADS, list(lead_ids))]
 
 
