@@ -6,16 +6,17 @@ not ordinary, and its leads are decided once more while they are held, with what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
 
-from leadbus.contracts.lead import Lead
+from leadbus.contracts.lead import Consent, Lead
 from leadbus.db import Connection, Part, at_once
 
 from normalizer.deciding import Decision
-from normalizer.domain.consents import Ledger, known_by
-from normalizer.domain.revisions import Revision
-from normalizer.domain.settling import settled
+from normalizer.domain.consents import Ledger, consent_now, known_by
+from normalizer.domain.revisions import RECEIVED, Revision
+from normalizer.domain.settling import as_told, settled
 from normalizer.linking import Akin, Linking, last
 from normalizer.store import consents
 from normalizer.store.leads import Known
@@ -25,12 +26,13 @@ from normalizer.store.leads import Known
 class Surroundings:
     """`ledger`: where the persons concerned stand; `act_no`: the last act of consent that could be seen.
 
-    `akin`: leads that may be the same persons'.
+    `akin`: leads that may be the same persons'. `linked`: by lead, the contacts of those it is linked with.
     """
 
     ledger: Ledger = field(default_factory=Ledger)
     act_no: int = 0
     akin: Akin = field(default_factory=dict)
+    linked: Mapping[UUID, Collection[str]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything that bears on the leads."""
@@ -43,21 +45,69 @@ class Surroundings:
 
     def settle(self, made: Sequence[Revision], held: Known | None) -> list[Revision]:
         """The revisions of one lead, which say what its sources tell, as they are with what was found."""
-        return settled(made, held.lead if held else None, self.ledger)
+        linked = self.linked.get(made[0].lead.lead_id, ()) if made else ()
+        return settled(made, held.lead if held else None, self.ledger, linked)
+
+    def consent_of(self, told: Lead) -> Consent:
+        """The consent that holds for `told`, whose own is what its sources tell."""
+        return consent_now(self.ledger, told.consent, known_by(told), self.linked.get(told.lead_id, ()))
 
 
 async def look_around(conn: Connection, decision: Decision, linking: Linking) -> Surroundings:
-    """What bears on the leads of `decision`, a statement for all of them; none where there is no lead."""
+    """What bears on the leads of `decision`, a statement for all of them; that one has links costs another."""
     told = last(decision)
     if not told:
         return Surroundings()
-    contacts = {contact for lead in _leads(decision) for contact in known_by(lead)}
+    linked = await _linked(conn, decision.leads)
+    contacts = {contact for lead in decision.leads for contact in known_by(lead)}.union(*linked.values())
     looking = linking.looking(told)
     row = await at_once(conn, consents.looking(contacts), *([looking] if looking else []))
     akin = linking.found(told, row) if looking else {}
-    return Surroundings(consents.found(row), row["last_act_no"], akin)
+    return Surroundings(consents.found(row), row["last_act_no"], akin, linked)
 
 
-def _leads(decision: Decision) -> list[Lead]:
-    """Those that are about to be written, as of their last revision."""
-    return list({revision.lead.lead_id: revision.lead for revision in decision.revisions}.values())
+async def look_at_consents(conn: Connection, leads: Collection[Lead]) -> Surroundings:
+    """Where the persons of `leads` stand, and those of the leads that they are linked with."""
+    linked = await _linked(conn, leads)
+    contacts = {contact for lead in leads for contact in known_by(lead)}.union(*linked.values())
+    row = await at_once(conn, consents.looking(contacts))
+    return Surroundings(consents.found(row), row["last_act_no"], linked=linked)
+
+
+async def with_refusals(conn: Connection, decision: Decision) -> Decision:
+    """`decision`, whose leads were linked just now, with what the persons of the others refused."""
+    leads = [lead for lead in decision.leads if lead.links]
+    around = await look_at_consents(conn, leads)
+    if not around:
+        return decision
+    told = {revision.lead.lead_id: revision.told_consent for revision in decision.revisions}
+    holds = {lead.lead_id: around.consent_of(as_told(lead, told[lead.lead_id])) for lead in leads}
+    return replace(decision, revisions=list(_with_consents(decision.revisions, holds)))
+
+
+async def _linked(conn: Connection, leads: Collection[Lead]) -> dict[UUID, Collection[str]]:
+    links = {lead.lead_id: [link.lead_id for link in lead.links] for lead in leads if lead.links}
+    if not links:
+        return {}
+    # Leads of the same batch are not stored yet.
+    contacts = {lead.lead_id: known_by(lead) for lead in leads}
+    contacts |= await consents.contacts_of_leads(conn, {other for each in links.values() for other in each})
+    return {
+        lead_id: {contact for other in others for contact in contacts.get(other, ())}
+        for lead_id, others in links.items()
+    }
+
+
+def _with_consents(revisions: Sequence[Revision], holds: Mapping[UUID, Consent]) -> Iterable[Revision]:
+    last_of = {revision.lead.lead_id: place for place, revision in enumerate(revisions)}
+    for place, revision in enumerate(revisions):
+        lead = revision.lead
+        now = holds.get(lead.lead_id)
+        if now is None or now == lead.consent or last_of[lead.lead_id] != place:
+            yield revision
+            continue
+        changed = () if revision.event_type == RECEIVED else tuple(sorted({*revision.changed, "consent"}))
+        told = revision.told_consent or lead.consent
+        yield replace(
+            revision, lead=lead.model_copy(update={"consent": now}), changed=changed, told_consent=told
+        )

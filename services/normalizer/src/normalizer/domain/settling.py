@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from leadbus.contracts.lead import Lead
+from leadbus.contracts.lead import Consent, Lead
 
 from normalizer.domain.consents import Ledger, consent_now, known_by
 from normalizer.domain.revisions import Revision, revise
@@ -27,16 +27,16 @@ def settled(
     kept: list[Revision] = []
     for revision in made:
         told = revision.lead.consent
-        lead = with_consent(revision.lead, ledger, others)
+        holds = consent_now(ledger, told, known_by(revision.lead), others)
+        lead = revision.lead.model_copy(update={"consent": holds})
         settled_ = revise(before, lead, revision.raw_key)
         if settled_ is not None:
-            differs = told if lead.consent != told else None
+            differs = told if holds != told else None
             kept.append(replace(revision, lead=settled_.lead, changed=settled_.changed, told_consent=differs))
             before = settled_.lead
     return kept
 
 
-def with_consent(told: Lead, ledger: Ledger, linked: Iterable[str] = ()) -> Lead:
-    """`told`, whose consent is what its sources tell, with the consent that holds."""
-    holds = consent_now(ledger, told.consent, known_by(told), linked)
-    return told if holds == told.consent else told.model_copy(update={"consent": holds})
+def as_told(lead: Lead, told: Consent | None) -> Lead:
+    """`lead` as its sources alone tell it; `told` is their consent where acts made it another."""
+    return lead if told is None else lead.model_copy(update={"consent": told})

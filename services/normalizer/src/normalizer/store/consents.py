@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from uuid import UUID
 
 import asyncpg
-from leadbus.db import Part
+from leadbus.contracts.lead import Customer
+from leadbus.db import Connection, Part
 
-from normalizer.domain.consents import Ledger, Standing
+from normalizer.domain.consents import Ledger, Standing, contacts_of
 
 _LOOK = """
 standing AS MATERIALIZED (
@@ -21,6 +23,10 @@ _FOUND = ", ".join(
 )
 # Whoever records an act holds a lock until it is committed, so that the last number says all there is.
 _UNCHANGED = f"consented AS (SELECT {_LAST_ACT} = $1::bigint AS unchanged)"
+_CUSTOMERS = """
+SELECT lead_id, (document -> 'customer')::text AS customer
+  FROM lead JOIN lead_revision USING (lead_id, revision) WHERE lead_id = ANY($1::uuid[])
+"""
 
 
 def looking(contacts: Collection[str]) -> Part:
@@ -41,3 +47,12 @@ def unchanged(last_act_no: int) -> Part:
     return Part(
         _UNCHANGED, (last_act_no,), "(SELECT 1 / unchanged::int FROM consented) AS consents_unchanged"
     )
+
+
+async def contacts_of_leads(conn: Connection, lead_ids: Collection[UUID]) -> dict[UUID, tuple[str, ...]]:
+    """The contacts of these leads, as of their last revision."""
+    rows = await conn.fetch(_CUSTOMERS, list(lead_ids))
+    return {
+        row["lead_id"]: contacts_of(Customer.model_validate_json(row["customer"] or "{}"), row["lead_id"])
+        for row in rows
+    }

@@ -12,6 +12,7 @@ from leadbus.contracts.lead import Consent, Lead
 from leadbus.db import Connection, Part, at_once
 
 from normalizer.domain.revisions import Revision
+from normalizer.domain.settling import as_told
 from normalizer.domain.terms import Terms
 from normalizer.store.terms import RELIST
 
@@ -34,9 +35,7 @@ class Known:
     @property
     def as_told(self) -> Lead:
         """The lead as its sources alone tell it: what more of them is joined to."""
-        if self.told_consent is None:
-            return self.lead
-        return self.lead.model_copy(update={"consent": self.told_consent})
+        return as_told(self.lead, self.told_consent)
 
 
 # In id order, so that two batches that share leads wait for each other instead of embracing.
