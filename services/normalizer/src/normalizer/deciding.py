@@ -10,6 +10,7 @@ from uuid import UUID
 
 from leadbus.contracts.lead import Dealer, Lead
 
+from normalizer.domain.declarations import Declaration, all_declared
 from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import (
@@ -66,6 +67,7 @@ class Decision:
     linked: Sequence[NewLink] = ()
     last_raw_at: Mapping[UUID, datetime] = field(default_factory=dict)
     learned: Learned = field(default_factory=Learned)
+    declared: Sequence[Declaration] = ()
 
     @property
     def pins(self) -> dict[UUID, UUID]:
@@ -155,6 +157,7 @@ def decided(
         known=known,
         last_raw_at={lead_id: pairs[-1][0].received_at for lead_id, pairs in grouped.items()},
         learned=Learned.of(beside) if beside else Learned(),
+        declared=all_declared((raw, one.lead) for raw, one in told if isinstance(one, Reading)),
     )
 
 

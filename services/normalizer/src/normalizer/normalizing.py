@@ -23,7 +23,7 @@ from normalizer.domain.terms import Terms
 from normalizer.linking import Linking, last, unlinked
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
-from normalizer.store import directory, knowledge, leads, quarantine, raws
+from normalizer.store import acts, directory, knowledge, leads, quarantine, raws
 from normalizer.store.quarantine import How, Verdict
 from normalizer.surroundings import Surroundings, look_around, with_refusals
 
@@ -89,6 +89,8 @@ class Normalizing:
         if verdicts:
             return None
         decision = decided(told, {}, {})
+        if decision.declared:
+            return None
         around = await look_around(conn, decision, self._linking)
         return None if around else (decision, around)
 
@@ -99,6 +101,13 @@ class Normalizing:
 
         Raises LeadAppearedError: roll back and do it all again.
         """
+        kept_before = await self._write(conn, decision, now, keep)
+        await acts.record(conn, decision.declared, now)
+        return kept_before
+
+    async def _write(
+        self, conn: Connection, decision: Decision, now: datetime, keep: Sequence[Raw]
+    ) -> set[UUID]:
         known, revisions, last_raw_at = decision.known, decision.revisions, decision.last_raw_at
         if known:
             await leads.update(conn, known, revisions, last_raw_at, now, self._terms)

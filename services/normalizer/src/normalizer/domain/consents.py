@@ -116,7 +116,7 @@ def consent_now(
 
 def contacts_of(customer: Customer, lead_id: UUID) -> tuple[str, ...]:
     """What a person is known by: every address and number that could be read, else the lead itself."""
-    emails = (f"mailto:{email.address.casefold()}" for email in customer.emails if email.address)
+    emails = (f"mailto:{email.address.lower()}" for email in customer.emails if email.address)
     phones = (f"tel:{phone.e164}" for phone in customer.phones if phone.e164)
     return tuple(dict.fromkeys((*emails, *phones))) or (f"lead:{lead_id}",)
 

@@ -57,6 +57,11 @@ def raw_event_id(key: UUID, event_type: str, occasion: int) -> UUID:
     return _derive("raw-event", str(key), event_type, str(occasion))
 
 
+def act_id(told_by: str, *proof: str) -> UUID:
+    """One act of consent; told again by the same message, page or request it is still the same act."""
+    return _derive("consent", told_by, *proof)
+
+
 def _kind(*, test: bool) -> str:
     return "test lead" if test else "lead"
 
