@@ -30,7 +30,8 @@ LIMITS = Limits(body_bytes=4_194_304)
 OPERATOR = Actor("olga", Role.OPERATOR)
 
 TABLES = (
-    "raw, lead, lead_term, lead_revision, quarantine, ledger, inbox, outbox, setting, setting_history, audit"
+    "raw, lead, lead_term, lead_revision, knowledge, quarantine, ledger, inbox, outbox, setting,"
+    " setting_history, audit"
 )
 
 Payload = Callable[..., dict[str, Any]]

@@ -15,9 +15,10 @@ from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
 from leadbus.contracts.lead import Dealer, Lead
 from normalizer.domain.draft import Draft
 from normalizer.domain.identity import lead_id
+from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.placing import Origin, place
 from normalizer.domain.rejection import Rejection
-from normalizer.sources.alfatrack import read_push
+from normalizer.sources.alfatrack import read
 
 AT = datetime(2026, 4, 14, 9, 30, tzinfo=UTC)
 ORIGIN = Origin("alfatrack", "north", AT)
@@ -35,8 +36,8 @@ def lead_with(type_: str = "form", /, **changes: Any) -> dict[str, Any]:
 
 
 def draft_of(payload: Any) -> Draft:
-    draft = read_push(pushed(payload), JSON).draft
-    assert draft is not None
+    draft = read(pushed(payload), JSON)
+    assert isinstance(draft, Draft)
     return draft
 
 
@@ -106,7 +107,12 @@ def test_the_whole_lead_arrives() -> None:
     assert lead.occurred_at == datetime(2026, 4, 14, 9, 6, 40, tzinfo=UTC)
     assert lead.detected_at == datetime(2026, 4, 14, 9, 7, 2, tzinfo=UTC)
     assert lead.consent.at == lead.occurred_at
-    assert lead.extras == {"project.name": "Автоцентр Север", "unheard_of.a.0": "1", "client.vip": "true"}
+    assert lead.extras == {
+        "project.id": "4127",
+        "project.name": "Автоцентр Север",
+        "unheard_of.a.0": "1",
+        "client.vip": "true",
+    }
     assert not lead.test
 
 
@@ -201,15 +207,15 @@ def test_what_cannot_be_a_push(
     case: str, data: bytes, content_type: Any, reason: Any, field: Any, kind: Any
 ) -> None:
     with pytest.raises(Rejection) as caught:
-        read_push(data, content_type)
+        read(data, content_type)
     assert (caught.value.reason, caught.value.field, caught.value.kind) == (reason, field, kind)
     assert "ivanova" not in str(caught.value)
 
 
 def test_marks_and_halves() -> None:
     payload = pushed(lead_with(subject="\ud83d a"))
-    draft = read_push(codecs.BOM_UTF8 + payload, JSON).draft
-    assert draft is not None
+    draft = read(codecs.BOM_UTF8 + payload, JSON)
+    assert isinstance(draft, Draft)
     assert draft.subject == "\ufffd a"
     assert warned(draft) == [("half_surrogate", "raw")]
 
@@ -230,14 +236,14 @@ FIELDS = [*AlfaTrackLead.model_fields, "extra"]
 @example(told={"lead_id": "1", "parameters": {"a\x00": {"b": 10**400}}}, event="knowledge")
 def test_whatever_comes_is_read_or_refused(told: dict[str, Any], event: str) -> None:
     try:
-        push = read_push(
+        draft = read(
             pushed({"lead_id": "1", "type": "form", "project": {"id": "P"}} | told | {"event": event}), JSON
         )
     except Rejection:
         return
-    assert (push.draft is None) == (event == "knowledge")
-    if push.draft:
-        assert Lead.model_validate_json(place(push.draft, ORIGIN, NORTH).to_json())
+    assert isinstance(draft, Knowledge) == (event == "knowledge")
+    if isinstance(draft, Draft):
+        assert Lead.model_validate_json(place(draft, ORIGIN, NORTH).to_json())
 
 
 @settings(max_examples=200, deadline=None)
@@ -250,6 +256,6 @@ def test_whatever_comes_is_read_or_refused(told: dict[str, Any], event: str) -> 
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for content_type in (JSON, None):
         try:
-            read_push(data, content_type)
+            read(data, content_type)
         except Rejection:
             continue

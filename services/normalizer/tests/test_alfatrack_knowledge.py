@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 from leadbus.contracts.alfatrack import LABELS
 from leadbus.contracts.examples.alfatrack import ALFATRACK_KNOWLEDGE, ALFATRACK_LEADS
 from leadbus.contracts.lead import Dealer
-from normalizer.domain.enriching import Piece, Proof, attribution_of, merge
-from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told, lead_id
-from normalizer.domain.placing import Origin, place
-from normalizer.domain.rejection import Rejection
-from normalizer.domain.revisions import revise
-from normalizer.sources.alfatrack import PLACEHOLDERS, read, read_push
+from normalizer.domain.draft import Draft
+from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from normalizer.domain.placing import Origin, id_told, place
+from normalizer.sources.alfatrack import PLACEHOLDERS, read
 
 JSON = "application/json"
 AT = datetime(2026, 4, 14, 9, 30, tzinfo=UTC)
@@ -35,9 +32,15 @@ def lead_with(type_: str = "form", /, **changes: Any) -> dict[str, Any]:
 
 
 def knowledge_of(payload: Any) -> Knowledge:
-    knowledge = read_push(pushed(payload), JSON).knowledge
-    assert knowledge is not None
+    knowledge = read(pushed(payload), JSON)
+    assert isinstance(knowledge, Knowledge)
     return knowledge
+
+
+def draft_of(payload: Any) -> Draft:
+    draft = read(pushed(payload), JSON)
+    assert isinstance(draft, Draft)
+    return draft
 
 
 def knowing(parameters: Any, **changes: Any) -> Knowledge:
@@ -59,7 +62,7 @@ def test_each_parameter_is_known_with_its_moment(key: str) -> None:
 
 def test_the_published_knowledge_arrives() -> None:
     told = knowledge_of(ALFATRACK_KNOWLEDGE)
-    assert (told.external_id, told.issuer, told.location) == ("AT-900317", None, None)
+    assert (told.external_id, told.issuer) == ("AT-900317", None)
     assert {key: one.value for key, one in told.parameters.items()} == {
         key: one["value"] if isinstance(one, dict) else one
         for key, one in ALFATRACK_KNOWLEDGE["parameters"].items()
@@ -70,41 +73,28 @@ def test_the_published_knowledge_arrives() -> None:
 
 
 def test_a_lead_may_bring_its_knowledge_along() -> None:
-    push = read_push(pushed(ALFATRACK_LEADS["email"]), JSON)
-    assert push.draft is not None
-    assert push.knowledge is not None
-    assert push.knowledge.external_id == push.draft.external_id == "AT-900318"
-    assert push.knowledge.location == push.draft.location
-    assert push.knowledge.parameters["mailbox_address"].value == "sales-17@track.example"
+    draft = draft_of(ALFATRACK_LEADS["email"])
+    assert draft.parameters is not None
+    assert draft.parameters["mailbox_address"].value == "sales-17@track.example"
+    assert not any(path.startswith("parameters") for path in draft.extras)
 
 
-def test_a_lead_without_parameters_brings_none() -> None:
-    assert read_push(pushed(lead_with(parameters={"city": " "})), JSON).knowledge is None
+def test_a_lead_without_parameters_may_still_get_some() -> None:
+    assert draft_of(lead_with(parameters={"city": " "})).parameters == {}
 
 
 @pytest.mark.parametrize("test", [False, True])
 def test_it_names_its_lead_whichever_of_the_two_comes_first(test: bool) -> None:
     told = knowledge_of({**ALFATRACK_KNOWLEDGE, "test": test})
-    lead = place(read(pushed(lead_with(test=test)), JSON), ORIGIN, NORTH)
-    assert lead_id(told, ORIGIN) == lead.lead_id
-    assert lead_id(told, replace(ORIGIN, account="south")) != lead.lead_id
-    assert lead_id(replace(told, test=not test), ORIGIN) != lead.lead_id
-
-
-def test_knowledge_makes_one_revision_and_its_repetition_none() -> None:
-    lead = place(read(pushed(lead_with()), JSON), ORIGIN, NORTH)
-    told = knowledge_of(ALFATRACK_KNOWLEDGE)
-    known = attribution_of(Piece(told, Proof("r1", AT)))
-    enriched = revise(lead, lead.model_copy(update={"attribution": known}), UUID(int=1))
-    assert enriched is not None
-    assert enriched.changed == ("attribution",)
-    again = merge(known, attribution_of(Piece(told, Proof("r2", AT + timedelta(days=2)))))
-    assert revise(enriched.lead, enriched.lead.model_copy(update={"attribution": again}), UUID(int=2)) is None
+    lead = place(draft_of(lead_with(test=test)), ORIGIN, NORTH)
+    assert id_told(told, ORIGIN) == lead.lead_id
+    assert id_told(told, replace(ORIGIN, account="south")) != lead.lead_id
+    assert id_told(replace(told, test=not test), ORIGIN) != lead.lead_id
 
 
 def test_knowledge_may_tell_its_project() -> None:
     told = knowing({}, project={"id": 9, "name": "N"})
-    assert (told.location, told.extras) == ("9", {"project.name": "N"})
+    assert told.extras == {"project.id": "9", "project.name": "N"}
 
 
 @pytest.mark.parametrize("written", sorted(PLACEHOLDERS))
@@ -165,20 +155,5 @@ def test_a_moment_that_was_not_read_leaves_that_of_the_push() -> None:
 @pytest.mark.parametrize("test", [True, False])
 def test_a_test_is_told_of_lead_and_knowledge(test: bool) -> None:
     payload = lead_with(test=test, parameters={"city": "A"})
-    assert read(pushed(payload), JSON).test is test
-    assert knowledge_of(payload).test is test
+    assert draft_of(payload).test is test
     assert knowing({"city": "A"}, test=test).test is test
-
-
-def test_as_an_adapter_of_drafts_it_keeps_the_parameters() -> None:
-    draft = read(pushed(ALFATRACK_LEADS["email"]), JSON)
-    assert draft.extras["parameters.mailbox_address"] == "sales-17@track.example"
-    assert (
-        read(pushed(ALFATRACK_LEADS["chat"]), None) == read_push(pushed(ALFATRACK_LEADS["chat"]), JSON).draft
-    )
-
-
-def test_as_an_adapter_of_drafts_it_takes_no_knowledge_for_a_lead() -> None:
-    with pytest.raises(Rejection) as caught:
-        read(pushed(ALFATRACK_KNOWLEDGE), JSON)
-    assert (caught.value.reason, caught.value.field) == ("payload_invalid", "event")

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from leadbus.contracts.attribution import Attribution
+from leadbus.contracts.lead import Lead, Warning_
 from normalizer.domain.enriching import (
     Piece,
     Proof,
     attribution_of,
     attribution_of_all,
-    changed_parameters,
+    enriched,
     merge,
 )
-from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from normalizer.domain.knowledge import PARAMETERS, Told
 
 START = datetime(2026, 4, 14, 9, tzinfo=UTC)
 
@@ -34,7 +37,7 @@ def piece(raw_id: str, received: int, **parameters: tuple[str, int | None]) -> P
         key: Told(value, None if minute is None else at(minute))
         for key, (value, minute) in parameters.items()
     }
-    return Piece(Knowledge("AT-1", parameters=told), Proof(raw_id, at(received)))
+    return Piece(Proof(raw_id, at(received)), told)
 
 
 def values(attribution: Attribution) -> dict[str, tuple[str, int, str]]:
@@ -168,19 +171,53 @@ def test_what_is_useful_can_be_set() -> None:
     assert minute_known(attribution_of(piece("r1", 6, source=("a", 5)), useful={"city"})) is None
 
 
+DEALER_LEAD = {"source_type": "form", "channel": "form", "account": "a", "source": "alfatrack"}
+
+
+def lead(**changes: Any) -> Lead:
+    told: dict[str, Any] = {"lead_id": UUID(int=1), "revision": 1, "received_at": START, **DEALER_LEAD}
+    return Lead.model_validate(told | {"dealer": {"dealer_id": "north", "name": "N"}} | changes)
+
+
 @pytest.mark.parametrize(
     ("case", "before", "after", "changed"),
     [
-        ("new", {}, {"source": ("a", 5), "city": ("c", 5)}, ("source", "city")),
-        ("other", {"source": ("a", 5)}, {"source": ("b", 8)}, ("source",)),
+        ("new", {}, {"source": ("a", 5), "city": ("c", 5)}, ("attribution",)),
+        ("other", {"source": ("a", 5)}, {"source": ("b", 8)}, ("attribution",)),
         ("confirmed", {"source": ("a", 5)}, {"source": ("a", 8)}, ()),
         ("older", {"source": ("a", 5)}, {"source": ("b", 4)}, ()),
         ("nothing", {"source": ("a", 5)}, {}, ()),
     ],
 )
-def test_which_parameters_changed(case: str, before: Any, after: Any, changed: Any) -> None:
-    known = attribution_of(piece("r1", 6, **before))
-    assert changed_parameters(known, merge(known, attribution_of(piece("r2", 9, **after)))) == changed
+def test_what_a_piece_changes(case: str, before: Any, after: Any, changed: Any) -> None:
+    first, second = piece("r1", 6, **before), piece("r2", 9, **after)
+    known = enriched(lead(), [first])
+    assert enriched(known, [first, second]).changed_since(known) == changed
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_what_has_no_field_the_last_at_the_door_counts(order: Sequence[int]) -> None:
+    told = [
+        Piece(Proof("r1", at(1)), {}, {"project.name": "Old", "a": "1"}, alone=False),
+        Piece(Proof("r2", at(2)), {}, {"project.name": "New"}),
+        Piece(Proof("r3", at(3)), {}, {"b": "2"}),
+    ]
+    known = lead(extras={"project.name": "Old", "a": "1", "c": "3"})
+    for number in (1, 2, 3):
+        known = enriched(known, [told[index] for index in order[:number]])
+    assert known.extras == {"project.name": "New", "a": "1", "b": "2", "c": "3"}
+
+
+def test_warnings_join_once() -> None:
+    warning = Warning_(code="parameter_placeholder", field="attribution.city")
+    told = Piece(Proof("r1", at(1)), {}, warnings=(warning,))
+    known = enriched(lead(warnings=(Warning_(code="x", field="y"),)), [told])
+    assert enriched(known, [told]).warnings == (Warning_(code="x", field="y"), warning)
+
+
+def test_without_pieces_nothing_is_touched() -> None:
+    known = lead()
+    assert enriched(known, []) is known
 
 
 minutes = st.integers(0, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from leadbus.db import Database
 
-from normalizer.api import finding, leads, quarantine, raws
+from normalizer.api import finding, knowledge, leads, quarantine, raws
 from normalizer.domain.terms import Terms
 from normalizer.quarantining import Quarantining
 
@@ -21,6 +21,7 @@ def router(
     api = APIRouter()
     api.include_router(finding.router(database, terms or Terms(), terms_before))
     api.include_router(leads.router(database, terms or Terms()))
+    api.include_router(knowledge.router(database))
     api.include_router(raws.router(database, quarantining))
     api.include_router(quarantine.router(database, quarantining))
     return api

@@ -12,6 +12,7 @@ from leadbus.web import Actor, FieldError, Filter, Listing, ListQuery, Page, Pro
 from pydantic import AliasChoices, AwareDatetime, BaseModel, Field
 from sqlmodel import col
 
+from normalizer.api.knowledge import Piece, piece
 from normalizer.domain.masking import masked
 from normalizer.domain.terms import Terms
 from normalizer.domain.vin import read_vin
@@ -96,6 +97,7 @@ class LeadStory(LeadSummary):
     lead: dict[str, Any] = Field(description="The canonical lead as of its last revision.")
     revisions: list[RevisionStory]
     ledger: list[LedgerStory]
+    knowledge: list[Piece] = Field(description="What was told beside it, as it came.")
 
 
 def router(database: Database, terms: Terms) -> APIRouter:
@@ -126,6 +128,7 @@ def router(database: Database, terms: Terms) -> APIRouter:
             actor.must_see(row.dealer_id)
             revisions = await queries.revisions(session, lead_id)
             ledger = await queries.ledger(session, lead_id)
+            knowledge = await queries.knowledge(session, lead_id)
         if reveal:
             async with database.transaction() as conn:
                 await web.audit(conn, actor, "lead.reveal", f"lead/{lead_id}")
@@ -135,6 +138,7 @@ def router(database: Database, terms: Terms) -> APIRouter:
             lead=document if reveal else masked(document),
             revisions=[RevisionStory(raw_id=one.wire_id, **_without(one, "wire_id")) for one in revisions],
             ledger=[_ledger(one) for one in ledger],
+            knowledge=[piece(one) for one in knowledge],
         )
 
     return api

@@ -27,6 +27,14 @@ SELECT lead_id FROM unnest('{{delivered,failed,unrouted}}'::text[]) AS ended (st
      ORDER BY received_at, lead_id LIMIT $2 FOR UPDATE SKIP LOCKED
 ) AS old LIMIT $2
 """  # noqa: S608 -- constants only
+# Whoever adds to what is told of a lead holds its first piece.
+_AWAITED = """
+SELECT lead_id FROM knowledge AS first
+ WHERE waiting AND place = 1 AND received_at < $1
+   AND NOT EXISTS (SELECT FROM knowledge AS other
+                    WHERE other.lead_id = first.lead_id AND other.received_at >= $1)
+ ORDER BY received_at, lead_id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
 _LEADLESS = f"""
 SELECT raw_key FROM raw WHERE lead_id IS NULL AND stored_at < $1 AND NOT {_OPEN}
  ORDER BY stored_at, raw_key LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -89,6 +97,22 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
 
 async def oldest_lead(conn: Connection) -> datetime | None:
     return await first(conn, "SELECT received_at FROM lead ORDER BY received_at, lead_id LIMIT 1")
+
+
+async def awaited(conn: Connection, before: datetime, limit: int) -> Removed:
+    """What was told of leads that never came, with its raw messages."""
+    found = [row["lead_id"] for row in await conn.fetch(_AWAITED, before, limit)]
+    return {
+        "quarantine": removed(await conn.execute(_LEADS_QUARANTINE, found)),
+        "raw": removed(await conn.execute(_LEADS_RAWS, found)),
+        "knowledge": removed(await conn.execute(_LEADS_KNOWLEDGE, found)),
+    }
+
+
+async def oldest_awaited(conn: Connection) -> datetime | None:
+    return await first(
+        conn, "SELECT received_at FROM knowledge WHERE waiting ORDER BY received_at, lead_id LIMIT 1"
+    )
 
 
 async def leadless(conn: Connection, before: datetime, limit: int) -> Removed:

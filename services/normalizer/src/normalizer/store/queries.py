@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from normalizer.store.tables import LeadRevisionRow, LeadRow, LeadTermRow, LedgerRow, QuarantineRow, RawRow
+from normalizer.store.tables import (
+    KnowledgeRow,
+    LeadRevisionRow,
+    LeadRow,
+    LeadTermRow,
+    LedgerRow,
+    QuarantineRow,
+    RawRow,
+)
 
 DeliveryState = Literal["waiting", "delivered", "failed", "unrouted"]
 """What the sinks made of a lead so far; `unrouted`: every one that spoke skipped it."""
@@ -88,6 +96,14 @@ async def ledger(session: AsyncSession, lead_id: UUID) -> Sequence[LedgerRow]:
         select(LedgerRow)
         .where(col(LedgerRow.lead_id) == lead_id)
         .order_by(col(LedgerRow.sink), col(LedgerRow.route))
+    )
+    return (await session.execute(statement)).scalars().all()
+
+
+async def knowledge(session: AsyncSession, lead_id: UUID) -> Sequence[KnowledgeRow]:
+    """What was told beside a lead, in the order of its processing."""
+    statement = (
+        select(KnowledgeRow).where(col(KnowledgeRow.lead_id) == lead_id).order_by(col(KnowledgeRow.place))
     )
     return (await session.execute(statement)).scalars().all()
 
