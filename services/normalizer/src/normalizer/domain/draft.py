@@ -35,7 +35,8 @@ class Draft:
     what was written only: whoever reads them has to know the customer's country, told in the first of
     `addresses`, or the dealer's. `issuer` and `external_id` are the lead's identity; without an
     `external_id` its circumstances are. `parameters` is where the visitor came from, as far as it is told
-    with the lead; None of sources that never tell it.
+    with the lead; None of sources that never tell it. `zoneless` is what a clock showed, by the field of the
+    moment, where no offset was told with it: as the dealer's clock, once the dealer is known.
     """
 
     location: str
@@ -67,6 +68,7 @@ class Draft:
     call: Call | None = None
     consent: Consent = field(default_factory=Consent)
     parameters: Mapping[str, Told] | None = None
+    zoneless: Mapping[str, datetime] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Warning_, ...] = ()
     test: bool = False

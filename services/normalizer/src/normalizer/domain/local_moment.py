@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ _FORM = re.compile(
 )
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_MOMENTS = ("occurred_at", "detected_at", "call.started_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,28 @@ def read_moment(written: str, zone: str) -> MomentReading:
         return MomentReading(warning="value_unread")
     assumed = at.tzinfo is None
     if assumed:
-        at = at.replace(tzinfo=timezone(at.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()))
+        at = at_clock(at, zone)
     if not _EARLIEST.year < at.year < _LATEST.year - 1 and not _EARLIEST <= at < _LATEST:
         return MomentReading(warning="time_implausible")
     return MomentReading(at, "time_zone_assumed" if assumed else None)
+
+
+def at_clock(shown: datetime, zone: str) -> datetime:
+    """The moment at which the clock in `zone` (IANA name) shows this; where it does so twice, the first."""
+    return shown.replace(tzinfo=timezone(shown.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()))
+
+
+def clocks_in(unread: Mapping[str, str], fields: Iterable[str] = _MOMENTS) -> dict[str, datetime]:
+    """What a clock showed, of the moments of a lead that could not be read for want of an offset.
+
+    `unread` holds them as written, by the lead's fields.
+    """
+    written = ((field, _told(unread[field])) for field in fields if field in unread)
+    return {
+        field: shown
+        for field, shown in written
+        if shown and shown.tzinfo is None and _EARLIEST.year < shown.year < _LATEST.year - 1
+    }
 
 
 def _told(written: str) -> datetime | None:

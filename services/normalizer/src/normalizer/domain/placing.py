@@ -9,6 +9,7 @@ from uuid import UUID
 from leadbus.contracts.lead import OWN_ID_SOURCE, Customer, Dealer, Lead, Phone, SourceId, Vehicle, Warning_
 
 from normalizer.domain import identity
+from normalizer.domain.dealer_clock import by_dealers_clock
 from normalizer.domain.draft import Draft
 from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.phones import read_phone
@@ -32,7 +33,9 @@ def place(draft: Draft, origin: Origin, dealer: Dealer, pinned: UUID | None = No
     """
     country = next((address.country for address in draft.addresses if address.country), None)
     phones, phone_warnings = _phones(draft.phones, country, dealer.country)
+    # By what is told: a lead is the same one whatever clock its dealer has.
     lead_id = pinned or id_told(draft, origin) or _id_by_circumstances(draft, origin, phones)
+    draft = by_dealers_clock(draft, dealer.time_zone)
     return Lead(
         lead_id=lead_id,
         revision=1,

@@ -15,6 +15,7 @@ from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.html_text import html_to_text, is_html
 from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
+from normalizer.domain.local_moment import clocks_in
 from normalizer.domain.names import split_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line
@@ -168,6 +169,7 @@ class _Reader:
             call=call,
             consent=Consent(basis=kind.consent, purposes=("reply", "sales"), at=occurred_at or detected_at),
             parameters=parameters,
+            zoneless=clocks_in(self._extras),
             extras=self._extras,
             warnings=tuple(self._warnings),
             test=payload.test,

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from normalizer.domain.draft import Draft
 from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
+from normalizer.domain.local_moment import clocks_in
 from normalizer.domain.names import NameReading, split_name
 from normalizer.domain.text import clean, clean_line
 from normalizer.domain.vin import read_vin
@@ -132,6 +133,7 @@ class _Reader:
             transcript=self._transcript(),
             call=self._call(),
             consent=Consent(basis=self._type.consent, purposes=("reply", "sales"), at=occurred_at),
+            zoneless=clocks_in(self._extras),
             extras=self._extras,
             warnings=tuple(self._warnings),
             test=payload.test,

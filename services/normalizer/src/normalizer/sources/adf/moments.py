@@ -72,10 +72,14 @@ _OFFSET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MomentReading:
-    """`at` where a moment can be told; `warning` where it took an assumption, or why there is none."""
+    """`at` where a moment can be told; `warning` where it took an assumption, or why there is none.
+
+    `zone_told`: an offset stood with it, or a zone that could be read as one.
+    """
 
     at: datetime | None = None
     warning: str | None = None
+    zone_told: bool = True
 
 
 def read_moment(written: str) -> MomentReading:
@@ -109,7 +113,7 @@ def _of_form(parts: dict[str, str | None]) -> MomentReading:
         ("time_of_day_missing", parts.get("hour") is None),
         ("zone_assumed", doubtful),
     )
-    return _plausible(at, next((code for code, applies in doubts if applies), None))
+    return _plausible(at, next((code for code, applies in doubts if applies), None), zone_told=not doubtful)
 
 
 def _date_of(parts: dict[str, str | None]) -> tuple[int, int, int, bool] | None:
@@ -173,7 +177,8 @@ def _parsed_as_mail(text: str) -> MomentReading:
         return MomentReading(warning="time_unread")
     offset = parsed[9]
     zone = _fixed(timedelta(seconds=offset)) if offset is not None else UTC
-    return _plausible(datetime(*parsed[:6], tzinfo=zone), None if offset is not None else "zone_assumed")
+    told = offset is not None
+    return _plausible(datetime(*parsed[:6], tzinfo=zone), None if told else "zone_assumed", zone_told=told)
 
 
 def _safely(read: Callable[[str], MomentReading], text: str) -> MomentReading:
@@ -183,9 +188,9 @@ def _safely(read: Callable[[str], MomentReading], text: str) -> MomentReading:
         return MomentReading(warning="time_unread")
 
 
-def _plausible(at: datetime, warning: str | None) -> MomentReading:
+def _plausible(at: datetime, warning: str | None, *, zone_told: bool = True) -> MomentReading:
     try:
         plausible = _EARLIEST <= at < _LATEST
     except OverflowError:
         plausible = False
-    return MomentReading(at, warning) if plausible else MomentReading(warning="time_implausible")
+    return MomentReading(at, warning, zone_told) if plausible else MomentReading(warning="time_implausible")

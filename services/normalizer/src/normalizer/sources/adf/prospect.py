@@ -72,6 +72,7 @@ class _Reader:
         self._customer = prospect.first("customer") or prospect
         self._provider = prospect.first("provider")
         self._provider_name = self._named_provider()
+        self._zoneless: dict[str, datetime] = {}
 
     def draft(self) -> Draft:
         findings, prospect = self._findings, self._prospect
@@ -117,6 +118,7 @@ class _Reader:
             message=message,
             call=call,
             consent=consent,
+            zoneless=self._zoneless,
             extras=findings.extras,
             warnings=tuple(findings.warnings),
         )
@@ -178,6 +180,8 @@ class _Reader:
         if reading.warning:
             self._findings.warn(reading.warning, "occurred_at")
             self._findings.keep("occurred_at", written)
+        if reading.at is not None and not reading.zone_told:
+            self._zoneless["occurred_at"] = reading.at.replace(tzinfo=None)
         return reading.at
 
     def _location(self) -> tuple[str, str]:
