@@ -15,8 +15,12 @@ from leadbus.log import logger
 from leadbus.metrics.catalogue import CounterMetric
 
 from normalizer.deciding import Change, Told
+from normalizer.domain.consents import Action
+from normalizer.domain.declarations import ToldBy
 from normalizer.domain.linking import NewLink
 from normalizer.domain.raw import UNKNOWN_SOURCE, Raw
+from normalizer.domain.revisions import Revision
+from normalizer.store.acts import Waiting
 from normalizer.store.quarantine import How, Verdict
 
 _SOURCE = (*SOURCES, UNKNOWN_SOURCE)
@@ -83,6 +87,20 @@ LINKED = metrics.counter(
     "leadbus_leads_linked_total",
     "Links that leads of a source were given to other leads of the same person; of tests none is counted.",
     labels={"source": SOURCES, "why": get_args(LinkReason)},
+)
+CONSENT_ACTS = metrics.counter(
+    "leadbus_consent_acts_total",
+    "Acts of consent that have reached every lead they concern, one for each contact of a person.",
+    labels={"action": get_args(Action), "told_by": get_args(ToldBy)},
+)
+CONSENTS_CHANGED = metrics.counter(
+    "leadbus_consents_changed_total",
+    "Leads whose consent became another by an act that came after them; test leads are not counted.",
+    labels={"source": SOURCES},
+)
+CONSENT_AGE = metrics.gauge(
+    "leadbus_consent_act_oldest_age_seconds",
+    "For how long the oldest act of consent waits to reach all leads it concerns; 0 when none does.",
 )
 LEDGER = metrics.counter(
     "leadbus_ledger_events_total",
@@ -158,6 +176,32 @@ def report_linked(links: Iterable[NewLink]) -> None:
 def report_released(raw: Raw, how: How) -> None:
     _count(raw, RELEASED, "released", how=how)
     _log.info("raw.released", **_named(raw), outcome="released", how=how)
+
+
+def report_consents(act: Waiting, revisions: Sequence[Revision], ended: bool) -> None:
+    """A batch of leads that an act of consent was laid over, and perhaps its last."""
+    if ended:
+        CONSENT_ACTS.labels(action=act.action, told_by=act.told_by).inc()
+    changed = [revision.lead for revision in revisions]
+    for source, number in Counter(lead.source for lead in changed if not lead.test).items():
+        CONSENTS_CHANGED.labels(source=source).inc(number)
+    log.each(
+        "normalizer",
+        "lead.consent_changed",
+        [
+            {
+                "lead_id": lead.lead_id,
+                "revision": lead.revision,
+                "outcome": lead.consent.basis,
+                "test": lead.test,
+            }
+            for lead in changed
+        ],
+    )
+
+
+def report_oldest_act(since: datetime | None, now: datetime) -> None:
+    CONSENT_AGE.set(max(0.0, (now - since).total_seconds()) if since else 0.0)
 
 
 def report_open(counts: dict[tuple[str, str], int]) -> None:

@@ -54,7 +54,7 @@ class Surroundings:
 
 
 async def look_around(conn: Connection, decision: Decision, linking: Linking) -> Surroundings:
-    """What bears on the leads of `decision`: a statement for all of them, and one more where any has links."""
+    """What bears on the leads of `decision`: a statement for all of them, one more where any has links."""
     told = last(decision)
     if not told:
         return Surroundings()

@@ -1,4 +1,4 @@
-"""Acts of consent: recorded for good, and laid over the leads that they concern, a bounded batch at a time."""
+"""Acts of consent: recorded for good, and laid over the leads that they concern, a batch at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from uuid import UUID
 from leadbus.db import Connection
 
 from normalizer.domain.consents import Action
-from normalizer.domain.declarations import Declaration
+from normalizer.domain.declarations import Declaration, ToldBy
+from normalizer.domain.revisions import CONSENT_CHANGED, Revision
 from normalizer.domain.terms import Terms
 
 CHANNEL = "normalizer_consent"
@@ -56,7 +57,7 @@ SELECT count(*), pg_notify($13, '') FROM made
 # A lead that was being written when the act was committed knows nothing of it and may have been missed by the
 # first walk; so there is a second, when every transaction has ended that ran when the first one did.
 _WAITING = """
-SELECT act_no, act_id, contact, action, told_by, raw_key, coalesce(reached, $1) AS reached,
+SELECT act_no, act_id, contact, action, told_by, coalesce(reached, $1) AS reached,
        walked_at IS NOT NULL AS again
   FROM consent_act
  WHERE applied_at IS NULL
@@ -92,6 +93,19 @@ SELECT (link ->> 'lead_id')::uuid AS lead_id
 _WENT_ON = "UPDATE consent_act SET reached = $2 WHERE act_no = $1"
 _WALKED_ONCE = "UPDATE consent_act SET reached = NULL, walked_at = clock_timestamp() WHERE act_no = $1"
 _APPLIED = "UPDATE consent_act SET reached = NULL, applied_at = $2 WHERE act_no = $1"
+# The message that the lead stands on stays the one of the revision before; what made this one is the act.
+_REVISE = """
+WITH m AS (
+    SELECT lead_id, revision, document::jsonb, told::jsonb
+      FROM unnest($3::uuid[], $4::integer[], $5::text[], $6::text[]) AS m (lead_id, revision, document, told)
+), moved AS (
+    UPDATE lead SET revision = m.revision, updated_at = $1, told_consent = m.told
+      FROM m WHERE lead.lead_id = m.lead_id
+)
+INSERT INTO lead_revision (lead_id, revision, raw_key, act_id, event_type, changed, at, document)
+SELECT m.lead_id, m.revision, before.raw_key, $2, $7, $8, $1, m.document
+  FROM m JOIN lead_revision AS before ON before.lead_id = m.lead_id AND before.revision = m.revision - 1
+"""
 _OLDEST = "SELECT min(recorded_at) FROM consent_act WHERE applied_at IS NULL"
 _FIELDS = {"mailto": ("emails", "address"), "tel": ("phones", "e164")}
 
@@ -104,8 +118,7 @@ class Waiting:
     act_id: UUID
     contact: str
     action: Action
-    told_by: str
-    raw_key: UUID | None
+    told_by: ToldBy
     reached: UUID
     again: bool
 
@@ -177,6 +190,26 @@ async def went_on(conn: Connection, act: Waiting, reached: UUID | None, now: dat
         await conn.execute(_APPLIED, act.act_no, now)
     else:
         await conn.execute(_WALKED_ONCE, act.act_no)
+
+
+async def revise(
+    conn: Connection, act_id: UUID, revisions: Sequence[Revision], documents: Sequence[str], now: datetime
+) -> None:
+    """Write what the act made of leads that the caller holds; `documents` are they as JSON."""
+    await conn.execute(
+        _REVISE,
+        now,
+        act_id,
+        [revision.lead.lead_id for revision in revisions],
+        [revision.lead.revision for revision in revisions],
+        documents,
+        [
+            revision.told_consent.model_dump_json(exclude_none=True) if revision.told_consent else None
+            for revision in revisions
+        ],
+        CONSENT_CHANGED,
+        ["consent"],
+    )
 
 
 async def oldest_waiting(conn: Connection) -> datetime | None:
