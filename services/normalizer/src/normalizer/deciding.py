@@ -26,7 +26,7 @@ from normalizer.domain.revisions import (
     fill,
     refold,
 )
-from normalizer.learning import Learned, learned, pieces_before
+from normalizer.learning import Learned, beside, learned
 from normalizer.reading import Read, reading_of
 from normalizer.store.directory import Place
 from normalizer.store.knowledge import Kept
@@ -137,17 +137,17 @@ def decided(
     grouped = _by_lead(told)
     revisions: list[Revision] = []
     outcomes: list[Told] = []
-    beside: list[Learned] = []
+    news: list[Learned] = []
     for lead_id, pairs in grouped.items():
-        held, again = known.get(lead_id), before.get(lead_id)
-        pieces = pieces_before(kept.get(lead_id, ()), (again or {}).values())
+        held, again, there = known.get(lead_id), before.get(lead_id), kept.get(lead_id, ())
+        pieces: Pieces = {one.key: one.piece for one in there} | beside((again or {}).values())
         made = _made(pairs, held, again, pieces)
         if settle is not None:
             made = settle(made, held)
         revisions += made
         outcomes += _outcomes(pairs, made, held)
         if pieces or pairs[0][1].piece is not None:
-            beside.append(learned(pairs, pieces, kept.get(lead_id, ()), here=bool(held or made)))
+            news.append(learned(pairs, pieces, there, here=bool(held or made)))
     outcomes += [
         Told(raw, telling.lead_id, 0, "trial", test=telling.test) for raw, telling in told if raw.trial
     ]
@@ -156,7 +156,7 @@ def decided(
         revisions=revisions,
         known=known,
         last_raw_at={lead_id: pairs[-1][0].received_at for lead_id, pairs in grouped.items()},
-        learned=Learned.of(beside) if beside else Learned(),
+        learned=Learned.of(news),
         declared=all_declared((raw, one.lead) for raw, one in told if isinstance(one, Reading)),
     )
 
@@ -170,7 +170,7 @@ def _made(
     lead, cause = held.as_told if held else None, pairs[-1][0].key
     if before is None:
         return advance(lead, (telling for _, telling in pairs), pieces)
-    pieces = pieces_before((), pairs) if not pieces else {**pieces, **pieces_before((), pairs)}
+    pieces = {**pieces, **beside(pairs)}
     readings = {raw.key: (raw, telling) for raw, telling in pairs if isinstance(telling, Reading)}
     if lead is not None and not before:
         return fill(lead, (reading for _, reading in readings.values()), cause, pieces)

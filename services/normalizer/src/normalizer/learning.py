@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from normalizer.domain.enriching import Piece
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import Pieces, Telling
 from normalizer.store.knowledge import Kept
@@ -37,25 +38,24 @@ class Learned:
         )
 
 
-def pieces_before(kept: Iterable[Kept], tellings: Iterable[tuple[Raw, Telling]]) -> Pieces:
-    """What was told beside a lead: as it is kept, or as it is read now where it could be read again."""
-    before = {one.key: one.piece for one in kept}
-    return before | {raw.key: telling.piece for raw, telling in tellings if telling.piece is not None}
+def beside(tellings: Iterable[tuple[Raw, Telling]]) -> dict[UUID, Piece]:
+    """What these tell beside their lead, by the keys of their raw messages."""
+    return {raw.key: telling.piece for raw, telling in tellings if telling.piece is not None}
 
 
 def learned(
     tellings: Sequence[tuple[Raw, Telling]], before: Pieces, kept: Sequence[Kept], *, here: bool
 ) -> Learned:
-    """What `tellings` of one lead and `before` add to what is kept; `here`: the lead itself has come."""
-    pieces = before | {raw.key: telling.piece for raw, telling in tellings if telling.piece is not None}
+    """What `tellings` of one lead, and `before`, add to what is kept; `here`: the lead itself has come."""
+    pieces = {**before, **beside(tellings)}
     known = {one.key for one in kept}
     (raw, telling), *_ = tellings
-    new = [
-        Kept(telling.lead_id, place, key, raw.source, piece, waiting=not here, test=telling.test)
-        for place, (key, piece) in enumerate(
-            ((key, piece) for key, piece in pieces.items() if key not in known), start=len(kept) + 1
-        )
-    ]
-    changed = [replace(one, piece=pieces[one.key]) for one in kept if pieces[one.key] != one.piece]
-    waited = {one.key: one for one in kept if one.waiting} if here else {}
-    return Learned(new, changed, waited)
+    news = [(key, piece) for key, piece in pieces.items() if key not in known]
+    return Learned(
+        new=[
+            Kept(telling.lead_id, place, key, raw.source, piece, waiting=not here, test=telling.test)
+            for place, (key, piece) in enumerate(news, start=len(kept) + 1)
+        ],
+        changed=[replace(one, piece=pieces[one.key]) for one in kept if pieces[one.key] != one.piece],
+        waited={one.key: one for one in kept if one.waiting} if here else {},
+    )
