@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from normalizer.domain.name_words import (
     AMBIGUOUS_SALUTATIONS,
+    CYRILLIC_GIVEN_NAMES,
     PARTICLES,
     PLACEHOLDER_PHRASES,
     PLACEHOLDERS,
@@ -20,6 +21,7 @@ from normalizer.domain.name_words import (
 from normalizer.domain.text import clean_line
 
 _PATRONYMIC = re.compile(r"(?:вич|вна|ична|оглы|кызы|ovich|evich|ovna|evna)$", re.IGNORECASE)
+_INITIALS = re.compile(r"(?:[А-ЯЁІЇЄҐ]\.){1,2}|[А-ЯЁІЇЄҐ]")
 _FAMILY_FIRST_SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _WORDS_IN_A_NAME = 8
 
@@ -115,6 +117,8 @@ def _split_words(words: list[str], *, alone_is_last: bool) -> _Parts:
         return _Parts(first=_rest(words), last=words[0])
     if len(words) == 3 and _PATRONYMIC.search(words[2]) and not _PATRONYMIC.search(words[1]):
         return _Parts(first=words[1], middle=words[2], last=words[0])
+    if _is_cyrillic_family_first(words):
+        return _Parts(first=words[1], middle=_rest(words[1:]), last=words[0])
     start = _start_of_last(words)
     return _Parts(words[0], " ".join(words[1:start]) or None, " ".join(words[start:]))
 
@@ -134,6 +138,15 @@ def _start_of_last(words: list[str]) -> int:
 
 def _is_family_first(word: str) -> bool:
     return unicodedata.name(word[0], "").startswith(_FAMILY_FIRST_SCRIPTS)
+
+
+def _is_cyrillic_family_first(words: list[str]) -> bool:
+    """`Иванов Иван` and `Иванов И. И.`, as forms are filled in; never where the first word is a given name."""
+    first, *others = words
+    if _key(first) in CYRILLIC_GIVEN_NAMES or not unicodedata.name(first[0], "").startswith("CYRILLIC"):
+        return False
+    alone = len(others) == 1 and _key(others[0]) in CYRILLIC_GIVEN_NAMES
+    return alone or (len(others) <= 2 and all(_INITIALS.fullmatch(word) for word in others))
 
 
 def _first(words: list[str]) -> str | None:
