@@ -141,7 +141,7 @@ def _is_family_first(word: str) -> bool:
 
 
 def _is_cyrillic_family_first(words: list[str]) -> bool:
-    """`Иванов Иван` and `Иванов И. И.`, as forms are filled in; never where the first word is a given name."""
+    """`Иванов Иван` and `Иванов И. И.`, as forms are filled in; never after a given name."""
     first, *others = words
     if _key(first) in CYRILLIC_GIVEN_NAMES or not unicodedata.name(first[0], "").startswith("CYRILLIC"):
         return False
