@@ -20,6 +20,9 @@ from leadbus.topology import UNROUTED
 from ingest.api import keys, raw
 from ingest.door import Door
 from ingest.keyring import Keyring
+from ingest.mail.listener import Listener
+from ingest.mail.mailroom import Mailroom
+from ingest.mail.recipient import MAIL_RECIPIENT
 from ingest.settings import IngestSettings
 from ingest.sources.setting import SOURCE, SourceSettings
 from ingest.store import raws
@@ -32,7 +35,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
     clock = clock or SystemClock()
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     publisher = Publisher(settings.amqp_url, app_id="ingest")
-    store = documents.DocumentStore(database, [SOURCE], clock=clock)
+    store = documents.DocumentStore(database, [SOURCE, MAIL_RECIPIENT], clock=clock)
     sources = SourceSettings(store)
 
     async def published(conn: Connection, subjects: Sequence[str]) -> None:
@@ -47,6 +50,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         hold_seconds=settings.outbox_hold_seconds,
     )
     door = Door(database, settings=sources, clock=clock, outgoing=relay)
+    mail = Listener.of(settings, Mailroom(database, clock=clock, outgoing=relay))
     retention = Retention(
         database,
         [
@@ -79,8 +83,9 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             "retention": retention.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [UNROUTED]).run,
+            **({"mail": mail.run} if mail else {}),
         },
-        drains=[runner.drain, relay.drain],
+        drains=[runner.drain, *([mail.drain] if mail else []), relay.drain],
         on_stop=[holding.close],
         database=database,
         publisher=publisher,

@@ -1,9 +1,10 @@
 """Environment variables of ingest, beside those every service has."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
 from leadbus.retention import Days, RetentionSettings, at_least
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ingest.sources.setting import KIB, MAX_BODY_BYTES, MIB
@@ -40,3 +41,55 @@ class IngestSettings(RetentionSettings):
         description="Whether partners may be asked over plain http; for development, where sandboxes have no "
         "certificate. Else https only.",
     )
+    mail_smtp_port: int | None = Field(
+        None, ge=0, le=65_535, description="Port on which mails are taken by SMTP; not set: none."
+    )
+    mail_lmtp_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port on which mails are taken by LMTP, from a mail server of yours; not set: none.",
+    )
+    mail_host: str = Field("127.0.0.1", description="Address the mail ports listen on.")
+    mail_hostname: str = Field(
+        "leadbus.invalid",
+        pattern=r"^[A-Za-z0-9.-]{1,253}$",
+        description="Name by which mail servers are greeted: what their DNS calls this host.",
+    )
+    mail_size_limit_bytes: int = Field(
+        10 * MIB,
+        ge=KIB,
+        le=64 * MIB,
+        description="Largest mail taken; beyond it 552. What is too large for the normalizer is kept here.",
+    )
+    mail_held_bytes: int = Field(
+        64 * MIB,
+        ge=KIB,
+        le=1024 * MIB,
+        description="Mails in memory while they come and are stored; beyond it senders are told to wait.",
+    )
+    mail_max_connections: int = Field(
+        100, ge=1, le=10_000, description="Connections of mail servers at once."
+    )
+    mail_idle_seconds: float = Field(
+        300, gt=0, le=3_600, description="How long a connection may say nothing; beyond it 421."
+    )
+    mail_transfer_seconds: float = Field(
+        600, gt=0, le=3_600, description="Time for the text of one mail; beyond it 421."
+    )
+    mail_tls_certificate_file: Path | None = Field(
+        None,
+        description="Certificate chain (PEM) for STARTTLS; with its key. Read again when it is replaced.",
+    )
+    mail_tls_key_file: Path | None = Field(None, description="Key of the certificate (PEM), not encrypted.")
+    mail_tls_required: bool = Field(False, description="Whether mails are taken over TLS only.")
+
+    @model_validator(mode="after")
+    def _mail_fits(self) -> Self:
+        if (self.mail_tls_certificate_file is None) != (self.mail_tls_key_file is None):
+            raise ValueError("set both of MAIL_TLS_CERTIFICATE_FILE and MAIL_TLS_KEY_FILE, or none")
+        if self.mail_tls_required and self.mail_tls_certificate_file is None:
+            raise ValueError("MAIL_TLS_REQUIRED needs MAIL_TLS_CERTIFICATE_FILE")
+        if self.mail_held_bytes < self.mail_size_limit_bytes:
+            raise ValueError("MAIL_HELD_BYTES must hold one mail of MAIL_SIZE_LIMIT_BYTES")
+        return self

@@ -26,6 +26,7 @@ _LIBRARY_LEVELS = {
     "httpcore2": logging.WARNING,
     "sqlalchemy": logging.WARNING,
     "asyncio": logging.WARNING,
+    "mail.log": logging.CRITICAL + 1,  # aiosmtpd: its lines are addresses and commands
 }
 
 Event = MutableMapping[str, Any]

@@ -1,0 +1,24 @@
+"""What the mail listener counts."""
+
+from __future__ import annotations
+
+from leadbus import metrics
+
+from ingest.mail.refusal import MailReason
+
+PROTOCOLS = ("smtp", "lmtp")
+
+MAILS = metrics.counter(
+    "leadbus_mail_taken_total",
+    "Mails answered with 250, by what became of them: stored, known already, or kept apart as no lead.",
+    labels={"protocol": PROTOCOLS, "outcome": ("taken", "repeated", "kept_apart")},
+)
+REFUSED = metrics.counter(
+    "leadbus_mail_refused_total",
+    "Mails, recipients and connections refused, by why.",
+    labels={"protocol": PROTOCOLS, "reason": MailReason},
+)
+CONNECTIONS = metrics.gauge(
+    "leadbus_mail_connections", "Connections that are open.", labels={"protocol": PROTOCOLS}
+)
+HELD_BYTES = metrics.gauge("leadbus_mail_held_bytes", "Bytes of mails that are coming or being stored.")
