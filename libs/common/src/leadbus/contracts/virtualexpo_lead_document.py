@@ -15,6 +15,7 @@ from lxml import etree
 
 from leadbus.contracts.virtualexpo import (
     LONGEST_ID_CHARS,
+    REQUEST_TYPES,
     XML_NAMESPACE,
     Category,
     read_category,
@@ -28,6 +29,7 @@ _ELEMENTS_CHECKED: Final = 2_000
 _FAULTS_READ: Final = 50
 _SCHEMA = "virtualexpo.xsd"
 _DIGEST_CHARS_IN_ID = 32
+_ATTRIBUTES = ("id", "category", "marketplace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,18 @@ class LeadDocument:
         return f"{self.key}.{hashlib.sha256(self.data).hexdigest()[:_DIGEST_CHARS_IN_ID]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Which fields of a lead are filled in, and what it asks for; nobody's data.
+
+    ``fields``: paths as in ``LeadFault``, attributes after ``@``. ``types``: as ``read_types`` tells them,
+    ``other`` for words that are none of ours.
+    """
+
+    fields: frozenset[str] = frozenset()
+    types: tuple[str, ...] = ()
+
+
 @functools.cache
 def schema() -> etree.XMLSchema:
     """The schema that ships with this package."""
@@ -88,6 +102,26 @@ def oversized(position: int, attributes: Mapping[str, str]) -> LeadDocument:
     key = _key_of_id(attributes) or f"oversized:{position}"
     category = read_category(attributes.get("category", ""))
     return LeadDocument(position, b"", key, category, (LeadFault("too_large", ""),))
+
+
+def outline(lead: LeadDocument) -> Outline:
+    """The outline of a lead; an empty one where its bytes cannot be read or are not kept."""
+    try:
+        root = _parse(lead.data)
+    except (etree.XMLSyntaxError, ValueError):
+        return Outline()
+    told = read_types(_text(root, "type"))
+    types = dict.fromkeys(word if word in REQUEST_TYPES else "other" for word in told)
+    return Outline(frozenset(_filled(root)), tuple(types))
+
+
+def _filled(root: Node) -> Iterator[str]:
+    for name, value in root.attrib.items():
+        if value.strip():
+            yield f"lead/@{name if name in _ATTRIBUTES else '*'}"
+    for element in root.iter(etree.Element):
+        if len(element) == 0 and (element.text or "").strip():
+            yield "/".join(_name(step) for step in [element, *element.iterancestors()][::-1])
 
 
 def _alone(inner: Node) -> bytes:
