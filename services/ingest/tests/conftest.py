@@ -16,7 +16,10 @@ from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
 from pydantic import SecretStr
 
-TABLES = "raw, idempotency_key, quarantine, api_key, outbox, setting, setting_history, audit"
+TABLES = (
+    "bdk_connection, bdk_cursor, bdk_read, raw, idempotency_key, quarantine, api_key, outbox, "
+    "setting, setting_history, audit"
+)
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
 
 

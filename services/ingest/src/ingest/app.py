@@ -18,6 +18,7 @@ from leadbus.settings import documents
 from leadbus.topology import UNROUTED
 
 from ingest.api import keys, raw
+from ingest.bdk.way_in import BdkWayIn
 from ingest.door import Door
 from ingest.keyring import Keyring
 from ingest.mail.listener import Listener
@@ -35,8 +36,6 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
     clock = clock or SystemClock()
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     publisher = Publisher(settings.amqp_url, app_id="ingest")
-    store = documents.DocumentStore(database, [SOURCE, MAIL_RECIPIENT], clock=clock)
-    sources = SourceSettings(store)
 
     async def published(conn: Connection, subjects: Sequence[str]) -> None:
         """Note what RabbitMQ confirmed, with the removal of its rows."""
@@ -49,12 +48,16 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         clock=clock,
         hold_seconds=settings.outbox_hold_seconds,
     )
+    bdk = BdkWayIn(settings, database, clock, outgoing=relay)
+    store = documents.DocumentStore(database, [SOURCE, MAIL_RECIPIENT, bdk.kind], clock=clock)
+    sources = SourceSettings(store)
     door = Door(database, settings=sources, clock=clock, outgoing=relay)
     mail = Listener.of(settings, Mailroom(database, clock=clock, outgoing=relay))
     retention = Retention(
         database,
         [
             Rule("raw", settings.retention_raw_days, raws.forget, raws.oldest),
+            bdk.rule,
             jobs_rule(settings.retention_jobs_days),
             audit_rule(settings.retention_audit_days),
         ],
@@ -74,6 +77,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         routers=[
             raw.router(door, settings),
             keys.router(keyring),
+            *bdk.routers,
             documents.router(store),
             unrouted_router(database, holding),
             jobs.router(database, kinds, wake=runner.wake),
@@ -84,9 +88,10 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             "jobs": runner.run,
             "held messages": Depths(holding, [UNROUTED]).run,
             **({"mail": mail.run} if mail else {}),
+            **bdk.tasks,
         },
-        drains=[runner.drain, *([mail.drain] if mail else []), relay.drain],
-        on_stop=[holding.close],
+        drains=[runner.drain, *([mail.drain] if mail else []), bdk.drain, relay.drain],
+        on_stop=[holding.close, bdk.close],
         database=database,
         publisher=publisher,
     )

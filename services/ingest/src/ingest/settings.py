@@ -36,6 +36,11 @@ class IngestSettings(RetentionSettings):
         description="How long published raw messages and their Idempotency-Keys are kept, 0 for ever. "
         "Unpublished ones always are.",
     )
+    retention_bdk_days: Days = Field(
+        30,
+        description="How long it is kept which leads the BDK told of and what became of them, counted from the "
+        "last word of each, 0 for ever. Those that are not fetched always are.",
+    )
     partners_over_http: bool = Field(
         False,
         description="Whether partners may be asked over plain http; for development, where sandboxes have no "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from leadbus_devstack.sandboxes.process import SandboxProcess
 from leadbus_devstack.sandboxes.sandbox import CONTROL, Faults, Sandbox, Seen
 
-SANDBOXES: tuple[str, ...] = ("virtualexpo",)
+SANDBOXES: tuple[str, ...] = ("bdk", "virtualexpo")
 """Every partner there is a module for."""
 
 __all__ = ["CONTROL", "SANDBOXES", "Faults", "Sandbox", "SandboxProcess", "Seen"]

@@ -1,0 +1,64 @@
+"""Gauges that only the database knows."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from leadbus.clock import Clock
+from leadbus.db import Connection, Database
+
+from ingest.bdk import measures
+from ingest.bdk.standing import Standing, standing_of
+from ingest.store import bdk_connections, bdk_reads
+
+INTERVAL_SECONDS = 15.0
+_STATES = ("due", "held", "given_up")
+
+
+class Measuring:
+    """A supervised task: how each connection is."""
+
+    def __init__(
+        self, database: Database, clock: Clock, *, interval_seconds: float = INTERVAL_SECONDS
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._interval_seconds = interval_seconds
+        self._shown: set[str] = set()
+
+    async def run(self) -> None:
+        """Measure for ever."""
+        while True:
+            await self.measure()
+            await asyncio.sleep(self._interval_seconds)
+
+    async def measure(self) -> None:
+        async with self._database.acquire() as conn:
+            standings = await self._standings(conn)
+        now = self._clock.now()
+        for standing in standings:
+            _show(standing.name, standing, now)
+        for gone in self._shown - {standing.name for standing in standings}:
+            _show(gone, None, now)
+        self._shown = {standing.name for standing in standings}
+
+    async def _standings(self, conn: Connection) -> list[Standing]:
+        waiting = await bdk_reads.waiting(conn)
+        now = self._clock.now()
+        return [await standing_of(conn, one, waiting, now) for one in await bdk_connections.in_force(conn)]
+
+
+def _show(name: str, standing: Standing | None, now: datetime) -> None:
+    numbers = standing.waiting if standing else {}
+    for state in _STATES:
+        measures.WAITING.labels(connection=name, state=state).set(numbers.get(state, 0))
+    oldest = standing.oldest_due if standing else None
+    known = standing.listed_until if standing else None
+    measures.OLDEST.labels(connection=name).set(_age(oldest, now))
+    measures.LISTED_AGE.labels(connection=name).set(_age(known, now))
+    measures.NEEDS_PERSON.labels(connection=name).set(bool(standing and standing.needs_person))
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - moment).total_seconds()) if moment else 0.0
