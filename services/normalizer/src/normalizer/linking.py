@@ -98,8 +98,8 @@ def last(decision: Decision) -> list[Lead]:
     """The leads that something was told of, as they are after it."""
     told = {one.lead_id for one in decision.told if not one.raw.trial}
     stands = {key: one.lead for key, one in decision.known.items() if key in told}
-    stands |= {revision.lead.lead_id: revision.lead for revision in decision.revisions}
-    return list(stands.values())
+    revised = {revision.lead.lead_id: revision.lead for revision in decision.revisions}
+    return list((stands | {key: lead for key, lead in revised.items() if key in told}).values())
 
 
 def unlinked(leads: Iterable[Lead], akin: Akin) -> bool:
