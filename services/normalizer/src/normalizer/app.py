@@ -16,6 +16,7 @@ from leadbus.settings import documents
 from leadbus.topology import parked
 
 from normalizer import api, directory
+from normalizer.consenting import Consenting
 from normalizer.consumers import LedgerConsumer, RawConsumer
 from normalizer.counting import Counting
 from normalizer.indexing import Indexing
@@ -61,6 +62,8 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         batch_size=settings.release_batch_size,
         poll_seconds=settings.release_poll_seconds,
     )
+    keyed = [terms for terms in (settings.terms, settings.terms_before) if terms]
+    consenting = Consenting(database, clock, keyed, outgoing=relay)
     retention = Retention(database, rules(settings, clock), clock=clock, pace=settings.retention_pace)
     store = documents.DocumentStore(database, directory.kinds(), clock=clock)
     ledger = LedgerConsumer(database)
@@ -81,6 +84,13 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
         description=DESCRIPTION,
         routers=[
             api.router(database, quarantining, settings.terms, settings.terms_before),
+            api.consent_router(
+                database,
+                consenting,
+                clock,
+                settings.opt_in_links,
+                str(settings.opt_in_url) if settings.opt_in_url else None,
+            ),
             documents.router(store),
             parked_router(database, holding, list(handlers)),
             jobs.router(database, kinds, wake=runner.wake),
@@ -105,6 +115,8 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "relay": relay.run,
             "release": quarantining.run,
             "release bell": quarantining.listen,
+            "consents": consenting.run,
+            "consents bell": consenting.listen,
             "counting": Counting(database, clock).run,
             "indexing": Indexing(database, settings.terms).run,
             "retention": retention.run,

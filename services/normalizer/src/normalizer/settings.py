@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Annotated, Self
 
 from leadbus.retention import Days, RetentionSettings, at_least
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from normalizer.domain.opt_in import OptInLinks
 from normalizer.domain.terms import MIN_KEY_BYTES, Terms
 
 _LEAST_LEADS_DAYS = 30
@@ -70,6 +71,17 @@ class NormalizerSettings(RetentionSettings):
         None, description="The key before, while leads are hashed anew: they are found by either."
     )
 
+    opt_in_key: SecretStr | None = Field(
+        None,
+        description="Key that opt-in links are signed with, at least 32 bytes; without it none are made. The "
+        "same in every replica; changing it ends all links that are on their way.",
+    )
+    opt_in_url: HttpUrl | None = Field(
+        None,
+        description="Where the public reaches `/v1/opt-in/` of this service, without that path, such as "
+        "https://leads.example.com; links begin with it.",
+    )
+
     retention_raw_days: Days = Field(
         90, description="How long bytes of raw messages are kept, 0 for ever; those in quarantine always are."
     )
@@ -92,7 +104,8 @@ class NormalizerSettings(RetentionSettings):
 
     @model_validator(mode="after")
     def _secret(self) -> Self:
-        for name, key in (("FINDING_KEY", self.finding_key), ("FINDING_KEY_BEFORE", self.finding_key_before)):
+        for name in ("FINDING_KEY", "FINDING_KEY_BEFORE", "OPT_IN_KEY"):
+            key: SecretStr | None = getattr(self, name.lower())
             if key is not None and len(key.get_secret_value().encode()) < MIN_KEY_BYTES:
                 raise ValueError(f"{name} has less than {MIN_KEY_BYTES} bytes")
         if self.finding_key_before is not None and self.finding_key is None:
@@ -102,6 +115,11 @@ class NormalizerSettings(RetentionSettings):
     @property
     def link_window(self) -> timedelta:
         return timedelta(days=self.link_window_days)
+
+    @property
+    def opt_in_links(self) -> OptInLinks | None:
+        """What opt-in links are made and read by."""
+        return OptInLinks(self.opt_in_key.get_secret_value().encode()) if self.opt_in_key else None
 
     @property
     def terms(self) -> Terms:

@@ -14,7 +14,7 @@ from leadbus.contracts.lead import Consent, Lead
 from leadbus.db import Connection, Part, at_once
 
 from normalizer.deciding import Decision
-from normalizer.domain.consents import Ledger, consent_now, known_by
+from normalizer.domain.consents import Ledger, Standing, consent_now, known_by, standing
 from normalizer.domain.revisions import RECEIVED, Revision
 from normalizer.domain.settling import as_told, settled
 from normalizer.linking import Akin, Linking, last
@@ -47,6 +47,10 @@ class Surroundings:
         """The revisions of one lead, which say what its sources tell, as they are with what was found."""
         linked = self.linked.get(made[0].lead.lead_id, ()) if made else ()
         return settled(made, held.lead if held else None, self.ledger, linked)
+
+    def standing_of(self, lead: Lead, purpose: str) -> Standing:
+        """Where the person of `lead` stands with `purpose` by acts alone."""
+        return standing(self.ledger, known_by(lead), purpose, self.linked.get(lead.lead_id, ()))
 
     def consent_of(self, told: Lead) -> Consent:
         """The consent that holds for `told`, whose own is what its sources tell."""

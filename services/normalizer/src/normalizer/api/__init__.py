@@ -1,11 +1,14 @@
-"""HTTP: leads and their story, raw messages, the quarantine."""
+"""HTTP: leads and their story, raw messages, the quarantine, consent."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
+from leadbus.clock import Clock
 from leadbus.db import Database
 
-from normalizer.api import finding, knowledge, leads, quarantine, raws
+from normalizer.api import consents, finding, knowledge, leads, opt_in, quarantine, raws
+from normalizer.consenting import Consenting
+from normalizer.domain.opt_in import OptInLinks
 from normalizer.domain.terms import Terms
 from normalizer.quarantining import Quarantining
 
@@ -24,4 +27,18 @@ def router(
     api.include_router(knowledge.router(database))
     api.include_router(raws.router(database, quarantining))
     api.include_router(quarantine.router(database, quarantining))
+    return api
+
+
+def consent_router(
+    database: Database,
+    consenting: Consenting,
+    clock: Clock,
+    links: OptInLinks | None = None,
+    public_url: str | None = None,
+) -> APIRouter:
+    """Acts of consent and opt-in links; without `links` none are made. `public_url` is where they begin."""
+    api = APIRouter()
+    api.include_router(consents.router(database, consenting, clock))
+    api.include_router(opt_in.router(database, consenting, clock, links, public_url))
     return api

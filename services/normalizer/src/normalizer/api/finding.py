@@ -29,7 +29,7 @@ NO_KEY = problem_type(
     "Set `NORMALIZER_FINDING_KEY` (at least 32 bytes, the same in every replica); leads that are stored "
     "already are hashed by themselves.",
 )
-_LONGEST = 320
+LONGEST_CONTACT = 320
 
 
 class Finding(BaseModel):
@@ -39,13 +39,13 @@ class Finding(BaseModel):
 
     phone: Annotated[
         str | None,
-        Field(min_length=1, max_length=_LONGEST, repr=False, examples=["+13125550148"]),
+        Field(min_length=1, max_length=LONGEST_CONTACT, repr=False, examples=["+13125550148"]),
     ] = None
     country: Country | None = Field(
         None, description="Where the number would be dialled so; not needed when it begins with +."
     )
     email: Annotated[
-        str | None, Field(min_length=1, max_length=_LONGEST, repr=False, examples=["dana@example.com"])
+        str | None, Field(min_length=1, max_length=LONGEST_CONTACT, repr=False, examples=["dana@example.com"])
     ] = None
     dealer: Word | None = None
     source: Word | None = None
@@ -89,10 +89,10 @@ def _wanted(asked: Finding, terms: Terms, keyed: Sequence[Terms]) -> list[Collec
     """What is looked for, each under every key. Raises Problem invalid for what cannot be read."""
     wanted: list[Collection[str]] = []
     if asked.phone is not None:
-        number = _number(asked.phone, asked.country)
+        number = number_of(asked.phone, asked.country)
         wanted.append([each.phone(number) for each in keyed])
     if asked.email is not None:
-        address = _address(asked.email)
+        address = address_of(asked.email)
         wanted.append([each.email(address) for each in keyed])
     if not wanted:
         raise _invalid("/phone", "missing", "give a phone number, an e-mail address, or both")
@@ -101,7 +101,8 @@ def _wanted(asked: Finding, terms: Terms, keyed: Sequence[Terms]) -> list[Collec
     return wanted
 
 
-def _number(written: str, country: str | None) -> str:
+def number_of(written: str, country: str | None) -> str:
+    """A number in E.164. Raises Problem invalid."""
     reading = read_phone(written, country)
     if reading.e164 is None:
         what = "no phone number can be read" + ("" if country else "; begin with +, or give the country")
@@ -111,7 +112,8 @@ def _number(written: str, country: str | None) -> str:
     return reading.e164
 
 
-def _address(written: str) -> str:
+def address_of(written: str) -> str:
+    """An e-mail address. Raises Problem invalid."""
     reading = read_email(written)
     if reading.address is None:
         raise _invalid("/email", "email_invalid", "that is no e-mail address")

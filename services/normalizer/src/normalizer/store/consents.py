@@ -6,7 +6,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 import asyncpg
-from leadbus.contracts.lead import Customer
+from leadbus.contracts.lead import Customer, Lead
 from leadbus.db import Connection, Part
 
 from normalizer.domain.consents import Ledger, Standing, contacts_of
@@ -23,6 +23,9 @@ _FOUND = ", ".join(
 )
 # Whoever records an act holds a lock until it is committed, so that the last number says all there is.
 _UNCHANGED = f"consented AS (SELECT {_LAST_ACT} = $1::bigint AS unchanged)"
+_LEAD = """
+SELECT document::text FROM lead JOIN lead_revision USING (lead_id, revision) WHERE lead_id = $1
+"""
 _CUSTOMERS = """
 SELECT lead_id, (document -> 'customer')::text AS customer
   FROM lead JOIN lead_revision USING (lead_id, revision) WHERE lead_id = ANY($1::uuid[])
@@ -56,3 +59,9 @@ async def contacts_of_leads(conn: Connection, lead_ids: Collection[UUID]) -> dic
         row["lead_id"]: contacts_of(Customer.model_validate_json(row["customer"] or "{}"), row["lead_id"])
         for row in rows
     }
+
+
+async def lead(conn: Connection, lead_id: UUID) -> Lead | None:
+    """A lead as it stands, held by nobody."""
+    document = await conn.fetchval(_LEAD, lead_id)
+    return Lead.model_validate_json(document) if document else None
