@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ingest.domain.media_type import MediaType
-from ingest.sources import contactatonce
+from ingest.sources import alfatrack, bdk, contactatonce
 from ingest.sources.findings import Findings
 
 CheckPayload = Callable[[bytes, MediaType], Findings]
 
-CONTRACTS: Mapping[str, CheckPayload] = {"contactatonce": contactatonce.check}
-"""Sources whose payload is ours to define: what of a well-formed body is not as published."""
+CONTRACTS: Mapping[str, CheckPayload] = {
+    "alfatrack": alfatrack.check,
+    "bdk": bdk.check,
+    "contactatonce": contactatonce.check,
+}
+"""What of a well-formed body is not as published, of sources that the normalizer reads by their contract."""

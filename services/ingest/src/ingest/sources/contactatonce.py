@@ -6,19 +6,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from leadbus.contracts import json_text
-from leadbus.contracts.contactatonce_reading import Reading, Unread, read_json, read_xml
+from leadbus.contracts.contactatonce_reading import Reading, read_json, read_xml
 from leadbus.web import FieldError
-from leadbus.web.failures import field_errors
 from pydantic import ValidationError
 
 from ingest.domain.media_type import Form, MediaType
-from ingest.sources.findings import Findings
-
-_BOM = b"\xef\xbb\xbf"
-_WORDS = {
-    "value_unread": "not as published: kept as it is beside the lead, in its extras",
-    "link_unusable": "not an http or https address: kept as text, no link is made of it",
-}
+from ingest.sources.findings import BOM, Findings, warning
 
 
 def check(body: bytes, media_type: MediaType) -> Findings:
@@ -28,7 +21,7 @@ def check(body: bytes, media_type: MediaType) -> Findings:
     """
     try:
         if media_type.form is Form.JSON:
-            return _findings(read_json(json_text.without_half_pairs(body.removeprefix(_BOM))))
+            return _findings(read_json(json_text.without_half_pairs(body.removeprefix(BOM))))
         root = _root(body, media_type.charset)
         if _name(root) != "lead":
             fault = FieldError("the root element is not <lead>", "root_element", pointer="")
@@ -36,21 +29,15 @@ def check(body: bytes, media_type: MediaType) -> Findings:
         fields = _value(root)
         return _findings(read_xml(fields if isinstance(fields, dict) else {}))
     except ValidationError as error:
-        told = error.errors(include_url=False, include_context=False, include_input=False)
-        return Findings(faults=field_errors(told))
+        return Findings.of_faults(error)
 
 
 def _findings(reading: Reading) -> Findings:
-    return Findings(warnings=[_warning(unread) for unread in reading.unread])
-
-
-def _warning(unread: Unread) -> FieldError:
-    told = {"loc": unread.location, "type": unread.code, "msg": _WORDS[unread.code]}
-    return field_errors([told])[0]
+    return Findings(warnings=[warning(unread.location, unread.code) for unread in reading.unread])
 
 
 def _root(body: bytes, charset: str | None) -> ET.Element:
-    marked = body.startswith((_BOM, b"\xfe\xff", b"\xff\xfe"))
+    marked = body.startswith((BOM, b"\xfe\xff", b"\xff\xfe"))
     parser = ET.XMLParser(encoding=None if marked else charset)  # noqa: S314 -- the door refused every DOCTYPE
     return ET.fromstring(body, parser)  # noqa: S314
 
