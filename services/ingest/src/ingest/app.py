@@ -17,15 +17,17 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import UNROUTED
 
-from ingest.api import keys, raw
+from ingest.api import keys, quarantine, raw
 from ingest.bdk.way_in import BdkWayIn
 from ingest.door import Door
+from ingest.fetching.way_in import VirtualExpoWayIn
 from ingest.keyring import Keyring
 from ingest.mail.listener import Listener
 from ingest.mail.mailroom import Mailroom
 from ingest.mail.recipient import MAIL_RECIPIENT
 from ingest.settings import IngestSettings
 from ingest.sources.setting import SOURCE, SourceSettings
+from ingest.store import quarantine as quarantined
 from ingest.store import raws
 
 DESCRIPTION = "Takes raw messages from the outside, keeps them until they are published, and a little longer."
@@ -49,7 +51,9 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         hold_seconds=settings.outbox_hold_seconds,
     )
     bdk = BdkWayIn(settings, database, clock, outgoing=relay)
-    store = documents.DocumentStore(database, [SOURCE, MAIL_RECIPIENT, bdk.kind], clock=clock)
+    fetched = VirtualExpoWayIn(settings, database, clock, outgoing=relay)
+    own_kinds = [SOURCE, MAIL_RECIPIENT, bdk.kind, fetched.kind]
+    store = documents.DocumentStore(database, own_kinds, clock=clock)
     sources = SourceSettings(store)
     door = Door(database, settings=sources, clock=clock, outgoing=relay)
     mail = Listener.of(settings, Mailroom(database, clock=clock, outgoing=relay))
@@ -58,6 +62,8 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
         [
             Rule("raw", settings.retention_raw_days, raws.forget, raws.oldest),
             bdk.rule,
+            Rule("quarantine", settings.retention_quarantine_days, quarantined.forget, quarantined.oldest),
+            fetched.rule,
             jobs_rule(settings.retention_jobs_days),
             audit_rule(settings.retention_audit_days),
         ],
@@ -78,6 +84,8 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             raw.router(door, settings),
             keys.router(keyring),
             *bdk.routers,
+            quarantine.router(database),
+            *fetched.routers,
             documents.router(store),
             unrouted_router(database, holding),
             jobs.router(database, kinds, wake=runner.wake),
@@ -87,10 +95,11 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             "retention": retention.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [UNROUTED]).run,
+            **fetched.tasks,
             **({"mail": mail.run} if mail else {}),
             **bdk.tasks,
         },
-        drains=[runner.drain, *([mail.drain] if mail else []), bdk.drain, relay.drain],
+        drains=[runner.drain, fetched.drain, *([mail.drain] if mail else []), bdk.drain, relay.drain],
         on_stop=[holding.close, bdk.close],
         database=database,
         publisher=publisher,

@@ -11,6 +11,8 @@ from ingest.sources.setting import KIB, MAX_BODY_BYTES, MIB
 
 _LONGEST_WINDOW_DAYS = 1
 """Within a source's duplicate window a body is known again only while its message is kept."""
+_LONGEST_INTERVAL_DAYS = 1
+"""Attempts say when a subscription may be asked again; two hours of it would do."""
 
 
 class IngestSettings(RetentionSettings):
@@ -38,13 +40,34 @@ class IngestSettings(RetentionSettings):
     )
     retention_bdk_days: Days = Field(
         30,
-        description="How long it is kept which leads the BDK told of and what became of them, counted from the "
-        "last word of each, 0 for ever. Those that are not fetched always are.",
+        description="How long it is kept which leads the BDK told of and what became of them, counted from "
+        "the last word of each, 0 for ever. Those that are not fetched always are.",
     )
     partners_over_http: bool = Field(
         False,
         description="Whether partners may be asked over plain http; for development, where sandboxes have no "
         "certificate. Else https only.",
+    )
+    retention_quarantine_days: Days = Field(
+        90, description="How long bodies are kept that could not be published, 0 for ever."
+    )
+    retention_attempts_days: Annotated[Days, at_least(_LONGEST_INTERVAL_DAYS)] = Field(
+        180, description="How long it is kept what attempts to fetch from VirtualExpo came to, 0 for ever."
+    )
+    virtualexpo_connect_timeout_seconds: float = Field(
+        10, gt=0, le=20, description="Time to connect to VirtualExpo, which is tried twice."
+    )
+    virtualexpo_idle_timeout_seconds: float = Field(
+        30, gt=0, le=300, description="How long VirtualExpo may say nothing while its document comes."
+    )
+    virtualexpo_timeout_seconds: float = Field(
+        300, gt=0, le=1800, description="Time for a whole document of VirtualExpo, however slowly it comes."
+    )
+    virtualexpo_document_limit_bytes: int = Field(
+        16 * MIB,
+        ge=KIB,
+        le=64 * MIB,
+        description="Largest document of VirtualExpo; the leads in so much of it are taken all the same.",
     )
     mail_smtp_port: int | None = Field(
         None, ge=0, le=65_535, description="Port on which mails are taken by SMTP; not set: none."

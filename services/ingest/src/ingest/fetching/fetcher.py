@@ -27,6 +27,7 @@ from ingest.fetching.ending import Broken, Ending, TransferCode, ending
 from ingest.fetching.trial_report import report
 from ingest.partner_url import must_be_https
 from ingest.secret_reference import SecretUnreadableError, resolve
+from ingest.settings import IngestSettings
 from ingest.sources.virtualexpo import VirtualExpoSubscription
 from ingest.store import virtualexpo as store
 from ingest.store.virtualexpo import Result
@@ -59,6 +60,18 @@ class Bounds:
     whole_seconds: float
     document_bytes: int
     or_http: bool
+
+    @classmethod
+    def of(cls, settings: IngestSettings) -> Bounds:
+        patience = Patience(
+            settings.virtualexpo_connect_timeout_seconds, settings.virtualexpo_idle_timeout_seconds
+        )
+        return cls(
+            patience,
+            settings.virtualexpo_timeout_seconds,
+            settings.virtualexpo_document_limit_bytes,
+            settings.partners_over_http,
+        )
 
 
 class Fetcher:
