@@ -17,7 +17,8 @@ from leadbus_devstack.databases import DatabaseFactory
 from pydantic import SecretStr
 
 TABLES = (
-    "bdk_connection, bdk_cursor, bdk_read, raw, idempotency_key, quarantine, virtualexpo_attempt, virtualexpo_subscription, api_key, outbox, "
+    "bdk_connection, bdk_cursor, bdk_read, raw, idempotency_key, quarantine, virtualexpo_attempt, "
+    "virtualexpo_subscription, api_key, outbox, "
     "setting, setting_history, audit"
 )
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
