@@ -10,6 +10,7 @@ import typer
 
 from leadbus_cli.commands import (
     apply,
+    consent,
     deliveries,
     destinations,
     doctor,
@@ -37,6 +38,7 @@ app.add_typer(topology.app, name="topology")
 app.add_typer(publisher.app, name="publisher")
 app.command("apply")(apply.apply)
 app.add_typer(leads.app, name="lead")
+app.add_typer(consent.app, name="consent")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(quarantine.app, name="quarantine")

@@ -100,7 +100,9 @@ def tell(story: Mapping[str, Any]) -> None:
         facts(story["quarantine"], indent="  ")
     if story["lead"] is not None:
         heading("revisions")
-        table(story["lead"]["revisions"], ("revision", "event_type", "changed", "at", "raw_id"), indent="  ")
+        revisions = story["lead"]["revisions"]
+        acts = ("act_id",) if any(one.get("act_id") for one in revisions) else ()
+        table(revisions, ("revision", "event_type", "changed", "at", "raw_id", *acts), indent="  ")
         if story["lead"]["ledger"]:
             heading("what the sinks said")
             table(

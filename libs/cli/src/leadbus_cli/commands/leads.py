@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from leadbus_cli.api import ServiceApi
+from leadbus_cli.asking import given, read_line
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.output import Json, Limit, listing, print_json
@@ -17,7 +17,6 @@ from leadbus_cli.stories import TEST_MARK, gather, tell
 app = typer.Typer(help="Leads and their stories.", no_args_is_help=True)
 
 _COLUMNS = ("lead_id", "revision", "source", "account", "dealer", "state", "test", "received_at")
-_STDIN = "-"
 
 Dealer = Annotated[str | None, typer.Option("--dealer", help="Name of a Dealer setting.")]
 Source = Annotated[str | None, typer.Option("--source")]
@@ -68,15 +67,15 @@ def find(
     Without --phone and --email it asks for them, so that they stand in no shell history.
     """
     if phone is None and email is None:
-        phone, email = _read("phone", needed=False), _read("email", needed=False)
+        phone, email = read_line("phone", needed=False), read_line("email", needed=False)
         if phone is None and email is None:
             raise CliError(
                 "whom? Give a phone number, an e-mail address, or both;"
                 " without a person it is `leadbus lead list`"
             )
     asked = {
-        "phone": _read("phone") if phone == _STDIN else phone,
-        "email": _read("email") if email == _STDIN else email,
+        "phone": given("phone", phone),
+        "email": given("email", email),
         "country": country,
         "dealer": dealer,
         "source": source,
@@ -109,17 +108,6 @@ def show(
 
 def _normalizer() -> ServiceApi:
     return Deployment.find().service("normalizer")
-
-
-def _read(what: str, *, needed: bool = True) -> str | None:
-    """One line of standard input. Raises CliError when there is none and one is `needed`."""
-    if sys.stdin.isatty():
-        sys.stderr.write(f"{what}: ")
-        sys.stderr.flush()
-    line = sys.stdin.readline().strip()
-    if not line and needed:
-        raise CliError(f"no {what} came on standard input")
-    return line or None
 
 
 def _print(found: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:

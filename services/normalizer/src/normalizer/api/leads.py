@@ -73,6 +73,9 @@ class RevisionStory(BaseModel):
     raw_id: str = Field(description="Id on the wire; what ingest answered.")
     raw_key: UUID = Field(description="Key of the raw message in this service.")
     source: str
+    act_id: UUID | None = Field(
+        None, description="The act of consent that made it; the raw message then is that of the one before."
+    )
 
 
 class LedgerStory(BaseModel):

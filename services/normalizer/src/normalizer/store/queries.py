@@ -80,6 +80,7 @@ async def revisions(session: AsyncSession, lead_id: UUID) -> Sequence[Any]:
             col(LeadRevisionRow.changed),
             col(LeadRevisionRow.at),
             col(LeadRevisionRow.raw_key),
+            col(LeadRevisionRow.act_id),
             col(RawRow.wire_id),
             col(RawRow.source),
         )
