@@ -31,7 +31,7 @@ OPERATOR = Actor("olga", Role.OPERATOR)
 
 TABLES = (
     "raw, lead, lead_term, lead_revision, knowledge, quarantine, ledger, inbox, outbox, setting,"
-    " setting_history, audit"
+    " setting_history, audit, consent_act, consent_standing"
 )
 
 Payload = Callable[..., dict[str, Any]]
