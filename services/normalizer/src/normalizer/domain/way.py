@@ -12,13 +12,14 @@ class Way:
 
     `location` is the dealer reference of the address, or whatever else it came through: for bodies that name
     no dealer, or with `location_always` for all. Without one the `account` is it. `letters`: a person's own
-    mail that came this way is a lead.
+    mail that came this way is a lead. `categories`: what the subscription has selected, comma-separated.
     """
 
     account: str = ""
     location: str | None = None
     location_always: bool = False
     letters: bool = False
+    categories: str | None = None
 
     @classmethod
     def told(cls, account: str, extensions: Mapping[str, str]) -> Way:
@@ -28,12 +29,14 @@ class Way:
             location=extensions.get("location") or None,
             location_always=extensions.get("locationalways") == "true",
             letters=extensions.get("letters") == "true",
+            categories=extensions.get("categories"),
         )
 
     @property
     def extensions(self) -> Mapping[str, str]:
         """What `told` reads back."""
-        told = {"location": self.location} if self.location else {}
+        named = {"location": self.location, "categories": self.categories}
+        told = {name: value for name, value in named.items() if value}
         marks = {"locationalways": self.location_always, "letters": self.letters}
         return told | {name: "true" for name, marked in marks.items() if marked}
 

@@ -11,7 +11,7 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.way import Way
-from normalizer.sources import adf, alfatrack, bdk_inbound, contactatonce, virtualexpo
+from normalizer.sources import adf, alfatrack, bdk_inbound, contactatonce, virtualexpo_inbound
 from normalizer.sources.adf import inbound as adf_inbound
 from normalizer.sources.adf.mail import Part
 
@@ -26,11 +26,11 @@ AdapterByWay = Callable[[bytes, str | None, Way], Draft]
 ADAPTERS: Mapping[str, Adapter] = {
     "alfatrack": alfatrack.read,
     "contactatonce": contactatonce.read,
-    "virtualexpo": virtualexpo.read,
 }
 ADAPTERS_BY_WAY: Mapping[str, AdapterByWay] = {
     "adf": adf_inbound.read,
     "bdk": bdk_inbound.read,
+    "virtualexpo": virtualexpo_inbound.read,
 }
 
 SPLITTERS: Mapping[str, Callable[[bytes, str | None], Sequence[Part]]] = {"adf": adf.split}
