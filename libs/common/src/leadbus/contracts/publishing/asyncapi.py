@@ -6,17 +6,16 @@ event. Exchanges and queues are read from ``leadbus.topology``, so the document 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from leadbus.contracts.events import EVENTS, EventContract
-from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
-from leadbus.contracts.publishing.schemas import RAW_PAYLOADS, schema_id, shared_definitions
+from leadbus.contracts.publishing.raw_payloads import RAW, xml_schema_path
+from leadbus.contracts.publishing.schemas import schema_id, shared_definitions
 from leadbus.contracts.raw import raw_routing_key
 from leadbus.contracts.vocabulary import SOURCES
 from leadbus.topology import EVENTS_EXCHANGE, RAW_EXCHANGE, TOPOLOGY, UNROUTED
 
-CONTRACTS_VERSION = "1.1.0"
+CONTRACTS_VERSION = "1.2.0"
 """Of the document. Additions raise the middle figure; what would break a reader is a new event version."""
 
 _SCHEMA_REF = "#/components/schemas/{model}"
@@ -31,15 +30,6 @@ one page.
 Operations are written from your side: *send* publishes a raw message, *receive* consumes an event. Fields are
 only ever added inside a version; ignore those you do not know. A field that is null says the same as one that
 is absent. Money is a decimal string."""
-
-_RAW_NOTES: Mapping[str, str] = {
-    "contactatonce": "One lead as JSON, or as XML with the same names as elements under `<lead>`.",
-    "virtualexpo": "A VirtualExpo lead document, as fetched.",
-    "bdk": "A BDK Leadservice lead, as pushed or fetched.",
-    "alfatrack": "An Alfa-Track enquiry or attribution, as pushed.",
-    "adf": "An ADF document, alone or inside the e-mail it came with.",
-    "dms": "A chunk of a dealer management system's vehicle file.",
-}
 
 
 def asyncapi_document() -> dict[str, Any]:
@@ -121,7 +111,7 @@ def _raw_channel(source: str) -> dict[str, Any]:
     return {
         "address": key,
         "title": f"Raw messages of {source}",
-        "description": f"{_RAW_NOTES[source]} What no queue takes goes to `{UNROUTED}`.",
+        "description": f"{RAW[source].note} What no queue takes goes to `{UNROUTED}`.",
         "messages": {"raw": {"$ref": f"#/components/messages/{key}"}},
         "tags": [{"name": "raw"}],
         "bindings": _exchange_binding(RAW_EXCHANGE),
@@ -191,25 +181,30 @@ def _event_message(contract: EventContract) -> dict[str, Any]:
 
 
 def _raw_message(source: str) -> dict[str, Any]:
-    key = raw_routing_key(source)
+    key, payload = raw_routing_key(source), RAW[source]
     message: dict[str, Any] = {
         "name": key,
         "title": f"Raw message of {source}",
-        "summary": _RAW_NOTES[source],
+        "summary": payload.note,
         "traits": [_TRAIT_REF],
+        "contentType": payload.content_type,
     }
-    model = RAW_PAYLOADS.get(f"{key}.v1")
-    if model is None:
-        return message | {"contentType": "application/octet-stream"}
-    return message | {
-        "contentType": _JSON,
-        "payload": {"$ref": _SCHEMA_REF.format(model=model.__name__)},
-        "examples": [
-            {"name": lead_type, "headers": _headers(key, "https://partner.example/leads"), "payload": payload}
-            for lead_type, payload in CONTACTATONCE.items()
-        ],
-        "x-xml-example": CONTACTATONCE_XML,
-    }
+    schemas = [{"$ref": _SCHEMA_REF.format(model=model.__name__)} for model in payload.models.values()]
+    if schemas:
+        message["payload"] = schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+        message["examples"] = [
+            {
+                "name": name,
+                "headers": _headers(key, "https://partner.example/leads"),
+                "payload": dict(example),
+            }
+            for name, example in payload.examples.items()
+        ]
+    if payload.xml_schema:
+        message["x-xml-schema"] = xml_schema_path(source)
+    for example in payload.xml_examples.values():
+        message["x-xml-example"] = example
+    return message
 
 
 def _headers(event_type: str, source: str, dataschema: str | None = None) -> dict[str, str]:

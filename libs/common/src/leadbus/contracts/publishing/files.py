@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from leadbus.contracts.events import EVENTS
-from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 from leadbus.contracts.publishing.asyncapi import asyncapi_document
 from leadbus.contracts.publishing.breaking import Break, document_breaks, schema_breaks
+from leadbus.contracts.publishing.raw_payloads import RAW, RawPayload, xml_schema_path
 from leadbus.contracts.publishing.schemas import json_schema, models
 
 ASYNCAPI = "asyncapi.yaml"
@@ -31,16 +31,25 @@ def rendered() -> Files:
         files[f"schemas/{name}.json"] = _json(json_schema(name, model))
     for name, contract in EVENTS.items():
         files[f"examples/{name}.json"] = _json(contract.example)
-    for lead_type, payload in CONTACTATONCE.items():
-        files[f"examples/raw.contactatonce.{lead_type}.json"] = _json(payload)
-    files["examples/raw.contactatonce.Chat.xml"] = CONTACTATONCE_XML
+    for source, payload in RAW.items():
+        files |= _raw_files(source, payload)
     return MappingProxyType(files)
+
+
+def _raw_files(source: str, payload: RawPayload) -> dict[str, str]:
+    files = {
+        f"examples/raw.{source}.{name}.json": _json(example) for name, example in payload.examples.items()
+    }
+    files |= {f"examples/raw.{source}.{name}.xml": text for name, text in payload.xml_examples.items()}
+    if payload.xml_schema:
+        files[xml_schema_path(source)] = payload.xml_schema
+    return files
 
 
 def committed(folder: Path) -> dict[str, str]:
     """The generated files in ``folder``; hand-written neighbours are not among them."""
     found = [folder / ASYNCAPI, *folder.glob("schemas/*.json"), *folder.glob("examples/*.json")]
-    found += folder.glob("examples/*.xml")
+    found += (*folder.glob("schemas/*.xsd"), *folder.glob("examples/*.xml"))
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in found if path.exists()}
 
 
@@ -61,7 +70,7 @@ def breaks(before: Files, now: Files) -> list[Break]:
     found: list[Break] = []
     for path, text in sorted(before.items()):
         name = path.removeprefix("schemas/").removesuffix(".json")
-        if not path.startswith("schemas/"):
+        if not path.startswith("schemas/") or not path.endswith(".json"):
             continue
         if path in now:
             found += schema_breaks(_parsed(path, text), _parsed(path, now[path]), name)
@@ -89,7 +98,7 @@ def write(folder: Path, files: Files) -> list[str]:
 def _is_generated(path: PurePosixPath) -> bool:
     folder = path.parent.as_posix()
     return path.as_posix() == ASYNCAPI or (
-        folder in {"schemas", "examples"} and path.suffix in {".json", ".xml"}
+        folder in {"schemas", "examples"} and path.suffix in {".json", ".xml", ".xsd"}
     )
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, models_json_schema
 from pydantic_core import CoreSchema
 
-from leadbus.contracts.contactatonce import ContactAtOnceLead
 from leadbus.contracts.events import EVENTS
+from leadbus.contracts.publishing.raw_payloads import RAW
 from leadbus.contracts.wire import WireModel
 
 SCHEMA_BASE = "https://leadbus.dev/schemas/"
@@ -18,8 +18,10 @@ SCHEMA_BASE = "https://leadbus.dev/schemas/"
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-RAW_PAYLOADS: Mapping[str, type[WireModel]] = {"raw.contactatonce.v1": ContactAtOnceLead}
-"""Raw payloads that are ours to define; every other source sends its own bytes."""
+RAW_PAYLOADS: Mapping[str, type[WireModel]] = {
+    name: model for payload in RAW.values() for name, model in payload.models.items()
+}
+"""Raw payloads as models; what else a source sends are its own bytes."""
 
 
 class _Plain(GenerateJsonSchema):
