@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,15 @@ class SmtpEndpoint:
     host: str
     port: int
     control_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxEndpoint:
+    """A partner: where it is asked, where it is told to misbehave, and the file of the key that it takes."""
+
+    url: str
+    control_url: str
+    secret_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ class Endpoints:
     publishers: Mapping[str, str]
     supervisor_pid: int
     user_prefix: str = ""
+    sandboxes: Mapping[str, SandboxEndpoint] = field(default_factory=dict)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -62,7 +72,12 @@ class Endpoints:
             f"LEADBUS_{name.upper().replace('-', '_')}_URL": service.url
             for name, service in self.services.items()
         }
-        return urls | {
+        sandboxes = {
+            f"LEADBUS_SANDBOX_{name.upper()}_{what}": value
+            for name, sandbox in self.sandboxes.items()
+            for what, value in (("URL", sandbox.url), ("SECRET_FILE", sandbox.secret_file))
+        }
+        return {**urls, **sandboxes} | {
             "LEADBUS_AMQP_URL": self.amqp_url,
             "LEADBUS_MANAGEMENT_URL": self.management_url,
             "LEADBUS_USER_PREFIX": self.user_prefix,

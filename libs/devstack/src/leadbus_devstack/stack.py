@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from leadbus_devstack import databases
 from leadbus_devstack.broker_users import BrokerUsers
-from leadbus_devstack.endpoints import Endpoints, ServiceEndpoint, SmtpEndpoint
+from leadbus_devstack.endpoints import Endpoints, SandboxEndpoint, ServiceEndpoint, SmtpEndpoint
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.links import Links
 from leadbus_devstack.ports import free_ports, is_free
+from leadbus_devstack.sandboxes import SandboxProcess
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.services import SERVICES, ServiceName, ServiceProcess
 from leadbus_devstack.smtp import SmtpServer
@@ -43,6 +44,7 @@ class Ports:
     adf_mailer: int = 0
     smtp: int = 0
     smtp_control: int = 0
+    sandboxes: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, service: ServiceName) -> int:
         return take_port(int(getattr(self, service.package)))
@@ -72,6 +74,8 @@ class Stack:
     """Processes of each service. The first bears the service's name, the others `<name>-2` and so on."""
     links: Links | None = None
     """With it, every connection of a service to a server goes through a fault proxy of its own."""
+    partners: Sequence[str] = ()
+    """Partners to have a sandbox of, by name: `SANDBOXES` for all. Ingest may ask them over plain http."""
     amqp_query: str = ""
     """Put behind the services' AMQP URL: "heartbeat=3"."""
     token_key: SecretStr = field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
@@ -85,6 +89,14 @@ class Stack:
             port=take_port(self.ports.smtp),
             control_port=take_port(self.ports.smtp_control),
         )
+        self.sandboxes = {
+            name: SandboxProcess(
+                name,
+                self.logs / f"sandbox-{name}.log",
+                port=take_port(self.ports.sandboxes.get(name, 0)),
+            )
+            for name in self.partners
+        }
         self.vhost: Vhost = vhost_named(
             self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
         )
@@ -101,14 +113,18 @@ class Stack:
         run_apart(lambda: self._users.apply(publishers=(SOURCE,)))
 
     def start_services(self) -> None:
-        """SMTP server and the three services; returns when all are ready."""
+        """SMTP server, sandboxes and the three services; returns when all are ready."""
         self.smtp.process.start()
+        for sandbox in self.sandboxes.values():
+            sandbox.begin()
         for service in SERVICES:
             for number in range(1, self.replicas + 1):
                 process = self.service(service, number)
                 self.services[replica_name(service.folder, number)] = process
                 process.start()
         self.smtp.wait_ready()
+        for sandbox in self.sandboxes.values():
+            sandbox.wait_ready()
         for process in self.services.values():
             process.wait_ready()
 
@@ -139,6 +155,8 @@ class Stack:
         if service.folder == "normalizer":
             # The same at the next start, or all leads would be hashed anew.
             settings["FINDING_KEY"] = sha256(f"finding {settings['TOKEN_KEY']}".encode()).hexdigest()
+        if service.folder == "ingest" and self.sandboxes:
+            settings["PARTNERS_OVER_HTTP"] = "true"
         return settings | dict(self.settings.get(service.folder, {}))
 
     def token(self, role: str) -> str:
@@ -183,6 +201,10 @@ class Stack:
             },
             smtp=SmtpEndpoint(self.smtp.host, self.smtp.port, self.smtp.control_url),
             mail_dir=str(self.mail_dir),
+            sandboxes={
+                name: SandboxEndpoint(sandbox.url, sandbox.control_url, str(sandbox.secret_file))
+                for name, sandbox in self.sandboxes.items()
+            },
             tokens={role: self.token(role) for role in ("viewer", "operator", "admin")},
             api_keys=dict(self.api_keys),
             publishers={SOURCE: self._users.url(SOURCE)},
@@ -191,13 +213,17 @@ class Stack:
         )
 
     def stop(self) -> None:
-        """End the services and the SMTP server, all at once. Idempotent."""
+        """End the services, the SMTP server and the sandboxes, all at once. Idempotent."""
         self.smtp.process.request_stop()
+        for sandbox in self.sandboxes.values():
+            sandbox.process.request_stop()
         for service in self.services.values():
             service.process.request_stop()
         for service in self.services.values():
             service.stop()
         self.smtp.stop()
+        for sandbox in self.sandboxes.values():
+            sandbox.stop()
         if self.links is not None:
             self.links.stop()
 

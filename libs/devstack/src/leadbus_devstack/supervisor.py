@@ -25,10 +25,18 @@ from leadbus_devstack.layout import Layout
 from leadbus_devstack.processes import GuardedProcess
 from leadbus_devstack.progress import Steps
 from leadbus_devstack.providers import Place
+from leadbus_devstack.sandboxes import SANDBOXES
 from leadbus_devstack.servers import start_servers
 from leadbus_devstack.stack import Ports, Stack, take_port
 
-_PORTS = Ports(ingest=8081, normalizer=8082, adf_mailer=8083, smtp=2525, smtp_control=2526)
+_PORTS = Ports(
+    ingest=8081,
+    normalizer=8082,
+    adf_mailer=8083,
+    smtp=2525,
+    smtp_control=2526,
+    sandboxes={"virtualexpo": 8091, "bdk": 8092},
+)
 _AMQP_PORT, _MANAGEMENT_PORT, _POSTGRES_PORT = 5672, 15672, 5432
 _START_SECONDS = 600.0
 _STOP_SECONDS = 120.0
@@ -91,7 +99,14 @@ def supervise(layout: Layout, out: Console) -> None:
     servers = start_servers(place, durable=True, on_database=migrate)
     try:
         steps(f"servers run: {servers.description}")
-        stack = Stack(servers, layout.logs, layout.mail, ports=_PORTS, token_key=_token_key(layout))
+        stack = Stack(
+            servers,
+            layout.logs,
+            layout.mail,
+            ports=_PORTS,
+            partners=SANDBOXES,
+            token_key=_token_key(layout),
+        )
         with stacks.running(stack, steps):
             steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
             stack.create_api_key()
@@ -141,6 +156,7 @@ def _processes(stack: Stack) -> list[GuardedProcess]:
     return [
         *stack.servers.processes(),
         stack.smtp.process,
+        *(sandbox.process for sandbox in stack.sandboxes.values()),
         *(service.process for service in stack.services.values()),
     ]
 

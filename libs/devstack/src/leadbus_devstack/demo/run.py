@@ -19,6 +19,7 @@ from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
 from leadbus_devstack.providers import Place
+from leadbus_devstack.sandboxes import SANDBOXES
 from leadbus_devstack.servers import Servers, start_servers
 from leadbus_devstack.stack import Stack
 
@@ -81,7 +82,7 @@ def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
         place = Place(data, layout.demo / "logs", compose=(layout.compose, f"leadbus-{name}"))
         servers = start_servers(place, durable=True, on_database=migrate)
         steps(f"servers run: {servers.description}")
-        stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name)
+        stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name, partners=SANDBOXES)
         with stacks.running(stack, steps):
             yield stack
     finally:
