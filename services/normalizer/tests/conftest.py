@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from leadbus.clock import FakeClock
 from leadbus.contracts.examples import CONTACTATONCE
+from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
 from leadbus.contracts.lead import Dealer, Lead
 from leadbus.db import Database
 from leadbus.envelope import Envelope, Properties, encode
@@ -120,6 +121,13 @@ class Workshop:
             }
             await self.settings.put("Location", location, mapping, actor="test")
 
+    async def map_project(self) -> None:
+        """The dealer of Alfa-Track's project 4127."""
+        dealer = {"name": "Север", "country": "RU", "time_zone": "Europe/Moscow"}
+        await self.settings.put("Dealer", "north", dealer, actor="test")
+        location = {"source": "alfatrack", "external_id": "4127", "dealer": "north"}
+        await self.settings.put("Location", "north", location, actor="test")
+
     async def until(self, condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
         """Wait until `condition` is true; TimeoutError when it does not become so."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -160,6 +168,17 @@ class Workshop:
     async def reasons(self, state: str = "open") -> list[str]:
         return [row["reason"] for row in await self.quarantined() if row["state"] == state]
 
+    async def attribution(self) -> dict[str, tuple[str, str]]:
+        """Per parameter of the only lead its value and the raw message that told it."""
+        told = (await self.lead()).attribution
+        return {key: (one.value, one.raw_id) for key, one in told if key != "known_at" and one is not None}
+
+    async def knowledge(self) -> list[dict[str, Any]]:
+        return await self.fetch("SELECT * FROM knowledge ORDER BY lead_id, place")
+
+    async def event_types(self) -> list[str]:
+        return [event.type for event in await self.published()]
+
     async def published(self) -> list[Published]:
         rows = await self.fetch("SELECT routing_key, headers, body FROM outbox ORDER BY id")
         return [
@@ -190,6 +209,44 @@ def with_headers() -> Callable[..., IncomingMessage]:
         return replace(base, headers={**base.headers, **(headers or {})}, **attributes)
 
     return change
+
+
+@pytest.fixture
+def pushed() -> Callable[..., IncomingMessage]:
+    """A push of Alfa-Track, seen by our door `at` that minute; `extensions` are attributes beside it."""
+
+    def make(told: dict[str, Any], id_: str, at: int = 1) -> IncomingMessage:
+        body = {name: value for name, value in told.items() if name != "extensions"}
+        attributes = {"receivedat": f"2026-04-14T09:{at:02}:00Z", **told.get("extensions", {})}
+        return make_message(body, id_, source="alfatrack", account="main", **attributes)
+
+    return make
+
+
+@pytest.fixture
+def lead_push(pushed: Any) -> Callable[..., IncomingMessage]:
+    def make(id_: str = "lead-1", type_: str = "form", /, at: int = 1, **changes: Any) -> IncomingMessage:
+        message: IncomingMessage = pushed({**ALFATRACK_LEADS[type_], "lead_id": "AT-1", **changes}, id_, at)
+        return message
+
+    return make
+
+
+@pytest.fixture
+def knowledge_push(pushed: Any) -> Callable[..., IncomingMessage]:
+    def make(id_: str = "know-1", /, at: int = 2, **changes: Any) -> IncomingMessage:
+        told = {"event": "knowledge", "lead_id": "AT-1", "parameters": {"source": "yandex"}, **changes}
+        message: IncomingMessage = pushed(told, id_, at)
+        return message
+
+    return make
+
+
+@pytest.fixture
+async def north(workshop: Workshop) -> Workshop:
+    """The workshop, with Alfa-Track's project mapped."""
+    await workshop.map_project()
+    return workshop
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,7 @@ def push(dealer: Any) -> Callable[..., Reading]:
             received_at=at(minute),
             dealer=dealer,
             message=message,
+            extras={},
         )
         piece = Piece(Proof(f"r{minute}", at(minute)), told(**parameters), alone=False)
         return Reading(UUID(int=minute), enriched(lead, [piece]), piece)
@@ -116,7 +117,8 @@ def test_every_order_makes_one_attribution(case: str, order: Any, push: Any) -> 
         learn(3, source="b"),
         learn(4, source="b", city="Rome"),
     ]
-    known, pieces = None, {}
+    known: Lead | None = None
+    pieces: dict[UUID, Piece] = {}
     for index in order:
         telling = tellings[index]
         for revision in advance(known, [telling], dict(pieces)):
