@@ -26,7 +26,6 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "door.stored": "raw message and outbox row are written; nothing is committed",
         "door.key_remembered": "the Idempotency-Key is written as well; nothing is committed",
         "door.committed": "the raw message is committed; the sender has no answer",
-        "mail.committed": "a mail's raw messages are committed; its sender has no answer",
         "relay.in_hand": "messages just committed are in hand, held by a lease; nothing is published",
         "relay.claimed": "outbox rows are locked; nothing is published",
         "publisher.handed_over": "messages are handed to the connection; they may never leave it",

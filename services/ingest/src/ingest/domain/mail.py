@@ -10,7 +10,7 @@ from dataclasses import dataclass
 MOST_HOPS = 50
 """`Received` fields of a mail that is not going in circles."""
 
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEAD_END = re.compile(rb"(?:\A|\n)(\r?\n)")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 _LARGEST_HEAD_BYTES = 256 * 1024
 # What servers on the way add: the same mail sent again may have come by another.
@@ -40,7 +40,7 @@ class Head:
 def read_head(mail: bytes) -> Head:
     """Read the head of a mail, however it is damaged; never raises."""
     end = _HEAD_END.search(mail, 0, _LARGEST_HEAD_BYTES)
-    head, rest = (mail[: end.start()], mail[end.start() :]) if end else (mail, b"")
+    head, rest = (mail[: end.start(1)], mail[end.start(1) :]) if end else (mail, b"")
     digest = hashlib.sha256()
     hops, told = 0, dict[bytes, bytes]()
     for name, field in _fields(head):

@@ -76,14 +76,14 @@ class Connection(SMTP):
     def end(self, reason: MailReason) -> None:
         """Say why and hang up, between two replies."""
         reply = self._refused(reason)
-        if isinstance(self.transport, asyncio.WriteTransport):
+        if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
             self.transport.write(reply.encode() + b"\r\n")
             self.transport.close()
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         await super().smtp_RCPT(arg)
         if self._strangers >= MOST_STRANGERS:
-            self.end(MailReason.TOO_MANY_RECIPIENTS)
+            self.end(MailReason.TOO_MANY_STRANGERS)
 
     async def smtp_DATA(self, arg: str) -> None:
         """The text of a mail, with lines of any length: what senders of ADF put on one line is taken."""

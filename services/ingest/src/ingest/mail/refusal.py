@@ -12,6 +12,7 @@ class MailReason(StrEnum):
     RECIPIENT_DISABLED = "recipient_disabled"
     TEST_NOT_ALLOWED = "test_not_allowed"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
+    TOO_MANY_STRANGERS = "too_many_strangers"
     TOO_LARGE = "too_large"
     BUSY = "busy"
     TOO_SLOW = "too_slow"
@@ -27,6 +28,7 @@ REPLIES: dict[MailReason, str] = {
     MailReason.RECIPIENT_DISABLED: "450 4.2.1 This recipient is switched off, try again later",
     MailReason.TEST_NOT_ALLOWED: "550 5.7.1 Test mails are not taken for this recipient",
     MailReason.TOO_MANY_RECIPIENTS: "452 4.5.3 Too many recipients, send the others with another mail",
+    MailReason.TOO_MANY_STRANGERS: "421 4.7.0 Too many unknown recipients",
     MailReason.TOO_LARGE: "552 5.3.4 The mail is larger than is taken here",
     MailReason.BUSY: "452 4.3.1 Too much mail at once, try again later",
     MailReason.TOO_SLOW: "421 4.4.2 The mail came too slowly",
