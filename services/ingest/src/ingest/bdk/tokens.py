@@ -105,8 +105,16 @@ class Tokens:
         request = self._http.build_request(
             "POST", connection.token_url, data=form, headers={"Accept": "application/json"}
         )
-        answer = await ask(self._http, request, limit_bytes=_MOST_BYTES, auth=auth)
+        try:
+            answer = await ask(self._http, request, limit_bytes=_MOST_BYTES, auth=auth)
+        except Trouble as trouble:
+            # Whatever it is, no lead is at fault.
+            raise Trouble(_away(trouble), status=trouble.status, detail=trouble.detail) from None
         return _token(answer, asked_at)
+
+
+def _away(trouble: Trouble) -> Outcome:
+    return trouble.outcome if trouble.outcome is Outcome.UNREACHABLE else Outcome.UNAVAILABLE
 
 
 def _token(answer: Answer, asked_at: float) -> Token:
