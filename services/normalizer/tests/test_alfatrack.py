@@ -183,25 +183,42 @@ def test_what_could_not_be_read_stands_beside_the_lead() -> None:
     ]
 
 
+# id, bytes, content type, reason, field, kind
+CANNOT_BE = [
+    ("AT1 no JSON", b"hello", JSON, "undecodable", None, None),
+    ("AT1 nothing", b"", None, "undecodable", None, None),
+    ("AT1 not UTF-8", b'{"event": "\xc3\x28"}', JSON, "undecodable", None, None),
+    ("AT1 too deep", b"[" * 100_000, JSON, "undecodable", None, None),
+    ("AT2 XML", b"<lead/>", "text/xml", "unsupported_type", "content_type", None),
+    ("AT2 XML untold", b"<lead/>", None, "unsupported_type", "content_type", None),
+    ("AT2 form", b"a=b", "application/x-www-form-urlencoded", "unsupported_type", "content_type", None),
+    ("AT3 list", b"[]", JSON, "payload_invalid", None, "array"),
+    ("AT3 empty", b"{}", JSON, "payload_invalid", "event", "missing"),
+    ("AT3 event", b'{"event": "m.ivanova"}', JSON, "payload_invalid", "event", "string"),
+    ("AT4 no id", pushed(lead_with(lead_id=None)), JSON, "payload_invalid", "lead_id", "missing"),
+    ("AT5 no type", pushed(lead_with(type=None)), JSON, "payload_invalid", "type", "missing"),
+    ("AT6 no project", pushed(lead_with(project=None)), JSON, "payload_invalid", "project", "missing"),
+    (
+        "AT6 project",
+        pushed(lead_with(project={"id": []})),
+        JSON,
+        "payload_invalid",
+        "project.id",
+        "array",
+    ),
+    (
+        "AT4 knowledge of nothing",
+        b'{"event": "knowledge"}',
+        JSON,
+        "payload_invalid",
+        "lead_id",
+        "missing",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("case", "data", "content_type", "reason", "field", "kind"),
-    [
-        ("no JSON", b"hello", JSON, "undecodable", None, None),
-        ("nothing", b"", None, "undecodable", None, None),
-        ("not UTF-8", b'{"event": "\xc3\x28"}', JSON, "undecodable", None, None),
-        ("too deep", b"[" * 100_000, JSON, "undecodable", None, None),
-        ("XML", b"<lead/>", "text/xml", "unsupported_type", "content_type", None),
-        ("XML untold", b"<lead/>", None, "unsupported_type", "content_type", None),
-        ("form", b"a=b", "application/x-www-form-urlencoded", "unsupported_type", "content_type", None),
-        ("list", b"[]", JSON, "payload_invalid", None, "array"),
-        ("empty", b"{}", JSON, "payload_invalid", "event", "missing"),
-        ("event", b'{"event": "m.ivanova"}', JSON, "payload_invalid", "event", "string"),
-        ("no id", pushed(lead_with(lead_id=None)), JSON, "payload_invalid", "lead_id", "missing"),
-        ("no type", pushed(lead_with(type=None)), JSON, "payload_invalid", "type", "missing"),
-        ("no project", pushed(lead_with(project=None)), JSON, "payload_invalid", "project", "missing"),
-        ("project", pushed(lead_with(project={"id": []})), JSON, "payload_invalid", "project.id", "array"),
-        ("knowledge of nothing", b'{"event": "knowledge"}', JSON, "payload_invalid", "lead_id", "missing"),
-    ],
+    ("case", "data", "content_type", "reason", "field", "kind"), CANNOT_BE, ids=[row[0] for row in CANNOT_BE]
 )
 def test_what_cannot_be_a_push(
     case: str, data: bytes, content_type: Any, reason: Any, field: Any, kind: Any

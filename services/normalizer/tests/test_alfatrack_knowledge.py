@@ -105,28 +105,31 @@ def test_a_placeholder_is_no_knowledge(written: str) -> None:
     assert warned(told) == [("parameter_placeholder", "attribution.keyword")]
 
 
+# id, parameters, what is known, warnings
+DOUBTFUL: list[tuple[str, Any, Any, Any]] = [
+    ("blank", {"city": " ", "ip": "", "source": None}, {}, []),
+    ("number", {"ga_client_id": 17}, {"ga_client_id": "17"}, []),
+    ("AT8 list", {"city": ["A"]}, {}, [("value_unread", "attribution.city")]),
+    ("lines", {"page_path": "/a\n/b"}, {"page_path": "/a /b"}, []),
+    (
+        "AT8 moment",
+        {"city": {"value": "A", "as_of": "x"}},
+        {"city": "A"},
+        [("value_unread", "attribution.city")],
+    ),
+    (
+        "AT8 implausible",
+        {"city": {"value": "A", "as_of": "2999-01-01T00:00:00Z"}},
+        {"city": "A"},
+        [("time_implausible", "attribution.city")],
+    ),
+    ("AT8 bare", "google", {}, [("value_unread", "attribution")]),
+    ("AT8 stranger", {"m@x.example": ["A"], "city": 1}, {"city": "1"}, []),
+]
+
+
 @pytest.mark.parametrize(
-    ("case", "parameters", "known", "warnings"),
-    [
-        ("blank", {"city": " ", "ip": "", "source": None}, {}, []),
-        ("number", {"ga_client_id": 17}, {"ga_client_id": "17"}, []),
-        ("list", {"city": ["A"]}, {}, [("value_unread", "attribution.city")]),
-        ("lines", {"page_path": "/a\n/b"}, {"page_path": "/a /b"}, []),
-        (
-            "moment",
-            {"city": {"value": "A", "as_of": "x"}},
-            {"city": "A"},
-            [("value_unread", "attribution.city")],
-        ),
-        (
-            "implausible",
-            {"city": {"value": "A", "as_of": "2999-01-01T00:00:00Z"}},
-            {"city": "A"},
-            [("time_implausible", "attribution.city")],
-        ),
-        ("bare", "google", {}, [("value_unread", "attribution")]),
-        ("stranger", {"m@x.example": ["A"], "city": 1}, {"city": "1"}, []),
-    ],
+    ("case", "parameters", "known", "warnings"), DOUBTFUL, ids=[row[0] for row in DOUBTFUL]
 )
 def test_doubtful_parameters(case: str, parameters: Any, known: Any, warnings: Any) -> None:
     told = knowing(parameters)
