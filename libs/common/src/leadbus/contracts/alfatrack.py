@@ -7,38 +7,14 @@ are not listed here are kept and end in ``lead.extras``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from leadbus.contracts.references import Reference, ToldId, web_link
 from leadbus.contracts.vocabulary import Speaker
-from leadbus.contracts.web_link import is_web_link
 from leadbus.contracts.wire import Code, WireModel
-
-LONGEST_PROJECT_ID_CHARS = 200
-"""No Location setting could name a longer one."""
-
-_SEEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-
-def _not_blank(value: str) -> str:
-    if not _SEEN.search(value):
-        raise ValueError("blank")
-    return value
-
-
-def _mappable(value: str) -> str:
-    if len(" ".join(value.split())) > LONGEST_PROJECT_ID_CHARS:
-        raise ValueError("too long")
-    return value
-
-
-def _web_link(value: str) -> str:
-    if value.strip() and not is_web_link(value):
-        raise ValueError("not an http or https address")
-    return value
 
 
 def _valued(told: object) -> object:
@@ -47,13 +23,7 @@ def _valued(told: object) -> object:
 
 
 _Text = Annotated[Code, WithJsonSchema({"type": ["string", "integer"]})]
-_Id = Annotated[
-    Code,
-    Field(min_length=1),
-    AfterValidator(_not_blank),
-    WithJsonSchema({"type": ["string", "integer"], "minLength": 1}),
-]
-_Link = Annotated[Code, AfterValidator(_web_link), WithJsonSchema({"type": "string"})]
+_Link = Annotated[Code, AfterValidator(web_link), WithJsonSchema({"type": "string"})]
 
 
 class _Payload(WireModel):
@@ -63,7 +33,7 @@ class _Payload(WireModel):
 class AtProject(_Payload):
     """The tracker's project: one site or dealer that is tracked."""
 
-    id: Annotated[_Id, AfterValidator(_mappable)]
+    id: Reference
     """Project reference; a ``Location`` setting maps it."""
     name: _Text | None = None
     """Name of the project."""
@@ -196,7 +166,7 @@ LABELS: Mapping[str, str] = {
 class _Push(_Payload):
     event: Literal["lead", "knowledge"]
     """What is pushed."""
-    lead_id: _Id
+    lead_id: ToldId
     """The tracker's id of the lead."""
     as_of: AwareDatetime | None = None
     """When the tracker knew the parameters; when we received them, where absent."""
@@ -211,7 +181,7 @@ class AlfaTrackLead(_Push):
 
     event: Literal["lead"]
     """A lead."""
-    type: _Id
+    type: ToldId
     """``email``, ``form``, ``phone``, ``chat``, ``offline``, or the tracker's label of it; others pass."""
     project: AtProject
     """Whose lead it is."""

@@ -7,11 +7,9 @@ distances kilometres; figures that come as text are read as they are written in 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BeforeValidator,
     ConfigDict,
@@ -21,29 +19,14 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from leadbus.contracts.bdk_figures import plain_count, plain_figure
+from leadbus.contracts.references import Reference, ToldId
 from leadbus.contracts.wire import Amount, Code, Currency, Text, WireModel
 
 LEAD_TYPE_ID = "bdkLeadTypeId"
 """The attribute that says kind and origin of a lead."""
 MISSPELT_LEAD_TYPE_ID = "bdkLeadTypeld"
 """The same with a small L where the I stands, as the provider's own description prints it."""
-LONGEST_PARTNER_NUMBER_CHARS = 200
-"""No Location setting could name a longer one."""
-
-_SEEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LEAD_ONLY = ("customer", "vehicle", "finance", "contract", "message")
-
-
-def _not_blank(value: str) -> str:
-    if not _SEEN.search(value):
-        raise ValueError("blank")
-    return value
-
-
-def _mappable(value: str) -> str:
-    if len(" ".join(value.split())) > LONGEST_PARTNER_NUMBER_CHARS:
-        raise ValueError("too long")
-    return value
 
 
 def _figure(value: Any) -> Any:
@@ -79,8 +62,6 @@ _NEWNESS = {"new": True, "neu": True, "neuwagen": True, "ja": True} | dict.fromk
     ("used", "gebraucht", "gebrauchtwagen", "nein"), False
 )
 _TEXT_OR_NUMBER = WithJsonSchema({"type": ["string", "integer"]})
-_Id = Annotated[Code, AfterValidator(_not_blank), _TEXT_OR_NUMBER]
-_PartnerNumber = Annotated[_Id, AfterValidator(_mappable)]
 _Code = Annotated[Code, _TEXT_OR_NUMBER]
 _Sum = Annotated[
     Amount,
@@ -219,9 +200,9 @@ class BdkContract(_Payload):
 class BdkNotification(_Typed):
     """News of a lead. A *thin* one names it, and the lead is fetched; a *fat* one is the lead itself."""
 
-    lead_id: _Id
+    lead_id: ToldId
     """The bank's id of the lead."""
-    partner_number: _PartnerNumber | None = None
+    partner_number: Reference | None = None
     """BDK partner number of the dealer's location."""
     occurred_at: _Moment | None = None
     """When there was news."""
@@ -238,9 +219,9 @@ class BdkLead(_Typed):
     Identity is ``leadId``: the same id again tells more about the same lead.
     """
 
-    lead_id: _Id
+    lead_id: ToldId
     """The bank's id of the lead."""
-    partner_number: _PartnerNumber
+    partner_number: Reference
     """BDK partner number of the dealer's location; a ``Location`` setting maps it."""
     created_at: _Moment | None = None
     """When it came into being. Read without an offset as time in Germany, with a warning."""

@@ -7,50 +7,19 @@ type. Fields that are not listed here are kept and end in ``lead.extras``.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WithJsonSchema
 
+from leadbus.contracts.references import Reference, ToldId, web_link
 from leadbus.contracts.vocabulary import Speaker
-from leadbus.contracts.web_link import is_web_link
 from leadbus.contracts.wire import Amount, Code, Currency, Text, WireModel
 
 LeadType = Literal["ClickForCallBack", "Chat", "TextToChat", "TrackedCall"]
 
 
-LONGEST_DEALER_ID_CHARS = 200
-"""No Location setting could name a longer one."""
-
-_SEEN = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-
-def _not_blank(value: str) -> str:
-    if not _SEEN.search(value):
-        raise ValueError("blank")
-    return value
-
-
-def _mappable(value: str) -> str:
-    if len(" ".join(value.split())) > LONGEST_DEALER_ID_CHARS:
-        raise ValueError("too long")
-    return value
-
-
-def _web_link(value: str) -> str:
-    if value.strip() and not is_web_link(value):
-        raise ValueError("not an http or https address")
-    return value
-
-
-# Senders write ids, years and prices as numbers or as text; either is read.
-_Id = Annotated[
-    Code,
-    Field(min_length=1),
-    AfterValidator(_not_blank),
-    WithJsonSchema({"type": ["string", "integer"], "minLength": 1}),
-]
-_Link = Annotated[Text, AfterValidator(_web_link)]
+# Senders write years and prices as numbers or as text; either is read.
+_Link = Annotated[Text, AfterValidator(web_link)]
 _Code = Annotated[Code, WithJsonSchema({"type": ["string", "integer"]})]
 _Price = Annotated[
     Amount, WithJsonSchema({"type": ["string", "number"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"})
@@ -64,7 +33,7 @@ class _Payload(WireModel):
 class CaoDealer(_Payload):
     """The dealer whose contact settings the lead was made for."""
 
-    id: Annotated[_Id, AfterValidator(_mappable)]
+    id: Reference
     """Dealer reference in the provider's portal; a ``Location`` setting maps it."""
     name: Text | None = None
     """Dealer's name in the portal."""
@@ -160,7 +129,7 @@ class ContactAtOnceLead(_Payload):
 
     lead_type: LeadType
     """Written unchanged into the ADF provider's ``service``."""
-    lead_id: _Id
+    lead_id: ToldId
     """The lead's id in the provider's portal reports."""
     related_ids: Annotated[dict[Text, _Code], Field(default_factory=dict)]
     """Further ids of the reports by name, such as ``conversation_id``, ``call_id``, ``campaign_id``."""

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from leadbus.contracts.references import mappable
 from leadbus.contracts.wire import Text, WireModel
 
 XML_NAMESPACE = "urn:leadbus:virtualexpo:1"
@@ -35,8 +36,6 @@ Queue = Literal["sales", "opportunity", "nurture"]
 
 LONGEST_ID_CHARS = 64
 """Of a lead's id; as in the schema."""
-LONGEST_EXHIBITOR_ID_CHARS = 200
-"""No Location setting could name a longer one."""
 
 _QUEUES: dict[Category, Queue] = {"request": "sales", "prospect": "opportunity", "visit": "nurture"}
 _CATEGORY_WORDS = {word: category for category in CATEGORIES for word in (category, f"{category}s")}
@@ -71,12 +70,6 @@ def _category(written: object) -> object:
     return (isinstance(written, str) and read_category(written)) or written
 
 
-def _mappable(written: str) -> str:
-    if len(" ".join(written.split())) > LONGEST_EXHIBITOR_ID_CHARS:
-        raise ValueError("too long")
-    return written
-
-
 class _Element(WireModel):
     model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True)
 
@@ -84,7 +77,7 @@ class _Element(WireModel):
 class VirtualExpoStand(_Element):
     """Whose stand it was."""
 
-    exhibitor_id: Annotated[Text, AfterValidator(_mappable)] | None = Field(None, alias="exhibitorId")
+    exhibitor_id: Annotated[Text, AfterValidator(mappable)] | None = Field(None, alias="exhibitorId")
     """The exhibitor's id; a ``Location`` setting maps it to a dealer."""
     exhibitor_name: Text | None = Field(None, alias="exhibitorName")
     """The exhibitor's name."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from leadbus.contracts.bdk import LONGEST_PARTNER_NUMBER_CHARS
 from leadbus.contracts.bdk_reading import read_lead
 from leadbus.contracts.lead import SourceId
+from leadbus.contracts.references import LONGEST_REFERENCE_CHARS
 
 from normalizer.domain.draft import Draft
 from normalizer.domain.rejection import Rejection
@@ -51,7 +51,7 @@ def read(mail: LeadMail, types: LeadTypes = TYPES) -> Draft:
     fields = _without_own_addresses(labelled(clean(mail.text)), types)
     lead_id, partner_number = _reference(fields, "leadId"), _reference(fields, "partnerNumber")
     location = partner_number or clean_line(mail.location)
-    if not 0 < len(location) <= LONGEST_PARTNER_NUMBER_CHARS:
+    if not 0 < len(location) <= LONGEST_REFERENCE_CHARS:
         raise Rejection("payload_invalid", "no dealer is told", field=mail.location_field, kind="string")
     told = {**fields, "leadId": lead_id or _UNTOLD_ID, "partnerNumber": location}
     if mail.sent_at is not None and read_moment(told.get("createdAt", "")).at is None:
@@ -82,7 +82,7 @@ def _type_of(candidates: MailReading, types: LeadTypes, findings: Findings) -> L
 def _reference(fields: dict[str, Any], name: str) -> str | None:
     """An id that was told, on one line; what is too long to be one is none."""
     told = clean_line(fields.pop(name, ""))
-    return told if 0 < len(told) <= LONGEST_PARTNER_NUMBER_CHARS else None
+    return told if 0 < len(told) <= LONGEST_REFERENCE_CHARS else None
 
 
 def _message_id(mail: LeadMail) -> tuple[SourceId, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from leadbus.contracts.lead import Consent, Vehicle
+from leadbus.contracts.references import LONGEST_REFERENCE_CHARS
 from leadbus.contracts.vocabulary import Intent
 
 from normalizer.domain.draft import Draft
@@ -23,9 +24,6 @@ from normalizer.sources.adf.origin import Manner, manner_of
 from normalizer.sources.adf.prices import read_finance
 from normalizer.sources.adf.vehicle import Vehicles, read_vehicles, vehicle_nodes
 from normalizer.sources.adf.words import squeezed
-
-LONGEST_LOCATION_CHARS = 200
-"""No Location setting could name a longer one."""
 
 LEAD_SOURCE = "lead_source"
 """Key of extras for the site or portal that the customer was on."""
@@ -245,6 +243,6 @@ def _is_tag(word: str) -> bool:
 
 
 def _mappable(value: str, field: str) -> tuple[str, str]:
-    if len(value) > LONGEST_LOCATION_CHARS:
+    if len(value) > LONGEST_REFERENCE_CHARS:
         raise Rejection("payload_invalid", "too long", field=field, kind="string")
     return clean_line(value), field
