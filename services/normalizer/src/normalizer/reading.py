@@ -44,9 +44,10 @@ class Read:
     @property
     def piece(self) -> Piece | None:
         """What it tells beside a lead, if it is of a source that may learn more of its leads later on."""
-        told, proof = self.draft, Proof(self.raw.wire_id, self.raw.received_at)
+        told = self.draft
         if isinstance(told, Rejection) or told.parameters is None:
             return None
+        proof = Proof(self.raw.wire_id, self.raw.received_at)
         if isinstance(told, Knowledge):
             return Piece(proof, told.parameters, told.extras, told.warnings)
         return Piece(proof, told.parameters, told.extras, alone=False)
