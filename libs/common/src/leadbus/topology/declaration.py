@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from leadbus.contracts.vocabulary import SOURCES
+
 RAW_EXCHANGE = "leadbus.raw"
 EVENTS_EXCHANGE = "leadbus.events"
 UNROUTED = "leadbus.unrouted"
@@ -27,7 +29,7 @@ _WORK_MESSAGES = 1_000_000
 _WORK_BYTES = 4 * _GIB
 _PARKED_BYTES = 1 * _GIB
 
-_LEAD_SOURCES = ("contactatonce", "virtualexpo", "bdk", "alfatrack", "adf")
+_LEAD_SOURCES = tuple(source for source in SOURCES if source != "dms")
 """Every source but the DMS files, whose rows must never stand before a lead."""
 
 
