@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -179,18 +179,27 @@ def _made(
 
 
 def _outcomes(
-    pairs: Iterable[tuple[Raw, Telling]], made: Sequence[Revision], held: Known | None
+    pairs: Sequence[tuple[Raw, Telling]], made: Sequence[Revision], held: Known | None
 ) -> list[Told]:
     by_raw = {revision.raw_key: revision for revision in made}
+    reached = _reached({raw.key for raw, _ in pairs}, made)
     stands_at = held.lead.revision if held else 0
     outcomes = []
     for raw, telling in pairs:
-        revision = by_raw.get(raw.key)
-        if revision is not None:
-            stands_at = revision.lead.revision
-        change = _change(revision, telling, here=bool(held or made))
+        stands_at = max(stands_at, reached.get(raw.key, 0))
+        change = _change(by_raw.get(raw.key), telling, here=bool(held or made))
         outcomes.append(Told(raw, telling.lead_id, stands_at, change, telling.warnings, telling.test))
     return outcomes
+
+
+def _reached(keys: Collection[UUID], made: Sequence[Revision]) -> dict[UUID, int]:
+    """Which revision each of `keys` brought its lead to, with what waited for the lead that it told."""
+    reached: dict[UUID, int] = {}
+    cause: UUID | None = None
+    for revision in made:
+        cause = revision.raw_key if cause is None or revision.raw_key in keys else cause
+        reached[cause] = revision.lead.revision
+    return reached
 
 
 def _change(revision: Revision | None, telling: Telling, *, here: bool) -> Change:
