@@ -1,4 +1,4 @@
-"""A batch that is all new is one look and one statement; any other ends as if there were no such way."""
+"""A batch that is all new is two looks and one statement; any other ends as if there were no such way."""
 
 from __future__ import annotations
 
@@ -75,16 +75,18 @@ async def _statements_of(workshop: Any, batch: Messages) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [1, 100])
-async def test_a_batch_that_is_all_new_is_two_statements(
+async def test_a_batch_that_is_all_new_is_two_looks_and_a_statement(
     workshop: Any, payload: Any, message: Any, size: int
 ) -> None:
     await workshop.map_dealer()
     # asyncpg asks for types once per connection.
     await workshop.raw.handle([message(payload(lead_id="CAO-0"), "raw-0")])
     batch = [message(payload(lead_id=f"CAO-{n}"), f"raw-{n}") for n in range(1, size + 1)]
-    look, write = await _statements_of(workshop, batch)
-    assert "INSERT" not in look
-    assert "FOR UPDATE" not in look
+    look, around, write = await _statements_of(workshop, batch)
+    for each in (look, around):
+        assert "INSERT" not in each
+        assert "FOR UPDATE" not in each
+    assert "consent_standing" in around
     assert {"raw", "lead", "lead_term", "lead_revision", "inbox", "outbox"} == {
         word for before, word in zip(write.split(), write.split()[1:], strict=False) if before == "INTO"
     }
