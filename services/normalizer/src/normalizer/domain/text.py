@@ -27,3 +27,13 @@ def clean_line(value: str) -> str:
     if cleaned.isprintable() and "  " not in cleaned:
         return cleaned
     return _SPACE.sub(" ", cleaned)
+
+
+def told_text(value: str | None) -> str | None:
+    """`clean`; None where nothing is written."""
+    return clean(value) or None if value is not None else None
+
+
+def told_line(value: str | None) -> str | None:
+    """`clean_line`; None where nothing is written."""
+    return clean_line(value) or None if value is not None else None

@@ -18,7 +18,7 @@ from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
 from normalizer.domain.local_moment import clocks_in
 from normalizer.domain.names import split_name
 from normalizer.domain.rejection import Rejection
-from normalizer.domain.text import clean, clean_line
+from normalizer.domain.text import clean, clean_line, told_line
 from normalizer.sources.alfatrack_types import LeadType, type_called
 from normalizer.sources.charset import UTF8_BOM
 from normalizer.sources.document import format_of
@@ -163,7 +163,7 @@ class _Reader:
             name=name,
             emails=emails,
             phones=phones,
-            subject=_line(payload.subject),
+            subject=told_line(payload.subject),
             message=message,
             transcript=transcript,
             call=call,
@@ -190,7 +190,7 @@ class _Reader:
         return told or next((at for at in others if at and _EARLIEST <= at < _LATEST), None)
 
     def _name(self, payload: AlfaTrackLead) -> Name:
-        written = _line(payload.client.name)
+        written = told_line(payload.client.name)
         if written is None:
             return Name()
         reading = split_name(written)
@@ -205,7 +205,7 @@ class _Reader:
         )
 
     def _emails(self, payload: AlfaTrackLead) -> tuple[Email, ...]:
-        written = _line(payload.client.email)
+        written = told_line(payload.client.email)
         if written is None:
             return ()
         reading = read_email(written)
@@ -213,7 +213,7 @@ class _Reader:
         return (Email(address=reading.address, raw=reading.raw),)
 
     def _phones(self, payload: AlfaTrackLead) -> tuple[Phone, ...]:
-        raw = _line(payload.client.phone)
+        raw = told_line(payload.client.phone)
         return (Phone(raw=raw),) if raw else ()
 
     def _message(self, payload: AlfaTrackLead) -> str | None:
@@ -229,7 +229,7 @@ class _Reader:
             TranscriptLine(
                 at=self._moment(line.at, f"transcript.{index}.at"),
                 speaker=line.speaker,
-                name=_line(line.name),
+                name=told_line(line.name),
                 text=clean(line.text),
             )
             for index, line in enumerate(payload.transcript)
@@ -240,10 +240,10 @@ class _Reader:
         if told is None:
             return None
         return Call(
-            recording_url=_line(told.recording_url),
+            recording_url=told_line(told.recording_url),
             started_at=self._moment(told.started_at, "call.started_at"),
             duration_seconds=told.duration_seconds,
-            tracking_number=_line(told.tracking_number),
+            tracking_number=told_line(told.tracking_number),
             answered=told.answered,
         )
 
@@ -254,7 +254,3 @@ def _aware(written: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else None
-
-
-def _line(value: str | None) -> str | None:
-    return clean_line(value) or None if value is not None else None

@@ -14,10 +14,10 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.extras import unlisted
 from normalizer.domain.html_text import html_to_text, is_html
 from normalizer.domain.rejection import Rejection
-from normalizer.domain.text import clean, clean_line
+from normalizer.domain.text import clean, clean_line, told_line
 from normalizer.sources import bdk_words
 from normalizer.sources.bdk_deal import contract_of, finance_of, vehicles_of, with_told_product
-from normalizer.sources.bdk_findings import Findings, line
+from normalizer.sources.bdk_findings import Findings
 from normalizer.sources.bdk_moments import read_moment
 from normalizer.sources.bdk_person import addresses_of, company_of, emails_of, name_of, phones_of
 from normalizer.sources.bdk_types import TYPES, LeadType, LeadTypes
@@ -84,7 +84,7 @@ def draft_of(payload: BdkLead, read_kind: LeadType, findings: Findings) -> Draft
         vehicles=vehicles_of(payload.vehicle, kind, findings),
         finance=finance_of(payload.finance, kind),
         contract=contract_of(payload.contract, kind, findings),
-        subject=line(payload.subject),
+        subject=told_line(payload.subject),
         message=_text(payload.message),
         consent=_consent(kind, occurred_at),
         extras=findings.extras,
@@ -123,11 +123,11 @@ def _with_facets_kept(payload: BdkLead, kind: LeadType, findings: Findings) -> L
 
 def _tells_contract(payload: BdkLead) -> bool:
     contract = payload.contract
-    return contract is not None and bool(line(contract.number) or line(contract.ends_on))
+    return contract is not None and bool(told_line(contract.number) or told_line(contract.ends_on))
 
 
 def _occurred_at(payload: BdkLead, findings: Findings) -> datetime | None:
-    written = line(payload.created_at)
+    written = told_line(payload.created_at)
     if written is None:
         return None
     reading = read_moment(written)

@@ -7,9 +7,10 @@ from leadbus.contracts.lead import Contract, Distance, Finance, Odometer, Price,
 from leadbus.contracts.vocabulary import Interest, VehicleStatus
 from leadbus.contracts.web_link import is_web_link
 
+from normalizer.domain.text import told_line
 from normalizer.domain.vin import read_vin
 from normalizer.sources import bdk_words
-from normalizer.sources.bdk_findings import Findings, line
+from normalizer.sources.bdk_findings import Findings
 from normalizer.sources.bdk_moments import read_day
 from normalizer.sources.bdk_types import LeadType
 
@@ -29,13 +30,13 @@ def vehicles_of(told: BdkVehicle | None, kind: LeadType, findings: Findings) -> 
             interest=_interest(kind),
             status=_status(told, kind),
             wanted=not kind.contract_expiry,
-            year=line(told.model_year),
-            make=line(told.make),
-            model=line(told.model),
-            trim=line(told.variant),
+            year=told_line(told.model_year),
+            make=told_line(told.make),
+            model=told_line(told.model),
+            trim=told_line(told.variant),
             vin=vin,
             vin_warning=doubt,
-            stock=line(told.stock_number),
+            stock=told_line(told.stock_number),
             odometer=None if told.mileage is None else Odometer(value=told.mileage, units="km"),
             prices=() if told.price is None else prices,
             url=_link("vehicle.listingUrl", told.listing_url, findings),
@@ -57,7 +58,7 @@ def _status(told: BdkVehicle, kind: LeadType) -> VehicleStatus:
 
 
 def _vin(told: BdkVehicle, findings: Findings) -> tuple[str | None, str | None]:
-    if line(told.vin) is None:
+    if told_line(told.vin) is None:
         return None, None
     reading = read_vin(told.vin or "")
     findings.warn(reading.warning, "vehicles.0.vin")
@@ -68,7 +69,7 @@ def _vin(told: BdkVehicle, findings: Findings) -> tuple[str | None, str | None]:
 
 
 def _link(path: str, told: str | None, findings: Findings) -> str | None:
-    address = line(told)
+    address = told_line(told)
     if address is None or is_web_link(address):
         return address
     findings.doubt(path, told, "link_unusable")
@@ -120,12 +121,12 @@ def finance_of(told: BdkFinance | None, kind: LeadType) -> Finance | None:
 def contract_of(told: BdkContract | None, kind: LeadType, findings: Findings) -> Contract | None:
     """The contract that ends; its kind at least where the type says that one does."""
     said = told or BdkContract()
-    written = line(said.ends_on)
+    written = told_line(said.ends_on)
     ends_on = read_day(written) if written else None
     if written and ends_on is None:
         findings.doubt("contract.endsOn", written, "value_unread")
     elif written and ends_on != written:
         findings.keep("contract.endsOn", written)
     product = kind.product if kind.contract_expiry else None
-    contract = Contract(number=line(said.number), kind=line(said.kind) or product, ends_on=ends_on)
+    contract = Contract(number=told_line(said.number), kind=told_line(said.kind) or product, ends_on=ends_on)
     return None if contract == Contract() else contract

@@ -84,8 +84,3 @@ def lead_field(path: str) -> str:
     if path.startswith("customer.address"):
         return "customer.addresses"
     return path.replace("vehicle", "vehicles.0", 1) if path.partition(".")[0] == "vehicle" else path
-
-
-def line(value: str | None) -> str | None:
-    """`value` on one line; None where nothing is written."""
-    return clean_line(value) or None if value is not None else None

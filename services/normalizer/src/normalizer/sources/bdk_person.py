@@ -8,7 +8,8 @@ from leadbus.contracts.lead import Address, Company, Email, Name, Phone
 from normalizer.domain.countries import read_country
 from normalizer.domain.emails import read_email
 from normalizer.domain.names import NameReading, split_name
-from normalizer.sources.bdk_findings import Findings, line
+from normalizer.domain.text import told_line
+from normalizer.sources.bdk_findings import Findings
 
 
 def name_of(customer: BdkCustomer, findings: Findings) -> Name:
@@ -16,13 +17,13 @@ def name_of(customer: BdkCustomer, findings: Findings) -> Name:
 
     A part that was told beside a whole name from which another was read stays in the extras.
     """
-    told = line(customer.salutation)
+    told = told_line(customer.salutation)
     reading = _name_reading(customer)
     if reading is None:
         return Name(salutation=told)
     for part, written, read in (
-        ("firstName", line(customer.first_name), reading.first),
-        ("lastName", line(customer.last_name), reading.last),
+        ("firstName", told_line(customer.first_name), reading.first),
+        ("lastName", told_line(customer.last_name), reading.last),
     ):
         if written != read:
             findings.keep(f"customer.{part}", written)
@@ -38,7 +39,11 @@ def name_of(customer: BdkCustomer, findings: Findings) -> Name:
 
 
 def _name_reading(customer: BdkCustomer) -> NameReading | None:
-    first, last, whole = line(customer.first_name), line(customer.last_name), line(customer.name)
+    first, last, whole = (
+        told_line(customer.first_name),
+        told_line(customer.last_name),
+        told_line(customer.name),
+    )
     if first and last:
         return NameReading(whole or f"{first} {last}", first=first, last=last)
     if written := whole or first:
@@ -48,13 +53,13 @@ def _name_reading(customer: BdkCustomer) -> NameReading | None:
 
 def company_of(customer: BdkCustomer) -> Company | None:
     """The business that the person speaks for."""
-    name = line(customer.company)
+    name = told_line(customer.company)
     return Company(name=name) if name else None
 
 
 def emails_of(customer: BdkCustomer, findings: Findings) -> tuple[Email, ...]:
     """The address, checked by its form."""
-    if line(customer.email) is None:
+    if told_line(customer.email) is None:
         return ()
     reading = read_email(customer.email or "")
     findings.warn(reading.warning, "customer.emails.0")
@@ -63,7 +68,7 @@ def emails_of(customer: BdkCustomer, findings: Findings) -> tuple[Email, ...]:
 
 def phones_of(customer: BdkCustomer) -> tuple[Phone, ...]:
     """Numbers as written; one that is told as mobile too is a mobile."""
-    phone, mobile = line(customer.phone), line(customer.mobile)
+    phone, mobile = told_line(customer.phone), told_line(customer.mobile)
     found = [Phone(raw=mobile, type="cellphone")] if mobile else []
     return (*([Phone(raw=phone)] if phone and phone != mobile else []), *found)
 
@@ -72,17 +77,17 @@ def addresses_of(told: BdkAddress | None, findings: Findings) -> tuple[Address, 
     """The postal address; a country that is no code as written too."""
     if told is None:
         return ()
-    written = line(told.country)
+    written = told_line(told.country)
     country = read_country(written) if written else None
     if written != country:
         findings.keep("customer.address.country", written)
     if written and country is None:
         findings.warn("country_unknown", "customer.addresses.0.country")
-    street = line(told.street)
+    street = told_line(told.street)
     address = Address(
         street=(street,) if street else (),
-        postal_code=line(told.postal_code),
-        city=line(told.city),
+        postal_code=told_line(told.postal_code),
+        city=told_line(told.city),
         country=country,
     )
     return (address,) if address != Address() else ()

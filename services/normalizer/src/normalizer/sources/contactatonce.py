@@ -31,7 +31,7 @@ from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.local_moment import clocks_in
 from normalizer.domain.names import NameReading, split_name
-from normalizer.domain.text import clean, clean_line
+from normalizer.domain.text import clean, clean_line, told_line, told_text
 from normalizer.domain.vin import read_vin
 from normalizer.sources.charset import UTF8_BOM
 from normalizer.sources.document import format_of, parse_xml
@@ -129,7 +129,7 @@ class _Reader:
             emails=emails,
             phones=phones,
             vehicles=self._vehicles(),
-            message=_text(payload.comments),
+            message=told_text(payload.comments),
             transcript=self._transcript(),
             call=self._call(),
             consent=Consent(basis=self._type.consent, purposes=("reply", "sales"), at=occurred_at),
@@ -178,7 +178,11 @@ class _Reader:
         return (SourceId(source=PROVIDER, value=clean_line(self._payload.lead_id)), *related)
 
     def _name(self, customer: CaoCustomer) -> Name:
-        first, last, whole = _line(customer.first_name), _line(customer.last_name), _line(customer.name)
+        first, last, whole = (
+            told_line(customer.first_name),
+            told_line(customer.last_name),
+            told_line(customer.name),
+        )
         if first and last:
             reading = NameReading(whole or f"{first} {last}", first=first, last=last)
         elif written := whole or first:
@@ -198,7 +202,7 @@ class _Reader:
         )
 
     def _emails(self, customer: CaoCustomer) -> tuple[Email, ...]:
-        if not _line(customer.email):
+        if not told_line(customer.email):
             return ()
         reading = read_email(customer.email or "")
         self.warn(reading.warning, "customer.emails.0")
@@ -207,7 +211,7 @@ class _Reader:
         )
 
     def _phones(self, customer: CaoCustomer) -> tuple[Phone, ...]:
-        raw = _line(customer.phone)
+        raw = told_line(customer.phone)
         preferred = customer.preferred_contact in ("phone", "text")
         return (Phone(raw=raw, type=self._type.phone, primary=preferred),) if raw else ()
 
@@ -230,28 +234,28 @@ class _Reader:
             self._keep_unread(one, f"{path}.{one.location[-1]}")
         units_told = not any(one.location[-1] == "mileage_units" for one in unread)
         vin, doubt = self._vin(told.vin, path)
-        colour = Colour(exterior=_line(told.exterior_color), interior=_line(told.interior_color))
+        colour = Colour(exterior=told_line(told.exterior_color), interior=told_line(told.interior_color))
         return Vehicle(
             interest="buy",
             status=told.status or "unknown",
             wanted=index == 0,
-            year=_line(told.year),
-            make=_line(told.make),
-            model=_line(told.model),
-            trim=_line(told.trim),
-            body=_line(told.body),
+            year=told_line(told.year),
+            make=told_line(told.make),
+            model=told_line(told.model),
+            trim=told_line(told.trim),
+            body=told_line(told.body),
             vin=vin,
             vin_warning=doubt,
-            stock=_line(told.stock_number),
+            stock=told_line(told.stock_number),
             odometer=_odometer(told, units_told=units_told),
             colours=(colour,) if colour.exterior or colour.interior else (),
             prices=self._prices(told, path),
-            url=_line(told.url),
-            image=_line(told.image_url),
+            url=told_line(told.url),
+            image=told_line(told.image_url),
         )
 
     def _vin(self, written: str | None, path: str) -> tuple[str | None, str | None]:
-        if not _line(written):
+        if not told_line(written):
             return None, None
         reading = read_vin(written or "")
         self.warn(reading.warning, f"{path}.vin")
@@ -275,17 +279,17 @@ class _Reader:
 
     def _line(self, index: int, line: CaoLine) -> TranscriptLine:
         at = self._moment(line.at, f"transcript.{index}.at")
-        return TranscriptLine(at=at, speaker=line.speaker, name=_line(line.name), text=clean(line.text))
+        return TranscriptLine(at=at, speaker=line.speaker, name=told_line(line.name), text=clean(line.text))
 
     def _call(self) -> Call | None:
         told = self._payload.call
         if told is None:
             return None
         return Call(
-            recording_url=_line(told.recording_url),
+            recording_url=told_line(told.recording_url),
             started_at=self._moment(told.started_at, "call.started_at"),
             duration_seconds=told.duration_seconds,
-            tracking_number=_line(told.tracking_number),
+            tracking_number=told_line(told.tracking_number),
             answered=told.answered,
         )
 
@@ -314,11 +318,3 @@ def _odometer(told: CaoVehicle, *, units_told: bool) -> Odometer | None:
     if told.mileage is None:
         return None
     return Odometer(value=told.mileage, units=told.mileage_units or ("mi" if units_told else "unknown"))
-
-
-def _line(value: str | None) -> str | None:
-    return clean_line(value) or None if value is not None else None
-
-
-def _text(value: str | None) -> str | None:
-    return clean(value) or None if value is not None else None

@@ -25,7 +25,7 @@ from normalizer.domain.extras import unlisted
 from normalizer.domain.local_moment import read_moment
 from normalizer.domain.names import NameReading, split_name
 from normalizer.domain.rejection import Rejection
-from normalizer.domain.text import clean, clean_line
+from normalizer.domain.text import clean, clean_line, told_line, told_text
 from normalizer.sources.document import format_of, parse_xml
 from normalizer.sources.invalid import rejection_of
 from normalizer.sources.virtualexpo_codes import CodeLists, packaged
@@ -100,7 +100,7 @@ class _Reader:
 
     def draft(self) -> Draft:
         payload, buyer = self._payload, self._payload.buyer
-        external_id, occurred_at = _line(payload.id), self._moment(payload.created_at, "createdAt")
+        external_id, occurred_at = told_line(payload.id), self._moment(payload.created_at, "createdAt")
         self._keep("type", payload.type)
         self._warn(type_warning(payload), "type")
         self._keep("stand.exhibitorName", payload.stand.exhibitor_name)
@@ -122,7 +122,7 @@ class _Reader:
             addresses=self._addresses(payload.address),
             language=self._language(buyer),
             products=tuple(self._product(place, told) for place, told in enumerate(payload.products)),
-            message=_text(payload.message),
+            message=told_text(payload.message),
             consent=self._consent(occurred_at),
             extras=self._extras,
             warnings=tuple(self._warnings),
@@ -153,13 +153,13 @@ class _Reader:
 
     def _location(self) -> str:
         """The exhibitor; where none is told, the marketplace, which a Location setting can map as well."""
-        told = _line(self._payload.stand.exhibitor_id)
+        told = told_line(self._payload.stand.exhibitor_id)
         if told is None:
             self._warn("stand_missing", "stand")
         return told or self._marketplace or PROVIDER
 
     def _moment(self, written: str | None, path: str) -> datetime | None:
-        if not _line(written):
+        if not told_line(written):
             return None
         reading = read_moment(written or "", _CLOCK)
         self._keep_doubtful(reading.warning, path, written)
@@ -174,7 +174,7 @@ class _Reader:
 
     def _own_word(self, path: str, field: str, written: str | None) -> str | None:
         """A field that only some marketplaces have: its word as written, doubtful where it is not listed."""
-        word = _line(written)
+        word = told_line(written)
         if word and self._marketplace:
             self._warn(self._codes.warning(self._marketplace, field, word), path)
         return word
@@ -192,19 +192,19 @@ class _Reader:
         if told is None:
             return None
         company = Company(
-            name=_line(told.company_name),
+            name=told_line(told.company_name),
             kind=self._own_word("customer.company.kind", "businessCompanyType", told.business_company_type),
             sector=self._own_word("customer.company.sector", "businessSector", told.business_sector),
-            size=_line(told.employee_count),
+            size=told_line(told.employee_count),
             website=self._site(told.website),
         )
         return company if company.wire() else None
 
     def _site(self, written: str | None) -> str | None:
-        return self._link(written, "company.website", plain=bool(_SITE.fullmatch(_line(written) or "")))
+        return self._link(written, "company.website", plain=bool(_SITE.fullmatch(told_line(written) or "")))
 
     def _link(self, written: str | None, path: str, *, plain: bool = False) -> str | None:
-        told = _line(written)
+        told = told_line(written)
         if told is None or plain or is_web_link(told):
             return told
         self._keep_doubtful("link_unusable", path, told)
@@ -213,7 +213,7 @@ class _Reader:
     def _addresses(self, told: VirtualExpoAddress | None) -> tuple[Address, ...]:
         if told is None:
             return ()
-        written = _line(told.country)
+        written = told_line(told.country)
         country = read_country(written) if written else None
         if written != country:
             self._keep("address.country", written)
@@ -222,20 +222,24 @@ class _Reader:
         address = Address(
             # At most five of them; what is more stands in the last.
             street=(*lines[:4], " ".join(lines[4:])) if lines[4:] else tuple(lines),
-            city=_line(told.city),
-            region=_line(told.state),
-            postal_code=_line(told.postal_code),
+            city=told_line(told.city),
+            region=told_line(told.state),
+            postal_code=told_line(told.postal_code),
             country=country,
         )
         return (address,) if address != Address() else ()
 
     def _product(self, place: int, told: VirtualExpoProduct) -> Product:
         url = self._link(told.product_url, f"products.{place}.url")
-        name, kind = _line(told.product_name), _line(told.product_category)
-        return Product(id=_line(told.product_id), name=name, category=kind, url=url)
+        name, kind = told_line(told.product_name), told_line(told.product_category)
+        return Product(id=told_line(told.product_id), name=name, category=kind, url=url)
 
     def _name(self, buyer: VirtualExpoBuyer) -> Name:
-        first, last, salutation = _line(buyer.first_name), _line(buyer.last_name), _line(buyer.civility)
+        first, last, salutation = (
+            told_line(buyer.first_name),
+            told_line(buyer.last_name),
+            told_line(buyer.civility),
+        )
         if first and last:
             reading = NameReading(f"{first} {last}", first=first, last=last)
         elif first:
@@ -255,14 +259,14 @@ class _Reader:
         )
 
     def _emails(self, buyer: VirtualExpoBuyer) -> tuple[Email, ...]:
-        if not _line(buyer.email):
+        if not told_line(buyer.email):
             return ()
         reading = read_email(buyer.email or "")
         self._warn(reading.warning, "customer.emails.0")
         return (Email(address=reading.address, raw=reading.raw, primary=True),)
 
     def _language(self, buyer: VirtualExpoBuyer) -> str | None:
-        told = _line(buyer.language)
+        told = told_line(buyer.language)
         if told is None or _LANGUAGE.fullmatch(told):
             return told and told.replace("_", "-")
         self._keep_doubtful("value_unread", "buyer.language", told)
@@ -270,14 +274,6 @@ class _Reader:
 
 
 def _phones(buyer: VirtualExpoBuyer) -> tuple[Phone, ...]:
-    phone, mobile = _line(buyer.phone), _line(buyer.mobile)
+    phone, mobile = told_line(buyer.phone), told_line(buyer.mobile)
     told = [Phone(raw=phone)] if phone and phone != mobile else []
     return (*told, Phone(raw=mobile, type="cellphone")) if mobile else tuple(told)
-
-
-def _line(value: str | None) -> str | None:
-    return clean_line(value) or None if value is not None else None
-
-
-def _text(value: str | None) -> str | None:
-    return clean(value) or None if value is not None else None
