@@ -11,8 +11,9 @@ from ingest.domain import idempotency_key
 
 POST = """\
 Stores the body byte for byte and answers **202 only when it is committed**; publishing follows, also
-when RabbitMQ is away just now. Well-formedness is all that is asked of the body: what it says is read
-behind the door, and what cannot be read there is kept, shown to an operator and can be processed again.
+when RabbitMQ is away just now. Well-formedness is all that is asked of the body, and of ADF not even that:
+what it says is read behind the door, and what cannot be read there is kept, shown to an operator and can be
+processed again.
 
 Checked in this order: the source's name (404), the API key (401), that it is a key of this source (403),
 that the source is set up (404) and open (403), headers (400, 415), size (413), time (408), body (400).

@@ -29,7 +29,7 @@ from ingest.domain.refusal import Reason, Refusal
 from ingest.domain.repetition import Judgement, Verdict
 from ingest.door import Admitted, Door
 from ingest.settings import IngestSettings
-from ingest.sources import CONTRACTS
+from ingest.sources import CONTRACTS, MENDED
 from ingest.sources.setting import PUSHED
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -119,7 +119,7 @@ class _Request:
             raise Refusal(Reason.UNKNOWN_SOURCE, f"Sources that push are {', '.join(PUSHED)}.")
         admitted = await self._door.admit(key_of(presented), source, test=test)
         self._line.update(key_id=admitted.key.key_id, account=admitted.key.account)
-        media = self._media_type()
+        media = self._media_type(source)
         offer = await self._offer(admitted, media, test)
         self._line.update(size_bytes=len(offer.body), digest=offer.digest.hex())
         body_check.check(offer.body, media)
@@ -130,10 +130,10 @@ class _Request:
             metrics.ACCEPT_SECONDS.labels(source=source).observe(time.perf_counter() - started)
         return self._taken(judgement)
 
-    def _media_type(self) -> MediaType:
+    def _media_type(self, source: str) -> MediaType:
         if self._request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Refusal(Reason.UNSUPPORTED_TYPE, "Compressed bodies are not taken.")
-        return media_type.read(self._request.headers.get("content-type"))
+        return media_type.read(self._request.headers.get("content-type"), mended=source in MENDED)
 
     async def _offer(self, admitted: Admitted, media: MediaType, test: bool) -> Offer:
         headers = self._request.headers

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ingest.domain.refusal import Reason, Refusal
 
 ACCEPTED = ("application/json", "application/*+json", "application/xml", "text/xml", "application/*+xml")
+_MENDED = frozenset({"text/plain", "message/rfc822"})
 _MAX_LENGTH = 200  # AMQP carries it as a short string of at most 255 bytes
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _MEDIA_TYPE = re.compile(
@@ -19,10 +20,11 @@ _CHARSET = re.compile(rf";[ \t]*charset=\"?(?P<name>{_WORD})", re.IGNORECASE)
 
 
 class Form(StrEnum):
-    """The two grammars a body can be in."""
+    """The two grammars a body can be in, and a document that the normalizer mends or reads as a mail."""
 
     JSON = "json"
     XML = "xml"
+    MENDED = "mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class MediaType:
     charset: str | None
 
 
-def read(text: str | None) -> MediaType:
+def read(text: str | None, *, mended: bool = False) -> MediaType:
     """Raise Refusal ``unsupported_type`` for everything but JSON and XML.
+
+    Of a source whose documents are ``mended``, XML is whatever is called so, and plain text and mails are
+    taken too.
 
     A CloudEvents document is refused although it is JSON: published as it is, it would be read as the
     envelope, and its sender could claim another source's identity in it.
@@ -44,7 +49,9 @@ def read(text: str | None) -> MediaType:
     if match is None:
         raise _unsupported("A Content-Type is needed")
     essence = match["essence"].lower()
-    form = _form(essence)
+    form = Form.MENDED if mended and essence in _MENDED else _form(essence)
+    if mended and form is Form.XML:
+        form = Form.MENDED
     if form is None:
         raise _unsupported("This content type is not taken")
     charset = _CHARSET.search(match.string)

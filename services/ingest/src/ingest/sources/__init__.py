@@ -8,6 +8,10 @@ from ingest.domain.media_type import MediaType
 from ingest.sources import alfatrack, bdk, contactatonce
 from ingest.sources.findings import Findings
 
+MENDED = frozenset({"adf"})
+"""Sources whose documents come damaged as a rule, and are mended by the normalizer: what we refuse for it may
+never come again."""
+
 CheckPayload = Callable[[bytes, MediaType], Findings]
 
 CONTRACTS: Mapping[str, CheckPayload] = {
