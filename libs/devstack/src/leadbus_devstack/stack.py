@@ -155,6 +155,7 @@ class Stack:
         if service.folder == "normalizer":
             # The same at the next start, or all leads would be hashed anew.
             settings["FINDING_KEY"] = sha256(f"finding {settings['TOKEN_KEY']}".encode()).hexdigest()
+            settings["OPT_IN_KEY"] = sha256(f"opt-in {settings['TOKEN_KEY']}".encode()).hexdigest()
         if service.folder == "ingest" and self.sandboxes:
             settings["PARTNERS_OVER_HTTP"] = "true"
         return settings | dict(self.settings.get(service.folder, {}))
