@@ -14,7 +14,10 @@ from leadbus.clock import FakeClock
 from leadbus.db import Database
 from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
+from leadbus_devstack.pytest_plugin import StartSandbox
 from pydantic import SecretStr
+
+from tests.support.vendor import Vendor
 
 TABLES = (
     "bdk_connection, bdk_cursor, bdk_read, raw, idempotency_key, quarantine, virtualexpo_attempt, "
@@ -119,3 +122,10 @@ async def ingest(ingest_database_url: str, settings_given: dict[str, Any]) -> As
     async with httpx2.AsyncClient(transport=transport, base_url="http://ingest") as http:
         yield Ingest(http, database, clock, settings, service.app)
     await database.close()
+
+
+@pytest.fixture
+def vendor(ingest: Ingest, sandbox: StartSandbox) -> Vendor:
+    """VirtualExpo's sandbox, and the database of `ingest`, of which no task runs."""
+    settings = ingest.settings.model_copy(update={"partners_over_http": True})
+    return Vendor(sandbox("virtualexpo"), ingest.database, settings, ingest.clock)

@@ -272,6 +272,41 @@ async def _its_lease_ends(scene: Scene) -> None:
     await scene.expire_leases()
 
 
+# A subscription of VirtualExpo is due.
+
+
+async def _subscription_due(scene: Scene) -> None:
+    sandbox = scene.stack.sandboxes["virtualexpo"]
+    spec = {
+        "marketplace": "AeroExpo",
+        "url": f"{sandbox.url}/leads?stand={scene.run}&key={{key}}",
+        "key": f"file:{sandbox.secret_file}",
+    }
+    await scene.put("ingest", "VirtualExpoSubscription", f"stand-{scene.run}", spec)
+
+
+def _times_asked(scene: Scene) -> int:
+    asked = scene.stack.sandboxes["virtualexpo"].requests()
+    return sum(f"stand={scene.run}" in seen.query for seen in asked)
+
+
+async def _is_asked_once(scene: Scene) -> None:
+    await eventually(
+        "the vendor asked", lambda: _times_asked(scene) == 1 or "no", within_seconds=PATIENCE_SECONDS
+    )
+
+
+async def _is_not_asked_for_two_hours(scene: Scene) -> None:
+    (row,) = await scene.sql(
+        "ingest",
+        "SELECT due_at - last_attempt_at >= interval '2 hours' AS put_off FROM virtualexpo_subscription"
+        " WHERE name = $1",
+        f"stand-{scene.run}",
+    )
+    assert row["put_off"]
+    assert _times_asked(scene) == 0
+
+
 def _message_left_by_the_dead(service: str) -> Step:
     async def step(scene: Scene) -> None:
         await scene.order_death(service, "relay.in_hand")
@@ -329,4 +364,13 @@ MAIL_HOST_PROBED = Circumstance(
 )
 HOLDER_DIED = Circumstance(
     "the lease of a dead holder ends", _its_lease_ends, prepare=_delivery_left_by_the_dead
+)
+SUBSCRIPTION_DUE = Circumstance(
+    "a subscription of VirtualExpo is due", _subscription_due, mend=_one_lead, check=_is_asked_once
+)
+SUBSCRIPTION_TRIED = Circumstance(
+    "a subscription of VirtualExpo is tried",
+    _subscription_due,
+    mend=_one_lead,
+    check=_is_not_asked_for_two_hours,
 )

@@ -22,7 +22,14 @@ def mortal_stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> 
     directory = tmp_path_factory.mktemp("crash-points")
     name = f"crash-{secrets.token_hex(4)}"
     stacks.migrate(servers.postgres_url, name)
-    stack = MortalStack(servers, directory / "logs", directory / "mail", name=name, settings=SETTINGS)
+    stack = MortalStack(
+        servers,
+        directory / "logs",
+        directory / "mail",
+        name=name,
+        settings=SETTINGS,
+        partners=("virtualexpo",),
+    )
     try:
         with stacks.running(stack):
             set_up(stack)

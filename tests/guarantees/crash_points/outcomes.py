@@ -99,6 +99,20 @@ def _ingest() -> Iterator[Crash]:
     yield claiming("relay.told", twice, SOME)
     yield claiming("relay.committed", "published once, nothing comes again")
 
+    yield Crash(
+        "ingest",
+        "virtualexpo.attempt_written",
+        "rolled back: the vendor is asked by whoever looks next, once",
+        when.SUBSCRIPTION_DUE,
+    )
+    yield Crash(
+        "ingest",
+        "virtualexpo.attempt_committed",
+        "on record and never made: the vendor is asked when two hours are over, not before",
+        when.SUBSCRIPTION_TRIED,
+        core=True,
+    )
+
 
 def _normalizer() -> Iterator[Crash]:
     again = "not acknowledged and nothing kept: delivered again as if new"

@@ -26,6 +26,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "door.stored": "raw message and outbox row are written; nothing is committed",
         "door.key_remembered": "the Idempotency-Key is written as well; nothing is committed",
         "door.committed": "the raw message is committed; the sender has no answer",
+        "virtualexpo.attempt_written": "an attempt is written, the next put off; nothing is committed",
+        "virtualexpo.attempt_committed": "an attempt is on record; the vendor has not been asked",
         "relay.in_hand": "messages just committed are in hand, held by a lease; nothing is published",
         "relay.claimed": "outbox rows are locked; nothing is published",
         "publisher.handed_over": "messages are handed to the connection; they may never leave it",
