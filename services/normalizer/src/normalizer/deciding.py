@@ -49,6 +49,7 @@ class Told:
     change: Change
     warnings: int = 0
     test: bool = False
+    type_unknown: bool = False
 
     @property
     def leads(self) -> tuple[UUID, ...]:
@@ -188,7 +189,10 @@ def _outcomes(
     for raw, telling in pairs:
         stands_at = max(stands_at, reached.get(raw.key, 0))
         change = _change(by_raw.get(raw.key), telling, here=bool(held or made))
-        outcomes.append(Told(raw, telling.lead_id, stands_at, change, telling.warnings, telling.test))
+        unknown = isinstance(telling, Reading) and telling.type_unknown
+        outcomes.append(
+            Told(raw, telling.lead_id, stands_at, change, telling.warnings, telling.test, unknown)
+        )
     return outcomes
 
 

@@ -83,6 +83,11 @@ AGE = metrics.histogram(
     labels={"source": _SOURCE},
     buckets=_AGES_SECONDS,
 )
+TYPES_UNKNOWN = metrics.counter(
+    "leadbus_lead_types_unknown_total",
+    "Leads told with a type that nobody knows here, as often as they are told; tests are not counted.",
+    labels={"source": SOURCES},
+)
 LINKED = metrics.counter(
     "leadbus_leads_linked_total",
     "Links that leads of a source were given to other leads of the same person; of tests none is counted.",
@@ -121,6 +126,10 @@ def report_told(told: Sequence[Told], now: datetime) -> None:
             TESTS.labels(source=source, outcome=change).inc(number)
         else:
             NORMALIZED.labels(source=source, change=change).inc(number)
+    for source, number in Counter(
+        one.raw.source for one in told if one.type_unknown and not one.test
+    ).items():
+        TYPES_UNKNOWN.labels(source=source).inc(number)
     ages_seconds = [max(0.0, (now - one.raw.received_at).total_seconds()) for one in told]
     _observe_ages(told, ages_seconds)
     log.each(

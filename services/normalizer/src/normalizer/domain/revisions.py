@@ -23,6 +23,7 @@ Pieces = Mapping[UUID, Piece]
 """What was told beside one lead: {key of the raw message: piece}."""
 NO_PIECES: Pieces = MappingProxyType({})
 _ATTRIBUTION = ("attribution",)
+_TYPE_UNKNOWN = frozenset({"lead_type_unknown", "type_unknown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Reading:
     def warnings(self) -> int:
         """How many."""
         return len(self.lead.warnings)
+
+    @property
+    def type_unknown(self) -> bool:
+        """Whether the source named a type of lead that nobody knows here."""
+        return any(warning.code in _TYPE_UNKNOWN for warning in self.lead.warnings)
 
     @property
     def test(self) -> bool:
