@@ -255,6 +255,26 @@ async def test_a_refusal_of_one_purpose_leaves_the_others_and_more_refusals_add_
     assert (lead.consent.basis, lead.consent.purposes) == ("granted", ("nurture",))
 
 
+@pytest.mark.parametrize("comes", ["before the lead", "after the lead"])
+async def test_a_withdrawal_holds_when_the_lead_is_told_of_other_contacts(
+    keyed: Any, desk: Desk, chat: Any, comes: str
+) -> None:
+    if comes == "before the lead":
+        await desk.say("withdraw", f"mailto:{ANN}")
+    await keyed.raw.handle([chat("a")])
+    await desk.say("withdraw", f"mailto:{ANN}", "sales")
+    if comes == "after the lead":
+        await desk.say("withdraw", f"mailto:{ANN}")
+    await desk.apply()
+    for n in (2, 3):
+        await keyed.raw.handle([replace(chat("a", BOB, comments=f" {n}"), delivery_tag=n)])
+    lead = await lead_of(keyed, "a")
+    assert [email.address for email in lead.customer.emails] == [BOB]
+    assert lead.consent.basis == "withdrawn"
+    await keyed.raw.handle([chat("b", BOB)])
+    assert await consents(keyed, "b") == ["request"]
+
+
 async def test_a_withdrawal_goes_by_links_to_the_persons_other_leads(
     keyed: Any, desk: Desk, chat: Any
 ) -> None:

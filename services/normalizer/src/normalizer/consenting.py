@@ -21,7 +21,7 @@ from normalizer import events, reporting
 from normalizer.domain.declarations import Declaration
 from normalizer.domain.revisions import CONSENT_CHANGED, Revision
 from normalizer.domain.terms import Terms
-from normalizer.store import acts, leads
+from normalizer.store import acts, consents, leads
 from normalizer.store.acts import Waiting
 from normalizer.store.leads import Known
 from normalizer.surroundings import Surroundings, look_at_consents
@@ -98,6 +98,7 @@ class Consenting:
         around = await look_at_consents(conn, [one.as_told for one in held.values()])
         revisions = _revised(held, around, act.act_id)
         await self._write(conn, act.act_id, revisions, now)
+        await consents.bind(conn, [one.lead for one in revisions if one.told_consent is not None])
         await acts.went_on(conn, act, found.reached, now)
         return act, revisions, act.again and found.reached is None
 

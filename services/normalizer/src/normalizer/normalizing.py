@@ -23,7 +23,7 @@ from normalizer.domain.terms import Terms
 from normalizer.linking import Linking, last, unlinked
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
-from normalizer.store import acts, directory, knowledge, leads, quarantine, raws
+from normalizer.store import acts, consents, directory, knowledge, leads, quarantine, raws
 from normalizer.store.quarantine import How, Verdict
 from normalizer.surroundings import Surroundings, look_around, with_refusals
 
@@ -102,6 +102,7 @@ class Normalizing:
         Raises LeadAppearedError: roll back and do it all again.
         """
         kept_before = await self._write(conn, decision, now, keep)
+        await consents.bind(conn, [one.lead for one in decision.revisions if one.told_consent is not None])
         await acts.record(conn, decision.declared, now)
         return kept_before
 

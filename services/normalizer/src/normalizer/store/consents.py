@@ -9,7 +9,7 @@ import asyncpg
 from leadbus.contracts.lead import Customer, Lead
 from leadbus.db import Connection, Part
 
-from normalizer.domain.consents import Ledger, Standing, contacts_of
+from normalizer.domain.consents import Ledger, Standing, contacts_of, known_by
 
 _LOOK = """
 standing AS MATERIALIZED (
@@ -23,6 +23,17 @@ _FOUND = ", ".join(
 )
 # Whoever records an act holds a lock until it is committed, so that the last number says all there is.
 _UNCHANGED = f"consented AS (SELECT {_LAST_ACT} = $1::bigint AS unchanged)"
+# What its contacts refused holds for a lead also when it is told of other contacts later.
+_BIND = """
+INSERT INTO consent_standing AS s (contact, purpose, state, at, words, act_no)
+SELECT DISTINCT ON (m.lead, r.purpose) m.lead, r.purpose, r.state, r.at, r.words, r.act_no
+  FROM unnest($1::text[], $2::text[]) AS m (lead, contact)
+  JOIN consent_standing AS r ON r.contact = m.contact AND r.state = 'withdrawn'
+ ORDER BY m.lead, r.purpose, r.at, r.words IS NULL, r.words COLLATE "C"
+ON CONFLICT (contact, purpose) DO UPDATE
+   SET state = excluded.state, at = excluded.at, words = excluded.words, act_no = excluded.act_no
+ WHERE s.state = 'granted' OR excluded.at < s.at
+"""
 _LEAD = """
 SELECT document::text FROM lead JOIN lead_revision USING (lead_id, revision) WHERE lead_id = $1
 """
@@ -50,6 +61,13 @@ def unchanged(last_act_no: int) -> Part:
     return Part(
         _UNCHANGED, (last_act_no,), "(SELECT 1 / unchanged::int FROM consented) AS consents_unchanged"
     )
+
+
+async def bind(conn: Connection, leads: Collection[Lead]) -> None:
+    """Have these leads, whose consent acts have changed, keep to what their contacts refused by now."""
+    pairs = [(f"lead:{one.lead_id}", contact) for one in leads for contact in known_by(one)]
+    if pairs:
+        await conn.execute(_BIND, [lead for lead, _ in pairs], [contact for _, contact in pairs])
 
 
 async def contacts_of_leads(conn: Connection, lead_ids: Collection[UUID]) -> dict[UUID, tuple[str, ...]]:
