@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from normalizer.domain.currencies import sign_in
+
 _CODE_BEFORE = re.compile(r"^([A-Za-z]{3})\s*(?=[\d$€£])")
 _CODE_AFTER = re.compile(r"(?<=[\d.\-])\s*([A-Za-z]{3})$")
-_SIGNS = {"€": "EUR", "£": "GBP", "₽": "RUB", "zł": "PLN"}
-_ANY_SIGN = re.compile(r"[$€£₽]|zł|US\$|C\$|CA\$", re.IGNORECASE)
+_ANY_SIGN = re.compile(r"(?:US|CA|C|AU|A|NZ|MX)?\$|[€£₽₴₺]|zł|kč|sfr\.?", re.IGNORECASE)
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f'’]")
 _GROUPED_COMMA = re.compile(r"(\d{1,3}(?:,\d{3})+)(?:\.(\d{1,6}))?")
 _GROUPED_STOP = re.compile(r"(\d{1,3}(?:\.\d{3})+)(?:,(\d{1,6}))?")
@@ -35,7 +36,7 @@ def read_amount(written: str) -> AmountReading:
     text = written.strip()
     if len(text) > _LONGEST_CHARS:
         return AmountReading()
-    currency = next((code for sign, code in _SIGNS.items() if sign in text), None)
+    currency = sign_in(text)
     for code in (_CODE_BEFORE, _CODE_AFTER):
         if found := code.search(text):
             currency = currency or found[1].upper()

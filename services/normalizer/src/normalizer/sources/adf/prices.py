@@ -9,6 +9,7 @@ from decimal import Decimal
 from leadbus.contracts.lead import Finance, Price
 from leadbus.contracts.vocabulary import FinanceProduct, PriceKind
 
+from normalizer.domain.currencies import read_currency
 from normalizer.sources.adf.amounts import AmountReading, read_amount
 from normalizer.sources.adf.findings import Findings
 from normalizer.sources.adf.node import Node
@@ -41,7 +42,6 @@ _AMOUNTS: Mapping[str, str] = {
     "monthly": "monthly",
     "monthlypayment": "monthly",
 }
-_CURRENCY = re.compile("[A-Za-z]{3}")
 _CALL = re.compile(r"(?:please )?call\b.*|(?:price )?on request", re.IGNORECASE)
 
 
@@ -120,9 +120,11 @@ def _kind(node: Node, path: str, findings: Findings) -> PriceKind:
 
 def _currency(node: Node, reading: AmountReading) -> str | None:
     written = node.seen("currency") or ""
-    if _CURRENCY.fullmatch(written):
-        node.attribute("currency")
-        return written.upper()
+    if code := read_currency(written):
+        # A name or a sign stays beside what was read of it.
+        if written.upper() == code:
+            node.attribute("currency")
+        return code
     return reading.currency
 
 
