@@ -6,7 +6,7 @@ of mails open every link; only what its form sends is a yes.
 
 from datetime import datetime, timedelta
 from html import escape
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -51,6 +51,10 @@ _POLICY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'",
     "X-Robots-Tag": "noindex",
+}
+_NO_LINK: dict[int | str, dict[str, Any]] = {
+    404: {"description": "It is no link, or no longer one.", "content": {"text/html": {}}},
+    410: {"description": "The link has expired.", "content": {"text/html": {}}},
 }
 Token = Annotated[str, Path(min_length=1, max_length=200, description="As the link has it.")]
 
@@ -111,24 +115,28 @@ def _making(
 def _pages(
     api: APIRouter, database: Database, consenting: Consenting, clock: Clock, links: OptInLinks | None
 ) -> None:
-    @api.get("/v1/opt-in/{token}", summary="The page of an opt-in link", response_class=HTMLResponse)
+    public: dict[str, Any] = {"response_class": HTMLResponse, "responses": _NO_LINK}
+
+    @api.get("/v1/opt-in/{token}", summary="The page of an opt-in link", **public)
     async def page(token: Token) -> HTMLResponse:
         """What is agreed to, and a button. Opening it agrees to nothing."""
         try:
+            opt_in = _read(links, token, clock.now())
             async with database.acquire() as conn:
-                opt_in, lead, _ = await _opened(conn, links, token, clock.now())
+                lead, _ = await _addressee(conn, links, opt_in)
         except LinkRefusedError as refusal:
             return _refusal(refusal)
         language = language_of(lead)
         button = f'<form method="post"><button>{escape(PAGES[language].agree)}</button></form>'
         return _page(language, words_of(opt_in.purpose, lead), body=button)
 
-    @api.post("/v1/opt-in/{token}", summary="Say yes", response_class=HTMLResponse)
+    @api.post("/v1/opt-in/{token}", summary="Say yes", **public)
     async def agree(token: Token) -> HTMLResponse:
         """Records the permission. Sent again it changes nothing; a withdrawal before it, or after, stands."""
         try:
+            opt_in = _read(links, token, clock.now())
             async with database.transaction() as conn:
-                opt_in, lead, contact = await _opened(conn, links, token, clock.now())
+                lead, contact = await _addressee(conn, links, opt_in)
                 refused = await _refused(conn, lead, opt_in.purpose)
                 await consenting.declare(conn, _declaration(opt_in, lead, contact, clock.now()))
         except LinkRefusedError as refusal:
@@ -137,18 +145,20 @@ def _pages(
         return _page(language_of(lead), texts.withdrawn if refused else texts.thanks)
 
 
-async def _opened(
-    conn: Connection, links: OptInLinks | None, token: str, now: datetime
-) -> tuple[OptIn, Lead, str]:
-    """The link, its lead, and the contact it was made for. Raises LinkRefusedError."""
+def _read(links: OptInLinks | None, token: str, now: datetime) -> OptIn:
+    """Strangers' texts cost no look into the database. Raises LinkRefusedError."""
     if links is None:
         raise LinkRefusedError
-    opt_in = links.read(token, now)
+    return links.read(token, now)
+
+
+async def _addressee(conn: Connection, links: OptInLinks | None, opt_in: OptIn) -> tuple[Lead, str]:
+    """The lead, and the contact of its person that the link was made for. Raises LinkRefusedError."""
     lead = await consents.lead(conn, opt_in.lead_id)
-    contact = links.contact_of(opt_in, lead) if lead else None
+    contact = links.contact_of(opt_in, lead) if links and lead else None
     if lead is None or contact is None:
         raise LinkRefusedError
-    return opt_in, lead, contact
+    return lead, contact
 
 
 async def _refused(conn: Connection, lead: Lead, purpose: Purpose) -> bool:
