@@ -1,4 +1,4 @@
-"""R1–R30: who gets a mail, and who does not and why."""
+"""R1–R31: who gets a mail, and who does not and why."""
 
 from __future__ import annotations
 
@@ -101,6 +101,10 @@ def test_material_changes_are_resent(golden_lead: Leads, make_route: Routes, cha
         ),
         pytest.param({"call": {"duration_seconds": 5}}, id="R18-call-without-recording"),
         pytest.param({"revision": 9}, id="R19-nothing"),
+        pytest.param(
+            {"links": [{"lead_id": "0f6c1c5c-0000-5000-8000-000000000001", "why": "possible_duplicate"}]},
+            id="R31-linked-with-another-lead",
+        ),
         pytest.param(
             {
                 "customer": {
