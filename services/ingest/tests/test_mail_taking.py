@@ -73,7 +73,7 @@ async def test_a_mail_is_a_raw_message(room: Room) -> None:
 
 
 async def test_the_setting_goes_along(room: Room) -> None:
-    spec = {
+    spec: dict[str, Any] = {
         "source": "bdk",
         "account": "group",
         "location": "D-2",
