@@ -25,7 +25,7 @@ def gather(deployment: Deployment, id_: str, *, reveal: bool = False) -> dict[st
     lead_id, raw_ids = _resolve(normalizer, id_)
     lead = normalizer.get("v1", "leads", lead_id, reveal=reveal or None) if lead_id else None
     if lead is not None:
-        raw_ids = list(dict.fromkeys(each["raw_id"] for each in lead["revisions"]))
+        raw_ids = list(dict.fromkeys(each["raw_id"] for each in lead["revisions"] if each["raw_id"]))
     raw = [_raw(deployment, normalizer, raw_id, missing) for raw_id in raw_ids]
     if lead is None and not any(each["ingest"] or each["normalizer"] for each in raw):
         raise CliError(*missing, f"there is no lead and no raw message {id_}")

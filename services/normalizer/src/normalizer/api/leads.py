@@ -70,9 +70,12 @@ class RevisionStory(BaseModel):
     event_type: str
     changed: list[str]
     at: datetime
-    raw_id: str = Field(description="Id on the wire; what ingest answered.")
+    raw_id: str | None = Field(
+        description="Id on the wire; what ingest answered. Null once that message is forgotten: it told of a "
+        "lead that this one is linked with."
+    )
     raw_key: UUID = Field(description="Key of the raw message in this service.")
-    source: str
+    source: str | None
     act_id: UUID | None = Field(
         None, description="The act of consent that made it; the raw message then is that of the one before."
     )

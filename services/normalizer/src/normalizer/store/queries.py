@@ -72,7 +72,10 @@ async def lead(session: AsyncSession, lead_id: UUID) -> tuple[LeadRow, dict[str,
 
 
 async def revisions(session: AsyncSession, lead_id: UUID) -> Sequence[Any]:
-    """(revision without its document, raw message without its body) in order."""
+    """(revision without its document, raw message without its body) in order.
+
+    Of a raw message that told of a linked lead only the key is left once that lead was forgotten.
+    """
     statement = (
         select(
             col(LeadRevisionRow.revision),
@@ -84,7 +87,7 @@ async def revisions(session: AsyncSession, lead_id: UUID) -> Sequence[Any]:
             col(RawRow.wire_id),
             col(RawRow.source),
         )
-        .join(RawRow, col(RawRow.raw_key) == col(LeadRevisionRow.raw_key))
+        .join(RawRow, col(RawRow.raw_key) == col(LeadRevisionRow.raw_key), isouter=True)
         .where(col(LeadRevisionRow.lead_id) == lead_id)
         .order_by(col(LeadRevisionRow.revision))
     )
@@ -139,6 +142,16 @@ async def raws(
 async def quarantined(session: AsyncSession, raw_key: UUID) -> QuarantineRow | None:
     """The entry of a raw message."""
     return await session.get(QuarantineRow, raw_key)
+
+
+def trials() -> Select[Any]:
+    """Raw messages of trials, which have no lead ever; with the verdict on those that would be none."""
+    entry = (col(QuarantineRow.reason), col(QuarantineRow.field), col(QuarantineRow.detail))
+    return (
+        select(*_RAW_COLUMNS, *entry)
+        .join(QuarantineRow, col(QuarantineRow.raw_key) == col(RawRow.raw_key), isouter=True)
+        .where(col(RawRow.lead_id).is_(None), col(RawRow.trial))
+    )
 
 
 async def open_counts(session: AsyncSession) -> Sequence[Any]:
