@@ -20,6 +20,7 @@ from normalizer.consenting import Consenting
 from normalizer.consumers import LedgerConsumer, RawConsumer
 from normalizer.counting import Counting
 from normalizer.indexing import Indexing
+from normalizer.lead_types import LEAD_TYPE_OVERRIDE, LeadTypesInForce
 from normalizer.linking import Linking
 from normalizer.normalizing import Normalizing
 from normalizer.quarantining import Quarantining
@@ -43,11 +44,13 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id="normalizer")
     broker = make_broker(settings.amqp_url, "normalizer")
     relay = OutboxRelay(database, publisher, clock=clock, hold_seconds=settings.outbox_hold_seconds)
+    lead_types = LeadTypesInForce(database)
     normalizing = Normalizing(
         Limits(body_bytes=settings.body_limit_bytes),
         settings.terms,
         linking=Linking(filter(None, (settings.terms, settings.terms_before)), settings.link_window),
         outgoing=relay,
+        lead_types=lead_types,
     )
     raw = RawConsumer(
         database,
@@ -65,7 +68,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
     keyed = [terms for terms in (settings.terms, settings.terms_before) if terms]
     consenting = Consenting(database, clock, keyed, outgoing=relay)
     retention = Retention(database, rules(settings, clock), clock=clock, pace=settings.retention_pace)
-    store = documents.DocumentStore(database, directory.kinds(), clock=clock)
+    store = documents.DocumentStore(database, [*directory.kinds(), LEAD_TYPE_OVERRIDE], clock=clock)
     ledger = LedgerConsumer(database)
     consumers: dict[str, RawConsumer | LedgerConsumer] = {"normalizer.raw": raw, "normalizer.ledger": ledger}
     handlers = {queue: Handler(consumer.handle, consumer.poison) for queue, consumer in consumers.items()}
@@ -115,6 +118,8 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "relay": relay.run,
             "release": quarantining.run,
             "release bell": quarantining.listen,
+            "lead types": lead_types.run,
+            "lead types bell": lead_types.listen,
             "consents": consenting.run,
             "consents bell": consenting.listen,
             "counting": Counting(database, clock).run,
@@ -123,6 +128,7 @@ def build(settings: NormalizerSettings, clock: Clock | None = None) -> Service:
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(queue) for queue in handlers]).run,
         },
+        on_start=[lead_types.load],
         drains=[runner.drain, relay.drain],
         on_stop=[holding.close],
         database=database,

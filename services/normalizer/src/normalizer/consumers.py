@@ -24,7 +24,7 @@ from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
 from normalizer.normalizing import Normalizing
 from normalizer.parting import parted
-from normalizer.reading import Look, Read, read_raw
+from normalizer.reading import Look, Read
 from normalizer.receiving import as_poison, receive
 from normalizer.store import ledger, raws
 from normalizer.store.ledger import LedgerEntry, LedgerState
@@ -71,7 +71,7 @@ class RawConsumer:
     def read(self, message: IncomingMessage) -> Sequence[Read]:
         """Identify the message and run its source's adapter, for each lead in it; nothing is decided yet."""
         raw = receive(message, self._normalizing.limits, self._clock.now())
-        return [read_raw(part) for part in parted(raw)]
+        return [self._normalizing.read(part) for part in parted(raw)]
 
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
         """Turn every message into a lead or a quarantine entry; raises for the batch as a whole."""

@@ -20,6 +20,7 @@ from normalizer.deciding import Decision, Told, decided, placed, to_refold
 from normalizer.domain.raw import Raw
 from normalizer.domain.revisions import Reading
 from normalizer.domain.terms import Terms
+from normalizer.lead_types import LeadTypesInForce
 from normalizer.linking import Linking, last, unlinked
 from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
@@ -41,11 +42,17 @@ class Normalizing:
         *,
         linking: Linking | None = None,
         outgoing: outbox.Outgoing | None = None,
+        lead_types: LeadTypesInForce | None = None,
     ) -> None:
         self.limits = limits
+        self._lead_types = lead_types or LeadTypesInForce()
         self._terms = terms or Terms()
         self._linking = linking or Linking()
         self._outgoing = outgoing or outbox.LeftToClaims()
+
+    def read(self, raw: Raw) -> Read:
+        """Run the source's adapter by the settings in force."""
+        return read_raw(raw, self._lead_types.of(raw.account))
 
     async def decide(
         self,
@@ -223,7 +230,7 @@ class Normalizing:
         told = await raws.of_leads(conn, lead_ids)
         partly = {raw.lead_id for raw in told if raw.pruned}
         kept = [receive_again(raw, self.limits) for raw in told if raw.lead_id not in partly]
-        reads = [read_raw(raw) for raw in kept]
+        reads = [self.read(raw) for raw in kept]
         dealers = await directory.find(conn, (one.place for one in reads if one.place))
         before: dict[UUID, dict[UUID, tuple[Raw, Reading]]] = {lead_id: {} for lead_id in lead_ids}
         for raw, reading in placed(reads, dealers)[0]:

@@ -17,7 +17,7 @@ from normalizer import events, reporting
 from normalizer.deciding import Change, Decision
 from normalizer.domain.raw import Raw
 from normalizer.normalizing import Normalizing
-from normalizer.reading import Look, read_raw
+from normalizer.reading import Look
 from normalizer.receiving import receive_again
 from normalizer.store import quarantine, raws
 from normalizer.store.quarantine import Entry, Verdict
@@ -182,7 +182,7 @@ class Quarantining:
     async def _process(self, conn: Connection, kept: Sequence[Raw], *, again: bool) -> Decision:
         if any(raw.pruned for raw in kept):
             raise PrunedRawError
-        reads = [read_raw(receive_again(raw, self._normalizing.limits)) for raw in kept]
+        reads = [self._normalizing.read(receive_again(raw, self._normalizing.limits)) for raw in kept]
         look = Look.for_(reads)
         seen = await at_once(conn, *look.parts)
         decision = await self._normalizing.decide(conn, reads, look, seen, again=again)

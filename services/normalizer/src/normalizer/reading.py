@@ -19,6 +19,7 @@ from normalizer.domain.rejection import Rejection
 from normalizer.domain.revisions import Enrichment, Reading, Telling
 from normalizer.receiving import failed
 from normalizer.sources import read
+from normalizer.sources.bdk_types import TYPES, LeadTypes
 from normalizer.store import directory, knowledge, leads
 from normalizer.store.directory import Place
 from normalizer.store.quarantine import Verdict
@@ -83,7 +84,7 @@ class Look:
         return (*parts, knowledge.looking_for(self.learning)) if self.learning else parts
 
 
-def read_raw(raw: Raw) -> Read:
+def read_raw(raw: Raw, lead_types: LeadTypes = TYPES) -> Read:
     """Run the source's adapter, unless the message itself was rejected.
 
     An adapter's defect costs its own message, now and whenever it is read again, and no other.
@@ -91,7 +92,7 @@ def read_raw(raw: Raw) -> Read:
     if raw.rejection is not None:
         return Read(raw, raw.rejection)
     try:
-        draft = read(raw.source, raw.data, raw.content_type, raw.way)
+        draft = read(raw.source, raw.data, raw.content_type, raw.way, lead_types)
         return Read(raw, draft, raw.lead_id or id_told(draft, _origin(raw)))
     except Rejection as rejection:
         return Read(raw, rejection)

@@ -14,6 +14,7 @@ from normalizer.domain.way import Way
 from normalizer.sources import adf, alfatrack, bdk_inbound, contactatonce, virtualexpo_inbound
 from normalizer.sources.adf import inbound as adf_inbound
 from normalizer.sources.adf.mail import Part
+from normalizer.sources.bdk_types import TYPES, LeadTypes
 
 __all__ = ["ADAPTERS", "ADAPTERS_BY_WAY", "SPLITTERS", "Adapter", "AdapterByWay", "Part", "read", "split"]
 
@@ -43,8 +44,15 @@ def split(source: str, data: bytes, content_type: str | None) -> Sequence[Part]:
     return splitter(data, content_type) if splitter else ()
 
 
-def read(source: str, data: bytes, content_type: str | None, way: Way) -> Draft | Knowledge:
-    """What `source` tells in `data`, which came by `way`; raises Rejection and nothing else."""
+def read(
+    source: str, data: bytes, content_type: str | None, way: Way, lead_types: LeadTypes = TYPES
+) -> Draft | Knowledge:
+    """What `source` tells in `data`, which came by `way`; raises Rejection and nothing else.
+
+    `lead_types` are the readings in force of the types of the source that has such.
+    """
+    if source == "bdk":
+        return bdk_inbound.read(data, content_type, way, lead_types)
     if (by_way := ADAPTERS_BY_WAY.get(source)) is not None:
         return by_way(data, content_type, way)
     adapter = ADAPTERS.get(source)
