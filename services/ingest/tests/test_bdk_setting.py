@@ -103,9 +103,8 @@ async def test_what_cannot_work_here_is_refused_at_apply(
 async def test_http_is_for_development(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BDK_SECRET", "very-secret")
     assert KIND_OF_DEVELOPMENT.check is not None
-    await KIND_OF_DEVELOPMENT.check(
-        None, "main", spec(base_url="http://127.0.0.1:9", token_url="http://127.0.0.1:9/t")
-    )  # type: ignore[arg-type]
+    plain = spec(base_url="http://127.0.0.1:9", token_url="http://127.0.0.1:9/t")
+    await KIND_OF_DEVELOPMENT.check(None, "main", plain)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ class Reading:
                     for claimed in await self._claim(conn, connection):
                         self._begin(connection, claimed)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any lead is being fetched here."""
+        return bool(self._tasks)
+
     async def settled(self) -> None:
         """Returns when nothing is in hand."""
         while self._tasks:

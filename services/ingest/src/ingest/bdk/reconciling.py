@@ -74,7 +74,7 @@ class Reconciling:
                 await self.round()
                 await asyncio.sleep(self._poll_seconds)
         finally:
-            await self._cut_short()
+            await self.stop()
 
     async def round(self) -> None:
         """Begin a list of each connection that has one due and none in hand."""
@@ -85,6 +85,11 @@ class Reconciling:
                     claimed = await self._claim(conn, connection)
                     if claimed is not None:
                         self._begin(connection, claimed)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any list is being read here."""
+        return bool(self._tasks)
 
     async def settled(self) -> None:
         """Returns when no list is in hand."""
@@ -113,7 +118,8 @@ class Reconciling:
             say = _log.warning if isinstance(error, LostError) or is_out_of_reach(error) else _log.error
             say("bdk.list_not_ended", connection=connection.name, reason=type(error).__name__)
 
-    async def _cut_short(self) -> None:
+    async def stop(self) -> None:
+        """Cut short what is in hand: it is read again from its start."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
