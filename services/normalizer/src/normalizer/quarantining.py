@@ -16,10 +16,11 @@ from leadbus.web import Actor
 from normalizer import events, reporting
 from normalizer.deciding import Change, Decision
 from normalizer.domain.raw import Raw
+from normalizer.domain.revisions import Telling
 from normalizer.normalizing import Normalizing
-from normalizer.reading import Look
+from normalizer.reading import Look, reading_of
 from normalizer.receiving import receive_again
-from normalizer.store import quarantine, raws
+from normalizer.store import directory, quarantine, raws
 from normalizer.store.quarantine import Entry, Verdict
 from normalizer.transactions import in_transaction
 
@@ -74,6 +75,12 @@ class Quarantining:
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
         self._rung = asyncio.Event()
+
+    async def would_be(self, conn: Connection, raw: Raw) -> Telling | Verdict:
+        """What a kept message comes to by today's adapters and directory; nothing of it is written."""
+        one = self._normalizing.read(receive_again(raw, self._normalizing.limits))
+        seen = await at_once(conn, directory.finding(Look.for_([one]).places))
+        return reading_of(one, directory.found(seen))
 
     async def run(self) -> None:
         """Release what has become mapped, for ever. The ring is a hint, the poll the guarantee."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from leadbus.clock import Clock
 from leadbus.db import Database
 
-from normalizer.api import consents, finding, knowledge, leads, opt_in, quarantine, raws
+from normalizer.api import consents, finding, knowledge, leads, opt_in, quarantine, raws, trials
 from normalizer.consenting import Consenting
 from normalizer.domain.opt_in import OptInLinks
 from normalizer.domain.terms import Terms
@@ -27,6 +27,7 @@ def router(
     api.include_router(knowledge.router(database))
     api.include_router(raws.router(database, quarantining))
     api.include_router(quarantine.router(database, quarantining))
+    api.include_router(trials.router(database, quarantining))
     return api
 
 
