@@ -34,7 +34,7 @@ endif
 .venv-bench/.ready: uv.lock $(PROJECTS) scripts/setup.py
 	@$(PYTHON) scripts/setup.py --fastest
 
-demo: $(READY) ## play four real leads through the whole system, show where each arrived, clean up
+demo: $(READY) ## play a lead of every source and kind through the whole system, show where each arrived, clean up
 	@$(BIN)/python -m leadbus_devstack demo
 
 up: $(READY) ## start everything and leave it running; prints all addresses

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from leadbus_devstack.demo.comparison import NotAdfError, compare, parse_adf
-from leadbus_devstack.demo.leads import DemoLead, leads
+from leadbus.contracts.contactatonce import ContactAtOnceLead
+from leadbus_devstack.demo.comparison import compare
+from leadbus_devstack.demo.contactatonce import leads
+from leadbus_devstack.demo.lead import DemoLead
+from leadbus_devstack.demo.prospect import NotAdfError, parse_adf
 from leadbus_devstack.smtp import Mailbox, StoredMail
 
 NOW = datetime(2026, 4, 14, 17, 0, tzinfo=UTC)
@@ -86,7 +89,7 @@ Number called: +49 30 56795801</comments>
 
 
 def lead_of(lead_type: str) -> DemoLead:
-    return next(lead for lead in leads(NOW) if lead.lead_type == lead_type)
+    return next(lead for lead in leads(NOW) if lead.kind == lead_type)
 
 
 def received(folder: Path, text: str, *recipients: str) -> StoredMail:
@@ -168,8 +171,9 @@ def test_what_is_no_adf_is_told(tmp_path: Path, told: str, altered: str, why: st
 
 
 def test_the_xml_form_says_what_the_payload_says() -> None:
-    from leadbus.contracts.contactatonce import ContactAtOnceLead
-
-    for lead in leads(NOW):
-        ContactAtOnceLead.model_validate(lead.payload)
     assert b"<speaker>customer</speaker><name>Jos\xc3\xa9</name>" in lead_of("Chat").body
+
+
+@pytest.mark.parametrize("kind", ["ClickForCallBack", "TextToChat", "TrackedCall"])
+def test_a_payload_follows_the_published_contract(kind: str) -> None:
+    ContactAtOnceLead.model_validate_json(lead_of(kind).body)

@@ -44,7 +44,8 @@ class Endpoints:
 
     `publishers`: AMQP URL by source, of a broker user that may publish `raw.<source>` and nothing else.
     `user_prefix` stands before the names of all broker users that are ours.
-    `tokens`: bearer tokens by role. `api_keys`: ingest's keys by source.
+    `tokens`: bearer tokens by role. `api_keys`: ingest's keys by source. `mail_in`: host and port at which
+    ingest takes mails, empty where it takes none.
     """
 
     servers: str
@@ -62,6 +63,7 @@ class Endpoints:
     supervisor_pid: int
     user_prefix: str = ""
     sandboxes: Mapping[str, SandboxEndpoint] = field(default_factory=dict)
+    mail_in: str = ""
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -81,6 +83,7 @@ class Endpoints:
             "LEADBUS_AMQP_URL": self.amqp_url,
             "LEADBUS_MANAGEMENT_URL": self.management_url,
             "LEADBUS_USER_PREFIX": self.user_prefix,
+            "LEADBUS_MAIL_IN": self.mail_in,
             "LEADBUS_TOKEN": self.tokens["admin"],
             "LEADBUS_API_KEY": next(iter(self.api_keys.values()), ""),
             "LEADBUS_PUBLISHER_URL": next(iter(self.publishers.values()), ""),

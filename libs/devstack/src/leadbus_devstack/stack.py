@@ -31,7 +31,8 @@ from leadbus_devstack.vhosts import Vhost, vhost_named
 Progress = Callable[[str], None]
 
 TOKEN_LIFETIME_SECONDS = 30 * 24 * 3600.0
-SOURCE = "contactatonce"
+PUSHING = ("contactatonce", "alfatrack", "adf")
+"""Sources that push: over HTTP with an API key, or to the queue as a broker user of their own."""
 _KEY_LABEL, _KEY_ACCOUNT = "devstack", "main"
 
 
@@ -44,6 +45,7 @@ class Ports:
     adf_mailer: int = 0
     smtp: int = 0
     smtp_control: int = 0
+    mail_in: int = 0
     sandboxes: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, service: ServiceName) -> int:
@@ -74,6 +76,10 @@ class Stack:
     """Processes of each service. The first bears the service's name, the others `<name>-2` and so on."""
     links: Links | None = None
     """With it, every connection of a service to a server goes through a fault proxy of its own."""
+    pushing: Sequence[str] = PUSHING[:1]
+    """Sources that have a broker user."""
+    takes_mail: bool = False
+    """Whether ingest takes mails; for one replica."""
     partners: Sequence[str] = ()
     """Partners to have a sandbox of, by name: `SANDBOXES` for all. Ingest may ask them over plain http."""
     amqp_query: str = ""
@@ -97,6 +103,7 @@ class Stack:
             )
             for name in self.partners
         }
+        self.mail_in_port = take_port(self.ports.mail_in) if self.takes_mail else None
         self.vhost: Vhost = vhost_named(
             self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
         )
@@ -110,7 +117,7 @@ class Stack:
     def apply_topology(self) -> None:
         """Virtual host, exchanges, queues, policies, and a broker user for each who connects."""
         self.vhost.create()
-        run_apart(lambda: self._users.apply(publishers=(SOURCE,)))
+        run_apart(lambda: self._users.apply(publishers=self.pushing))
 
     def start_services(self) -> None:
         """SMTP server, sandboxes and the three services; returns when all are ready."""
@@ -158,28 +165,30 @@ class Stack:
             settings["OPT_IN_KEY"] = sha256(f"opt-in {settings['TOKEN_KEY']}".encode()).hexdigest()
         if service.folder == "ingest" and self.sandboxes:
             settings["PARTNERS_OVER_HTTP"] = "true"
+        if service.folder == "ingest" and self.mail_in_port is not None:
+            settings["MAIL_SMTP_PORT"] = str(self.mail_in_port)
         return settings | dict(self.settings.get(service.folder, {}))
 
     def token(self, role: str) -> str:
         """A bearer token that all three services accept."""
         return sign_token(self.token_key, f"devstack-{role}", role, ttl=TOKEN_LIFETIME_SECONDS)
 
-    def create_api_key(self) -> str:
-        """A new key for the source, which has to be set up by then; keys of earlier runs end with it.
+    def create_api_key(self, source: str = PUSHING[0]) -> str:
+        """A new key for `source`, which has to be set up by then; keys of earlier runs end with it.
 
         Raises DevstackError when ingest refuses.
         """
-        for key in self._keys("GET", "")["items"]:
+        for key in self._keys(source, "GET", "")["items"]:
             if key["label"] == _KEY_LABEL and key["state"] == "active":
-                self._keys("POST", f"/{key['key_id']}/revoke")
-        made = self._keys("POST", "", {"account": _KEY_ACCOUNT, "label": _KEY_LABEL})
-        self.api_keys[SOURCE] = str(made["key"])
-        return self.api_keys[SOURCE]
+                self._keys(source, "POST", f"/{key['key_id']}/revoke")
+        made = self._keys(source, "POST", "", {"account": _KEY_ACCOUNT, "label": _KEY_LABEL})
+        self.api_keys[source] = str(made["key"])
+        return self.api_keys[source]
 
-    def _keys(self, method: str, path: str, body: object = None) -> Any:
+    def _keys(self, source: str, method: str, path: str, body: object = None) -> Any:
         answer = httpx2.request(
             method,
-            f"{self.services['ingest'].url}/v1/sources/{SOURCE}/keys{path}",
+            f"{self.services['ingest'].url}/v1/sources/{source}/keys{path}",
             headers={"Authorization": f"Bearer {self.token('admin')}"},
             json=body,
             timeout=10,
@@ -202,13 +211,14 @@ class Stack:
             },
             smtp=SmtpEndpoint(self.smtp.host, self.smtp.port, self.smtp.control_url),
             mail_dir=str(self.mail_dir),
+            mail_in=f"127.0.0.1:{self.mail_in_port}" if self.mail_in_port is not None else "",
             sandboxes={
                 name: SandboxEndpoint(sandbox.url, sandbox.control_url, str(sandbox.secret_file))
                 for name, sandbox in self.sandboxes.items()
             },
             tokens={role: self.token(role) for role in ("viewer", "operator", "admin")},
             api_keys=dict(self.api_keys),
-            publishers={SOURCE: self._users.url(SOURCE)},
+            publishers={source: self._users.url(source) for source in self.pushing},
             supervisor_pid=os.getpid(),
             user_prefix=self.user_prefix,
         )

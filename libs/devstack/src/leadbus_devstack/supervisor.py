@@ -16,6 +16,7 @@ from typing import IO
 from pydantic import SecretStr
 from rich.console import Console
 
+from leadbus_devstack import partners
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.data import data_directory
 from leadbus_devstack.endpoints import read_endpoints, write_private
@@ -27,7 +28,7 @@ from leadbus_devstack.progress import Steps
 from leadbus_devstack.providers import Place
 from leadbus_devstack.sandboxes import SANDBOXES
 from leadbus_devstack.servers import start_servers
-from leadbus_devstack.stack import Ports, Stack, take_port
+from leadbus_devstack.stack import PUSHING, Ports, Stack, take_port
 
 _PORTS = Ports(
     ingest=8081,
@@ -35,6 +36,7 @@ _PORTS = Ports(
     adf_mailer=8083,
     smtp=2525,
     smtp_control=2526,
+    mail_in=2527,
     sandboxes={"virtualexpo": 8091, "bdk": 8092},
 )
 _AMQP_PORT, _MANAGEMENT_PORT, _POSTGRES_PORT = 5672, 15672, 5432
@@ -104,12 +106,17 @@ def supervise(layout: Layout, out: Console) -> None:
             layout.logs,
             layout.mail,
             ports=_PORTS,
+            pushing=PUSHING,
+            takes_mail=True,
             partners=SANDBOXES,
             token_key=_token_key(layout),
         )
         with stacks.running(stack, steps):
             steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
-            stack.create_api_key()
+            partners.introduce(stack, layout.state / "partners")
+            steps("connections to the sandboxes of partners applied")
+            for source in PUSHING:
+                stack.create_api_key(source)
             _publish_endpoints(layout, stack)
             steps(READY)
             _watch(layout, stack, out)
@@ -234,6 +241,8 @@ def show(layout: Layout, out: Console) -> int:
         "Postgres": endpoints["postgres_url"],
         "SMTP": f"{endpoints['smtp']['host']}:{endpoints['smtp']['port']}",
         "SMTP faults": endpoints["smtp"]["control_url"],
+        "mail to ingest": endpoints["mail_in"],
+        **{f"{name} sandbox": sandbox["control_url"] for name, sandbox in endpoints["sandboxes"].items()},
         "received mail": endpoints["mail_dir"],
         "API key": json.dumps(endpoints["api_keys"]),
         "all of it": f"{layout.endpoints}  (for a shell: . {layout.environment})",

@@ -12,10 +12,14 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from leadbus_devstack.demo.comparison import LEADBUS, NotAdfError, compare, identifiers, parse_adf
-from leadbus_devstack.demo.leads import DemoLead
+from leadbus_devstack.demo.comparison import compare
+from leadbus_devstack.demo.lead import DemoLead
 from leadbus_devstack.demo.play import Sent
+from leadbus_devstack.demo.prospect import NotAdfError, identifiers, parse_adf
 from leadbus_devstack.smtp import StoredMail
+
+_LEADBUS = "leadbus"
+"""Source of the id that the lead has here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Arrival:
     def as_json(self, root: Path) -> dict[str, Any]:
         mail = self.mail
         return {
-            "lead": self.lead.lead_type,
+            "source": self.lead.source,
+            "lead": self.lead.kind,
             "external_id": self.lead.external_id,
             "lead_id": self.lead_id,
             "way_in": self.lead.way,
@@ -65,7 +70,7 @@ def judge(sent: Sent, mail: StoredMail | None) -> Arrival:
     except NotAdfError as error:
         return Arrival(sent.lead, sent.accepted_at, mail, None, [str(error)])
     problems = [str(difference) for difference in compare(sent.lead, mail, prospect)]
-    return Arrival(sent.lead, sent.accepted_at, mail, identifiers(prospect).get(LEADBUS), problems)
+    return Arrival(sent.lead, sent.accepted_at, mail, identifiers(prospect).get(_LEADBUS), problems)
 
 
 def table(arrivals: Sequence[Arrival], root: Path) -> Table:
@@ -79,7 +84,7 @@ def table(arrivals: Sequence[Arrival], root: Path) -> Table:
         mail = arrival.mail
         seconds = arrival.seconds
         grid.add_row(
-            arrival.lead.lead_type,
+            arrival.lead.name,
             arrival.lead.way,
             arrival.lead.dealer,
             arrival.lead.address,

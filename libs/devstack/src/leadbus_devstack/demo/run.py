@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from leadbus_devstack import partners
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.data import demo_data_directory
-from leadbus_devstack.demo import leads, play, report
+from leadbus_devstack.demo import alfatrack, later, leads, play, report
 from leadbus_devstack.demo.diagnosis import diagnose
+from leadbus_devstack.demo.lead import Way
 from leadbus_devstack.examples import apply_examples
 from leadbus_devstack.layout import Layout
 from leadbus_devstack.progress import Steps
 from leadbus_devstack.providers import Place
 from leadbus_devstack.sandboxes import SANDBOXES
 from leadbus_devstack.servers import Servers, start_servers
-from leadbus_devstack.stack import Stack
+from leadbus_devstack.stack import PUSHING, Stack
 
 _ARRIVAL_SECONDS = 60.0
+_GIVEN: Mapping[Way, str] = {
+    "HTTP": "accepted by HTTP",
+    "queue": "confirmed by the queue",
+    "mail": "taken as mail",
+    "notified": "told of by a notification",
+    "fetched": "lies ready to be fetched",
+}
 
 
 def demo(layout: Layout, out: Console) -> int:
@@ -33,16 +42,15 @@ def demo(layout: Layout, out: Console) -> int:
     layout.demo_result.unlink(missing_ok=True)
     with _running_stack(layout, steps) as stack:
         steps(f"examples/ applied: {apply_examples(layout.examples, stack.endpoints())}")
-        stack.create_api_key()
-        sender = play.Sender(stack.endpoints(), layout.example_publisher, layout.demo / "sent")
-        arrivals = _play(stack, sender, steps)
+        for source in PUSHING:
+            stack.create_api_key(source)
+        sender = play.Sender(stack, layout.example_publisher, layout.demo / "sent")
+        arrivals = _play(stack, sender, layout.demo / "partners", steps)
         why = [] if all(arrival.mail for arrival in arrivals) else diagnose(stack)
     report.write(layout.demo_result, arrivals, layout.root)
     steps("every process and server stopped and removed")
     out.print(report.table(arrivals, layout.root))
-    problems = [
-        f"{arrival.lead.lead_type}: {problem}" for arrival in arrivals for problem in arrival.problems
-    ]
+    problems = [f"{arrival.lead.name}: {problem}" for arrival in arrivals for problem in arrival.problems]
     for problem in problems:
         out.print(f"[red]✗[/red] {problem}", highlight=False, soft_wrap=True)
     for line in why:
@@ -52,18 +60,30 @@ def demo(layout: Layout, out: Console) -> int:
     return 1 if problems else 0
 
 
-def _play(stack: Stack, sender: play.Sender, steps: Steps) -> list[report.Arrival]:
+def _play(stack: Stack, sender: play.Sender, partners_dir: Path, steps: Steps) -> list[report.Arrival]:
+    every = leads.leads(datetime.now(UTC).astimezone())
+    sender.offer(every)
+    partners.introduce(stack, partners_dir)
+    steps("partners' sandboxes connected")
     sent = []
-    for lead in leads.leads(datetime.now(UTC).astimezone()):
+    for lead in every:
         sent.append(sender.send(lead))
-        steps(f"{lead.lead_type} {lead.external_id} accepted by {lead.way} ({lead.media_type})")
+        steps(f"{lead.name} {lead.external_id} {_GIVEN[lead.way]} ({lead.media_type})")
+    for lead in every:
+        if not lead.permitted:
+            later.permit(stack, lead)
+            steps(f"{lead.name} {lead.external_id} was held back; a permission is noted now")
     mails = play.wait_for_mails(
         sent,
         stack.smtp.messages,
         timeout_seconds=_ARRIVAL_SECONDS,
-        arrived=lambda each, mail: steps(f"{each.lead.lead_type} arrived at {', '.join(mail.rcpt_to)}"),
+        arrived=lambda each, mail: steps(f"{each.lead.name} arrived at {', '.join(mail.rcpt_to)}"),
     )
-    return [report.judge(each, mails.get(each.lead.external_id)) for each in sent]
+    arrivals = [report.judge(each, mails.get(each.lead.external_id)) for each in sent]
+    lead_ids = {one.lead.external_id: one.lead_id for one in arrivals if one.lead_id}
+    if alfatrack.KNOWN_OF in lead_ids:
+        steps(later.enrich(stack, sender, lead_ids))
+    return arrivals
 
 
 @contextmanager
@@ -82,7 +102,15 @@ def _running_stack(layout: Layout, steps: Steps) -> Iterator[Stack]:
         place = Place(data, layout.demo / "logs", compose=(layout.compose, f"leadbus-{name}"))
         servers = start_servers(place, durable=True, on_database=migrate)
         steps(f"servers run: {servers.description}")
-        stack = Stack(servers, layout.demo / "logs", layout.demo / "mail", name=name, partners=SANDBOXES)
+        stack = Stack(
+            servers,
+            layout.demo / "logs",
+            layout.demo / "mail",
+            name=name,
+            pushing=PUSHING,
+            takes_mail=True,
+            partners=SANDBOXES,
+        )
         with stacks.running(stack, steps):
             yield stack
     finally:
