@@ -104,7 +104,7 @@ class LeadFault(BaseModel):
 
 
 class TrialReport(BaseModel):
-    """What came, in numbers of leads. What became of each: the normalizer's `GET /v1/raw/{raw_id}`."""
+    """What came, in numbers of leads. What each would be: the normalizer's `GET /v1/trials`."""
 
     leads: int
     categories: dict[str, int]
