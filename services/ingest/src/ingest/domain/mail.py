@@ -12,7 +12,7 @@ MOST_HOPS = 50
 
 _HEAD_END = re.compile(rb"(?:\A|\n)(\r?\n)")
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
-_LARGEST_HEAD_BYTES = 256 * 1024
+_LARGEST_HEAD_BYTES = 128 * 1024
 # What servers on the way add: the same mail sent again may have come by another.
 _TRACE = frozenset(
     {
@@ -40,7 +40,8 @@ class Head:
 def read_head(mail: bytes) -> Head:
     """Read the head of a mail, however it is damaged; never raises."""
     end = _HEAD_END.search(mail, 0, _LARGEST_HEAD_BYTES)
-    head, rest = (mail[: end.start(1)], mail[end.start(1) :]) if end else (mail, b"")
+    cut = end.start(1) if end else _LARGEST_HEAD_BYTES
+    head, rest = mail[:cut], mail[cut:]
     digest = hashlib.sha256()
     hops, told = 0, dict[bytes, bytes]()
     for name, field in _fields(head):

@@ -62,6 +62,7 @@ class Connection(SMTP):
         )
         self._listener = listener
         self._strangers = 0
+        self._heard_at = 0.0
         self.in_hand = False
         """A mail is coming or being stored."""
 
@@ -178,6 +179,12 @@ class Connection(SMTP):
                 return
             spool.add(piece[1:] if begins_line and piece.startswith(b".") else piece)
             begins_line = ends_line
+            self._heard_of()
+
+    def _heard_of(self) -> None:
+        """Not with each line: a timer for each would cost more than the lines do."""
+        if self.loop.time() - self._heard_at > self._rules.idle_seconds / 10:
+            self._heard_at = self.loop.time()
             self._reset_timeout()
 
     async def _handle_client(self) -> None:

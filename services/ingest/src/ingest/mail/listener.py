@@ -145,14 +145,12 @@ class Listener:
     def freed(self) -> None:
         """A mail that was in hand is answered or gone."""
         self._freed.set()
-        self._measure()
 
     def _stop_listening(self) -> None:
         while self._servers:
             self._servers.popitem()[1].close()
 
     def _measure(self) -> None:
-        metrics.HELD_BYTES.set(self.budget.held_bytes)
         for protocol in self._ports:
             open_ = sum(connection.protocol == protocol for connection in self._connections)
             metrics.CONNECTIONS.labels(protocol=protocol).set(open_)

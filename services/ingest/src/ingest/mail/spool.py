@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingest.mail import metrics
 from ingest.mail.refusal import MailReason, MailRefused
 
 
@@ -16,11 +17,15 @@ class Budget:
         """Whether there was room for that many more, which then are held."""
         if self.held_bytes + size > self._limit_bytes:
             return False
-        self.held_bytes += size
+        self._hold(size)
         return True
 
     def give_back(self, size: int) -> None:
-        self.held_bytes -= size
+        self._hold(-size)
+
+    def _hold(self, size: int) -> None:
+        self.held_bytes += size
+        metrics.HELD_BYTES.set(self.held_bytes)
 
 
 class Spool:
