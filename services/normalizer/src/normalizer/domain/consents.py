@@ -123,7 +123,8 @@ def contacts_of(customer: Customer, lead_id: UUID) -> tuple[str, ...]:
 
 def known_by(lead: Lead) -> tuple[str, ...]:
     """What acts may name that concern `lead`: its person's contacts, and the lead itself."""
-    return (*dict.fromkeys((*contacts_of(lead.customer, lead.lead_id), f"lead:{lead.lead_id}")),)
+    own, contacts = f"lead:{lead.lead_id}", contacts_of(lead.customer, lead.lead_id)
+    return contacts if own in contacts else (*contacts, own)
 
 
 def _found(ledger: Ledger, contact: str, purpose: str) -> list[Standing]:
