@@ -29,7 +29,7 @@ def read_letter(mail: Mail, location: str, location_field: str) -> Draft:
     if mail.is_adf or not (mail.text or mail.subject):
         raise Rejection("not_a_lead", "no letter", kind="mail")
     findings = Findings()
-    shown, address = parseaddr(mail.sender or "")
+    shown, address = _writer(mail, findings)
     message_id = _ANGLES.sub("", mail.message_id or "")
     return Draft(
         location=location,
@@ -44,9 +44,19 @@ def read_letter(mail: Mail, location: str, location_field: str) -> Draft:
         emails=_emails(address, findings),
         subject=mail.subject,
         message=mail.text or None,
+        extras=findings.extras,
         consent=Consent(basis="request", purposes=("reply", "sales"), at=mail.sent_at),
         warnings=tuple(findings.warnings),
     )
+
+
+def _writer(mail: Mail, findings: Findings) -> tuple[str, str]:
+    """Name and address of whom an answer goes to: a website sends what its visitors wrote from its own."""
+    sender, answered = parseaddr(mail.sender or ""), parseaddr(mail.reply_to or "")
+    if "@" not in answered[1] or answered[1].lower() == sender[1].lower():
+        return sender
+    findings.keep("mail.from", mail.sender)
+    return answered
 
 
 def _name(shown: str, findings: Findings) -> Name:

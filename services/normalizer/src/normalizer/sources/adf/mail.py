@@ -43,14 +43,15 @@ class Part:
 class Mail:
     """What a mail holds. Without `adf` it is plain text (`text`, HTML as text), and no lead by itself.
 
-    `sender` and `subject` are decoded, on one line; `sent_at` is aware. `automatic` where a machine answered
-    a mail: such a one must not be answered (RFC 3834).
+    `sender`, `reply_to` and `subject` are decoded, on one line; `sent_at` is aware. `automatic` where a machine
+    answered a mail: such a one must not be answered (RFC 3834).
     """
 
     adf: tuple[Part, ...]
     text: str
     subject: str | None = None
     sender: str | None = None
+    reply_to: str | None = None
     message_id: str | None = None
     sent_at: datetime | None = None
     automatic: bool = False
@@ -91,6 +92,7 @@ def read_mail(message: bytes) -> Mail:
         text=clean("\n\n".join(filter(None, plain))),
         subject=_header(parsed, "Subject"),
         sender=_header(parsed, "From"),
+        reply_to=_header(parsed, "Reply-To"),
         message_id=_header(parsed, "Message-ID"),
         sent_at=_sent_at(parsed),
         automatic=_is_automatic(parsed),
