@@ -43,8 +43,8 @@ class Part:
 class Mail:
     """What a mail holds. Without `adf` it is plain text (`text`, HTML as text), and no lead by itself.
 
-    `sender`, `reply_to` and `subject` are decoded, on one line; `sent_at` is aware. `automatic` where a machine
-    answered a mail: such a one must not be answered (RFC 3834).
+    `sender`, `reply_to` and `subject` are decoded, on one line; `sent_at` is aware. `automatic` where a
+    machine answered a mail: such a one must not be answered (RFC 3834).
     """
 
     adf: tuple[Part, ...]
