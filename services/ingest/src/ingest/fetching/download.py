@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from ingest.fetching.ending import Broken, TransferCode
 
-_PIECE_BYTES = 64 * 1024
 _REDIRECTS = 3
 _LONGEST_RETRY = timedelta(days=1)
 _HEADERS = {
@@ -127,7 +126,8 @@ def _check(response: httpx2.Response, now: datetime) -> None:
 
 async def _pieces(response: httpx2.Response) -> AsyncIterator[bytes]:
     try:
-        async for piece in response.aiter_raw(_PIECE_BYTES):
+        # As they come: put together, what came before a connection broke would be lost with it.
+        async for piece in response.aiter_raw():
             yield piece
     except httpx2.HTTPError as error:
         raise _failed(_code(error)) from None

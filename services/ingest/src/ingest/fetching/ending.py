@@ -25,6 +25,7 @@ TransferCode = Literal[
     "too_late",
 ]
 """Why no whole document came; ``too_late``: this process stood still before it could ask."""
+_WITHIN_THE_DOCUMENT: tuple[TransferCode, ...] = ("timed_out", "connection_lost")
 CODES = ("ok", *get_args(TransferCode), *get_args(FaultCode), "lead_too_large", "process_ended", "defect")
 
 
@@ -69,7 +70,7 @@ def ending(broken: Broken | None, faults: Sequence[DocumentFault], leads: Sequen
     if broken is not None:
         # What is whole stands. That the document broke off is the transfer's fault, not the document's.
         outcome = Outcome.PARTIAL if leads else _outcome(broken)
-        return Ending(outcome, broken.code, None if broken.code == "http_status" else "undecodable")
+        return Ending(outcome, broken.code, "undecodable" if broken.code in _WITHIN_THE_DOCUMENT else None)
     if faults:
         found = next((fault for fault in faults if fault.ends_it), faults[0])
         outcome = Outcome.PARTIAL if leads else Outcome.FAILED
