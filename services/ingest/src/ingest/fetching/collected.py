@@ -52,12 +52,8 @@ class Collected:
             await apart(self._cut_leads)
 
     async def end(self) -> None:
-        """No more bytes, and none is missing as far as the sender is concerned."""
+        """No more bytes, whether or not the document goes on: leads that are whole stand."""
         await apart(self._finish)
-
-    async def break_off(self) -> None:
-        """No more bytes, though the document goes on."""
-        await apart(self._cut_leads)
 
     def _new_splitter(self) -> LeadSplitter:
         return LeadSplitter(self.content_type, Limits(self._limit_bytes, LEAD_BYTES))

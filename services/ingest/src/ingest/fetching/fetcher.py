@@ -100,6 +100,7 @@ class Fetcher:
 
     async def _transfer(self, claimed: Claimed, collected: Collected) -> Broken | None:
         """Fill ``collected``; returns why the document did not come to its end."""
+        broken: Broken | None = None
         try:
             async with asyncio.timeout(self._bounds.whole_seconds):
                 await self._receive(claimed, collected)
@@ -107,9 +108,7 @@ class Fetcher:
             broken = error.broken
         except TimeoutError:
             broken = Broken("timed_out")
-        else:
-            return None
-        await collected.break_off()
+        await collected.end()
         return broken
 
     async def _receive(self, claimed: Claimed, collected: Collected) -> None:
@@ -130,7 +129,6 @@ class Fetcher:
                 await collected.take(piece)
                 if collected.is_too_large:
                     break
-        await collected.end()
 
     async def _write_down(
         self, claimed: Claimed, collected: Collected, broken: Broken | None, found: Ending
