@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -154,24 +153,15 @@ def lead(lead_id: str = "LS-1", **fields: Any) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def running_sandbox(folder: Path) -> Iterator[SandboxProcess]:
-    sandbox = SandboxProcess("bdk", folder / "sandbox-of-bdk.log")
-    sandbox.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, sandbox.secret)
-        yield sandbox
-    sandbox.stop()
-
-
 @asynccontextmanager
 async def connected(ingest: Any, sandbox: SandboxProcess) -> AsyncIterator[Bank]:
     """The bank behind a connection that has its defaults."""
-    sandbox.reset()
-    async with replica(ingest.database, ingest.clock) as (reading, reconciling):
-        bank = Bank(ingest, sandbox, reading, reconciling)
-        await bank.connect()
-        yield bank
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, sandbox.secret)
+        async with replica(ingest.database, ingest.clock) as (reading, reconciling):
+            bank = Bank(ingest, sandbox, reading, reconciling)
+            await bank.connect()
+            yield bank
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.pytest_plugin import StartSandbox
 from pydantic import SecretStr
 
+from tests.support.bdk_bank import Bank, connected
 from tests.support.vendor import Vendor
 
 TABLES = (
@@ -129,3 +130,10 @@ def vendor(ingest: Ingest, sandbox: StartSandbox) -> Vendor:
     """VirtualExpo's sandbox, and the database of `ingest`, of which no task runs."""
     settings = ingest.settings.model_copy(update={"partners_over_http": True})
     return Vendor(sandbox("virtualexpo"), ingest.database, settings, ingest.clock)
+
+
+@pytest.fixture
+async def bank(ingest: Ingest, sandbox: StartSandbox) -> AsyncIterator[Bank]:
+    """The BDK's sandbox behind a connection; wants ``partners_over_http`` in ``settings_given``."""
+    async with connected(ingest, sandbox("bdk")) as found:
+        yield found

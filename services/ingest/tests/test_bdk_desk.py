@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -10,28 +9,15 @@ import pytest
 from ingest.bdk import measures
 from ingest.bdk.measuring import Measuring
 from ingest.store import bdk_reads
-from leadbus_devstack.sandboxes import SandboxProcess
 
-from tests.support.bdk_bank import NAME, PARTNER, Bank, connected, lead, running_sandbox
+from tests.support.bdk_bank import NAME, PARTNER, Bank, lead
 
 NOBODY = UUID(int=0)
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with running_sandbox(tmp_path_factory.mktemp("bdk")) as process:
-        yield process
 
 
 @pytest.fixture
 def settings_given() -> dict[str, Any]:
     return {"partners_over_http": True}
-
-
-@pytest.fixture
-async def bank(ingest: Any, sandbox: SandboxProcess) -> AsyncIterator[Bank]:
-    async with connected(ingest, sandbox) as found:
-        yield found
 
 
 async def ask(bank: Bank, method: str, path: str, role: str = "operator", **more: Any) -> Any:

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ingest.bdk.proof import signature
-from leadbus_devstack.sandboxes import SandboxProcess
 
-from tests.support.bdk_bank import NAME, VARIABLE, Bank, connected, lead, running_sandbox
+from tests.support.bdk_bank import NAME, VARIABLE, Bank, lead
 
 THIN = {"leadId": "LS-1", "partnerNumber": "0047110", "bdkLeadTypeId": "1e"}
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    folder: Path = tmp_path_factory.mktemp("bdk")
-    with running_sandbox(folder) as process:
-        yield process
 
 
 @pytest.fixture
 def settings_given() -> dict[str, Any]:
     return {"partners_over_http": True}
-
-
-@pytest.fixture
-async def bank(ingest: Any, sandbox: SandboxProcess) -> AsyncIterator[Bank]:
-    async with connected(ingest, sandbox) as found:
-        yield found
 
 
 async def test_a_thin_notification_is_a_lead_to_fetch(bank: Bank) -> None:

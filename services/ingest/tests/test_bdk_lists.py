@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from ingest.bdk import measures
-from leadbus_devstack.sandboxes import SandboxProcess
 
-from tests.support.bdk_bank import NAME, PARTNER, Bank, connected, lead, replica, running_sandbox, until
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with running_sandbox(tmp_path_factory.mktemp("bdk")) as process:
-        yield process
+from tests.support.bdk_bank import NAME, PARTNER, Bank, lead, replica, until
 
 
 @pytest.fixture
 def settings_given() -> dict[str, Any]:
     return {"partners_over_http": True}
-
-
-@pytest.fixture
-async def bank(ingest: Any, sandbox: SandboxProcess) -> AsyncIterator[Bank]:
-    async with connected(ingest, sandbox) as found:
-        yield found
 
 
 async def cursor(bank: Bank, partner_number: str = PARTNER) -> dict[str, Any]:

@@ -6,44 +6,20 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from ingest.bdk import measures
 from leadbus.db import Database
-from leadbus_devstack.sandboxes import SandboxProcess
 
-from tests.support.bdk_bank import (
-    NAME,
-    PARTNER,
-    VARIABLE,
-    Bank,
-    connected,
-    lead,
-    replica,
-    running_sandbox,
-    until,
-)
+from tests.support.bdk_bank import NAME, PARTNER, VARIABLE, Bank, lead, replica, until
 
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with running_sandbox(tmp_path_factory.mktemp("bdk")) as process:
-        yield process
 
 
 @pytest.fixture
 def settings_given() -> dict[str, Any]:
     return {"partners_over_http": True}
-
-
-@pytest.fixture
-async def bank(ingest: Any, sandbox: SandboxProcess) -> AsyncIterator[Bank]:
-    async with connected(ingest, sandbox) as found:
-        yield found
 
 
 async def told_of(bank: Bank, *lead_ids: str, **fields: Any) -> None:
