@@ -217,7 +217,7 @@ def pushed() -> Callable[..., IncomingMessage]:
 
     def make(told: dict[str, Any], id_: str, at: int = 1) -> IncomingMessage:
         body = {name: value for name, value in told.items() if name != "extensions"}
-        attributes = {"receivedat": f"2026-04-14T09:{at:02}:00Z", **told.get("extensions", {})}
+        attributes = {"receivedat": f"2026-03-02T08:{at:02}:00Z", **told.get("extensions", {})}
         return make_message(body, id_, source="alfatrack", account="main", **attributes)
 
     return make
