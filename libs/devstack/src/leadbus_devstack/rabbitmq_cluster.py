@@ -20,7 +20,7 @@ SIZE = 3
 PartitionHandling = Literal["ignore", "pause_minority"]
 _EPMD_SECONDS = 10.0
 _REJOIN_SECONDS = 330.0
-"""A node that was killed with others waits for whoever may know more: ten times half a minute, and the boot."""
+"""One that was killed with others waits for whoever may know more: ten times half a minute, and the boot."""
 
 
 class RabbitMQCluster:
