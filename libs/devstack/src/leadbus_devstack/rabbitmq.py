@@ -102,7 +102,7 @@ class NativeRabbitMQ:
             raise DevstackError("RabbitMQ was not started")
         return self._process
 
-    def start(self) -> None:
+    def start(self, *, within_seconds: float = _START_SECONDS) -> None:
         """Start, or start again on the same ports with the same data; returns when it has booted.
 
         Raises DevstackError, naming the port when somebody else has it.
@@ -115,7 +115,7 @@ class NativeRabbitMQ:
         logged_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._process.start()
         try:
-            self._process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
+            self._process.wait_until(self.ready, timeout_seconds=within_seconds)
         except DevstackError as error:
             words = self.log.read_bytes()[logged_bytes:].decode("utf-8", "replace")
             # One busy listener ends the whole node, with pages of Erlang terms.

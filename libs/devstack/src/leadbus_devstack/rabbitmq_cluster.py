@@ -19,6 +19,8 @@ from leadbus_devstack.rabbitmq import NativeRabbitMQ, RabbitMQPrograms
 SIZE = 3
 PartitionHandling = Literal["ignore", "pause_minority"]
 _EPMD_SECONDS = 10.0
+_REJOIN_SECONDS = 330.0
+"""One that was killed with others waits for whoever may know more: ten times half a minute, and the boot."""
 
 
 class RabbitMQCluster:
@@ -80,7 +82,7 @@ class RabbitMQCluster:
     def start_nodes(self, nodes: Sequence[NativeRabbitMQ]) -> None:
         """Start nodes, or start them again, side by side: some wait for others before they answer."""
         with ThreadPoolExecutor(len(nodes)) as pool:
-            for started in [pool.submit(node.start) for node in nodes]:
+            for started in [pool.submit(node.start, within_seconds=_REJOIN_SECONDS) for node in nodes]:
                 started.result()
 
     def add_node(self) -> NativeRabbitMQ:
