@@ -55,7 +55,7 @@ ROWS = [
         leads=3,
         kept="undecodable",
     ),
-    Row("cut", {"cut_after_bytes": 900}, "partial", "connection_lost", None, leads=1, kept="undecodable"),
+    Row("cut", {"cut_after_bytes": 900}, "partial", "connection_lost", None, leads=2, kept="undecodable"),
     Row("cut-at-once", {"cut_after_bytes": 0}, "failed", "connection_lost", None),
     Row(
         "too-large",

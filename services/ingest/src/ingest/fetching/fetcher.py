@@ -108,7 +108,8 @@ class Fetcher:
             broken = error.broken
         except TimeoutError:
             broken = Broken("timed_out")
-        await collected.end()
+        if broken is None or collected.body:
+            await collected.end()
         return broken
 
     async def _receive(self, claimed: Claimed, collected: Collected) -> None:
