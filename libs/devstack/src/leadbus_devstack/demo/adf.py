@@ -71,7 +71,7 @@ def _lead(
         dealer=dealer[0],
         address=dealer[1],
         says=saying(
-            provider="AutoWeb",
+            provider="ADF",  # a route does not say yet whose name it gives to leads of many providers
             id_=id_,
             name=name,
             phone="+1" + "".join(digit for digit in phone if digit.isdigit()),
