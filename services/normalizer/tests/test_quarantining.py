@@ -11,7 +11,6 @@ from uuid import UUID
 import pytest
 from normalizer import reading, reporting, sources
 from normalizer.domain.draft import Draft
-from normalizer.domain.way import Way
 from normalizer.quarantining import ClosedEntryError, UnknownRawError
 
 
@@ -100,10 +99,10 @@ async def test_a_release_that_is_killed_starts_again(
 async def test_a_defect_of_an_adapter_costs_its_own_message_only(
     workshop: Any, payload: Any, message: Any, monkeypatch: Any
 ) -> None:
-    def defective(source: str, data: bytes, content_type: str | None, way: Way) -> Any:
+    def defective(source: str, data: bytes, content_type: str | None, *by: Any) -> Any:
         if b"CAO-unlucky" in data:
             raise ZeroDivisionError("secret")
-        return sources.read(source, data, content_type, way)
+        return sources.read(source, data, content_type, *by)
 
     unlucky = message(payload(lead_id="CAO-unlucky"), "raw-2")
     await workshop.raw.handle([message(payload(), "raw-1"), unlucky])
@@ -214,8 +213,8 @@ async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
     )
     first = await workshop.lead()
 
-    def better(source: str, data: bytes, content_type: str | None, way: Way) -> Draft:
-        draft = sources.read(source, data, content_type, way)
+    def better(source: str, data: bytes, content_type: str | None, *by: Any) -> Draft:
+        draft = sources.read(source, data, content_type, *by)
         return replace(
             draft, external_id=f"better-{draft.external_id}", subject="now read", message="now read"
         )
