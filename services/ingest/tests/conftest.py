@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import pytest
+import uvloop
 from ingest.app import build
 from ingest.settings import IngestSettings
 from leadbus.clock import FakeClock
@@ -26,6 +28,15 @@ TABLES = (
     "setting, setting_history, audit"
 )
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
+
+
+# What talks to connections themselves is tried on the loop of production too: its transports are others.
+_ON_BOTH_LOOPS = {"test_mail_protocol", "test_mail_tls"}
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: Any) -> Mapping[str, Any]:
+    loops = {"asyncio": asyncio.new_event_loop}
+    return {**loops, "uvloop": uvloop.new_event_loop} if item.path.stem in _ON_BOTH_LOOPS else loops
 
 
 @dataclass

@@ -77,9 +77,11 @@ class Connection(SMTP):
     def end(self, reason: MailReason) -> None:
         """Say why and hang up, between two replies."""
         reply = self._refused(reason)
-        if isinstance(self.transport, asyncio.WriteTransport) and not self.transport.is_closing():
-            self.transport.write(reply.encode() + b"\r\n")
-            self.transport.close()
+        # uvloop's transports are no asyncio.WriteTransport by type.
+        transport: Any = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(reply.encode() + b"\r\n")
+            transport.close()
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         await super().smtp_RCPT(arg)
@@ -139,7 +141,7 @@ class Connection(SMTP):
     async def _bring(self, line: Wide) -> MailReason | None:
         """Take the text and store it; why not, if not."""
         spool = Spool(self._listener.budget, self._rules.size_limit_bytes)
-        line["recipients"] = [recipient.name for recipient in self.envelope.recipients]
+        line["settings"] = [recipient.name for recipient in self.envelope.recipients]
         try:
             with spool:
                 await self._read_in_time(spool)
