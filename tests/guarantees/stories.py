@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-from leadbus_devstack.demo.comparison import LEADBUS, PROVIDER, identifiers, parse_adf
+from leadbus_devstack.demo.contactatonce import PROVIDER
+from leadbus_devstack.demo.prospect import LEADBUS, identifiers, parse_adf
 
 from tests.guarantees.fates import Fate
 from tests.guarantees.system import System

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import aio_pika
 import asyncpg
 import httpx2
-from leadbus_devstack.demo.comparison import LEADBUS, PROVIDER, identifiers, parse_adf
+from leadbus_devstack.demo.contactatonce import PROVIDER
+from leadbus_devstack.demo.prospect import LEADBUS, identifiers, parse_adf
 from leadbus_devstack.services import ServiceName
 from leadbus_devstack.threads import run_apart
 

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 from leadbus_devstack.demo.lead import Pair, Says
 from leadbus_devstack.smtp import StoredMail
 
+LEADBUS = "leadbus"
+"""The source of the id that we give a lead."""
 _ORDER = ("id", "requestdate", "vehicle", "customer", "vendor", "provider")
 
 
