@@ -416,6 +416,7 @@ def outcome(source: str, body: bytes, content_type: str | None, dealer: Any) -> 
         draft = read_by_source(source, body, content_type, Way("main"))
     except Rejection:
         return
+    assert isinstance(draft, Draft)
     lead = place(draft, Origin("contactatonce", "a", AT), dealer)
     document = lead.to_json()
     assert b"\\u0000" not in document

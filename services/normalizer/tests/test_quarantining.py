@@ -215,6 +215,7 @@ async def test_a_better_adapter_makes_a_revision_of_the_pinned_lead(
 
     def better(source: str, data: bytes, content_type: str | None, *by: Any) -> Draft:
         draft = sources.read(source, data, content_type, *by)
+        assert isinstance(draft, Draft)
         return replace(
             draft, external_id=f"better-{draft.external_id}", subject="now read", message="now read"
         )
