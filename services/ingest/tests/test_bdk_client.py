@@ -172,6 +172,15 @@ async def test_a_token_endpoint_that_gives_none(
     assert bank.lead_requests == []
 
 
+async def test_who_waits_for_a_login_that_is_refused_does_not_try_it_again(bank: Bank) -> None:
+    bank.token = lambda: httpx2.Response(401)
+    outcomes = [trouble.outcome for trouble in await asyncio.gather(*(bank.trouble() for _ in range(8)))]
+    assert outcomes == [Outcome.LOGIN_REFUSED] * 8
+    assert len(bank.token_requests) == 1
+    bank.token = None
+    await bank.ask()
+
+
 async def test_a_secret_that_is_gone_asks_nobody(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BDK_SECRET")
     assert (await bank.trouble()).outcome is Outcome.SECRET_UNREADABLE

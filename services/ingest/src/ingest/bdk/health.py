@@ -39,9 +39,9 @@ async def note_trouble(
 
 
 async def start_anew(conn: Connection, name: str, now: datetime) -> None:
-    """A person mended something: nothing is held any more."""
+    """A person mended something: nothing waits any more."""
     await bdk_connections.reset(conn, name)
-    await bdk_reads.wake_held(conn, name, now)
+    await bdk_reads.wake(conn, name, now)
 
 
 def _tell(name: str, trouble: Trouble) -> None:

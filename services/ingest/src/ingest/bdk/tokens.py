@@ -43,6 +43,8 @@ class _Kept:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: Token | None = None
     refresh_at: float = 0.0
+    failures: int = 0
+    failure: Trouble | None = None
 
 
 class Tokens:
@@ -61,9 +63,13 @@ class Tokens:
         kept = self._kept.setdefault(_whose(connection), _Kept())
         if (token := self._usable(kept, spurned)) is not None:
             return token
+        failures = kept.failures
         async with kept.lock:
             if (token := self._usable(kept, spurned)) is not None:
                 return token
+            if kept.failure is not None and kept.failures > failures:
+                # We waited for it as well: refused logins lock accounts.
+                raise kept.failure
             return await self._fetch(kept, connection, spurned)
 
     def _usable(self, kept: _Kept, spurned: Token | None) -> Token | None:
@@ -79,6 +85,7 @@ class Tokens:
             measures.TOKENS.labels(outcome=trouble.outcome).inc()
             old = kept.token
             if old is None or old is spurned or self._now() >= old.expires_at:
+                kept.failures, kept.failure = kept.failures + 1, trouble.with_traceback(None)
                 raise
             # Early on purpose: the old one serves while the endpoint is away.
             kept.refresh_at = self._now() + _TRY_AGAIN_SECONDS

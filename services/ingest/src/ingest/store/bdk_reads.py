@@ -64,15 +64,18 @@ UPDATE bdk_read SET state = CASE WHEN asked > asked_in_hand THEN 'due' ELSE 'don
  WHERE read_id = $1 AND lease_token = $2
 """
 _FAILED = """
-UPDATE bdk_read SET state = CASE WHEN asked > asked_in_hand AND $3 = 'given_up' THEN 'due' ELSE $3 END,
-       due_at = CASE WHEN asked > asked_in_hand AND $5 THEN $8 ELSE $4 END, tries = tries + $5::int,
-       lease_token = NULL, lease_until = NULL, outcome = $6, status = $7
+UPDATE bdk_read SET
+       state = CASE WHEN asked > asked_in_hand AND $3::text = 'given_up' THEN 'due' ELSE $3::text END,
+       due_at = CASE WHEN asked > asked_in_hand AND $5::boolean THEN $8::timestamptz ELSE $4::timestamptz END,
+       tries = tries + $5::boolean::int, lease_token = NULL, lease_until = NULL, outcome = $6, status = $7
  WHERE read_id = $1 AND lease_token = $2
 """
 _RELEASE = (
     "UPDATE bdk_read SET lease_token = NULL, lease_until = NULL WHERE read_id = $1 AND lease_token = $2"
 )
-_WAKE_HELD = "UPDATE bdk_read SET due_at = $2 WHERE connection = $1 AND state = 'held' AND due_at > $2"
+_WAKE = """
+UPDATE bdk_read SET due_at = $2 WHERE connection = $1 AND state IN ('due', 'held') AND due_at > $2
+"""
 _RETRY = """
 UPDATE bdk_read SET state = 'due', tries = 0, due_at = $2, noticed_at = $2, asked = asked + 1
  WHERE read_id = $1 RETURNING connection, lead_id
@@ -202,9 +205,9 @@ async def release(conn: Connection, claimed: Claimed) -> None:
     await conn.execute(_RELEASE, claimed.read_id, claimed.lease_token)
 
 
-async def wake_held(conn: Connection, connection: str, now: datetime) -> None:
-    """Try at once what waits for a person."""
-    await conn.execute(_WAKE_HELD, connection, now)
+async def wake(conn: Connection, connection: str, now: datetime) -> None:
+    """Try at once whatever waits."""
+    await conn.execute(_WAKE, connection, now)
 
 
 async def retry(conn: Connection, read: UUID, now: datetime) -> str | None:
