@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from uuid import UUID
@@ -29,6 +29,27 @@ Akin = Mapping[UUID, AbstractSet[UUID]]
 _LINKS = ("links",)
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """For leads of the same persons as those `sought`, told with the terms of their contacts."""
+
+    sought: Sequence[tuple[Lead, Sequence[str]]]
+    window: timedelta
+
+    @property
+    def part(self) -> Part:
+        """Of the statement that looks among the stored ones."""
+        return akin.looking(self.sought, self.window)
+
+    def found(self, row: asyncpg.Record) -> Akin:
+        """Those found by the statement with `part` in it, and among the sought themselves."""
+        found: dict[UUID, set[UUID]] = {}
+        for one, other in (*akin.found(row, self.sought), *_among(self.sought)):
+            found.setdefault(one, set()).add(other)
+            found.setdefault(other, set()).add(one)
+        return found
+
+
 class Linking:
     """Links leads within `window`, found by each of `terms` (more than one while their key is replaced).
 
@@ -39,22 +60,11 @@ class Linking:
         self._terms = [each for each in terms if each.key is not None and window]
         self._window = window
 
-    def looking(self, leads: Iterable[Lead]) -> Part | None:
-        """The part of a statement that looks for stored leads of the same persons; None where none can be."""
-        contacts = self._contacts(leads)
-        if not contacts:
-            return None
-        return akin.looking(
-            {lead.lead_id: terms for lead, terms in contacts}, [lead for lead, _ in contacts], self._window
-        )
-
-    def found(self, leads: Iterable[Lead], row: asyncpg.Record) -> Akin:
-        """Those found by the statement with `looking` of `leads` in it, and among `leads` themselves."""
-        found: dict[UUID, set[UUID]] = {}
-        for one, other in (*akin.found(row), *_among(self._contacts(leads))):
-            found.setdefault(one, set()).add(other)
-            found.setdefault(other, set()).add(one)
-        return found
+    def seek(self, leads: Iterable[Lead]) -> Search | None:
+        """The search for leads of the same persons; None where nobody can be found."""
+        told = ((lead, [term for terms in self._terms for term in terms.contacts(lead)]) for lead in leads)
+        sought = [(lead, terms) for lead, terms in told if terms]
+        return Search(sought, self._window) if sought else None
 
     def linked(self, decision: Decision, others: Mapping[UUID, Known], akin: Akin) -> Decision:
         """`decision` with the links between its leads and `others`, which the caller holds.
@@ -89,10 +99,6 @@ class Linking:
             linked=[link for key, lead in changed.items() for link in new_links(stands[key], lead)],
         )
 
-    def _contacts(self, leads: Iterable[Lead]) -> list[tuple[Lead, Sequence[str]]]:
-        told = ((lead, [term for terms in self._terms for term in terms.contacts(lead)]) for lead in leads)
-        return [(lead, terms) for lead, terms in told if terms]
-
 
 def last(decision: Decision) -> list[Lead]:
     """The leads that something was told of, as they are after it."""
@@ -111,10 +117,12 @@ def unlinked(leads: Iterable[Lead], akin: Akin) -> bool:
     )
 
 
-def _among(contacts: Sequence[tuple[Lead, Sequence[str]]]) -> Iterable[tuple[UUID, UUID]]:
+def _among(sought: Sequence[tuple[Lead, Sequence[str]]]) -> Iterable[tuple[UUID, UUID]]:
     """Pairs of one batch that came through different ways; of a contact that all give, not all of them."""
+    if len({_way(lead) for lead, _ in sought}) == 1:
+        return
     by_term: dict[str, list[Lead]] = {}
-    for lead, terms in contacts:
+    for lead, terms in sought:
         for term in terms:
             by_term.setdefault(term, []).append(lead)
     for alike in by_term.values():

@@ -173,10 +173,8 @@ class Normalizing:
         Neither sees the other's lead before both are committed; whoever looks after that sees it.
         """
         told = last(decision)
-        looking = self._linking.looking(told)
-        if looking is None:
-            return False
-        return unlinked(told, self._linking.found(told, await at_once(conn, looking)))
+        search = self._linking.seek(told)
+        return search is not None and unlinked(told, search.found(await at_once(conn, search.part)))
 
     async def link(self, conn: Connection, decision: Decision, now: datetime) -> Decision:
         """Link the leads that `decision` told of, as they are by now; returns what was written."""

@@ -64,9 +64,9 @@ async def look_around(conn: Connection, decision: Decision, linking: Linking) ->
         return Surroundings()
     linked = await _linked(conn, decision.leads)
     contacts = {contact for lead in decision.leads for contact in known_by(lead)}.union(*linked.values())
-    looking = linking.looking(told)
-    row = await at_once(conn, consents.looking(contacts), *([looking] if looking else []))
-    akin = linking.found(told, row) if looking else {}
+    search = linking.seek(told)
+    row = await at_once(conn, consents.looking(contacts), *([search.part] if search else []))
+    akin = search.found(row) if search else {}
     return Surroundings(consents.found(row), row["last_act_no"], akin, linked)
 
 

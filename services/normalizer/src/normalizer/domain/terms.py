@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from leadbus.contracts.lead import Lead
 
@@ -17,6 +18,7 @@ _VERSION = "1"
 """Counted up when the same lead gets other terms; every lead is then indexed anew."""
 _HASH_BYTES = 16
 _FINGERPRINT_BYTES = 4
+_HASHES_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class Terms:
     def _hash(self, kind: str, value: str) -> str:
         if self.key is None:
             raise ValueError("there is no key")
-        # The kind goes into the hash, so that equal texts of two kinds tell nothing of each other.
-        digest = hmac.digest(self.key, f"{kind}\0{value}".encode(), "sha256")
-        return digest[:_HASH_BYTES].hex()
+        return _hashed(self.key, kind, value)
+
+
+@lru_cache(_HASHES_KEPT)
+def _hashed(key: bytes, kind: str, value: str) -> str:
+    """Once for all who ask in turn: what a lead is found by, and who else is."""
+    # The kind goes into the hash, so that equal texts of two kinds tell nothing of each other.
+    return hmac.digest(key, f"{kind}\0{value}".encode(), "sha256")[:_HASH_BYTES].hex()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,49 +12,56 @@ from leadbus.db import Part
 
 from normalizer.domain.linking import MOST_LINKS
 
-# The newest of a list: of a number that half the town is told under no more is read than of any other. OFFSET
-# keeps each a look into the index. `terms` holds no blanks.
+# The newest of a list: of a number that half the town is told under no more is read than of any other. Each
+# is a look into an index, and OFFSET keeps it one: joined, a whole dealer is read.
 _LOOK = f"""
 akin AS (
-    SELECT DISTINCT m.lead_id, other.lead_id AS other_id
-      FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                  $8::boolean[])
-           AS m (lead_id, terms, received_at, dealer_id, source, account, test)
-     CROSS JOIN unnest(string_to_array(m.terms, ' ')) AS sought (term)
+    SELECT m.lead_id, other.lead_id AS other_id, dealer_id, source, account, test
+      FROM unnest($3::uuid[], $4::text[]) AS m (lead_id, term)
      CROSS JOIN LATERAL (
            SELECT lead_id FROM lead_term
-            WHERE term = sought.term
-              AND received_at BETWEEN m.received_at - $1::interval AND m.received_at + $1::interval
-            ORDER BY received_at DESC, lead_id DESC LIMIT {2 * MOST_LINKS} OFFSET 0) AS listed
-      JOIN lead AS other ON other.lead_id = listed.lead_id
-     WHERE other.lead_id <> m.lead_id AND other.dealer_id = m.dealer_id AND other.test = m.test
-       AND (other.source, other.account) <> (m.source, m.account)
+            WHERE term = m.term AND received_at BETWEEN $1::timestamptz AND $2::timestamptz
+              AND lead_id <> m.lead_id
+            ORDER BY received_at DESC, lead_id DESC LIMIT {2 * MOST_LINKS}) AS listed
+     CROSS JOIN LATERAL (
+           SELECT lead_id, dealer_id, source, account, test FROM lead
+            WHERE lead.lead_id = listed.lead_id OFFSET 0) AS other
 )
 """  # noqa: S608 -- constants only
 _TOLD = """
-ARRAY(SELECT lead_id FROM akin ORDER BY lead_id, other_id) AS akin_ids,
-ARRAY(SELECT other_id FROM akin ORDER BY lead_id, other_id) AS akin_others
+ARRAY(SELECT ARRAY[lead_id::text, other_id::text, dealer_id, source, account, test::text] FROM akin) AS akin
 """
 
 
-def looking(terms: Mapping[UUID, Sequence[str]], leads: Sequence[Lead], window: timedelta) -> Part:
-    """Which leads that are stored share one of their `terms` ({lead id: terms}) with one of `leads`.
+def looking(sought: Sequence[tuple[Lead, Sequence[str]]], window: timedelta) -> Part:
+    """Which leads that are stored share a term with one of those `sought`, told with their terms.
 
-    Of the same dealer, within `window`, through another source or account, tests apart from real ones.
+    `found` says which of them are the same dealer's, and came another way. Those it tells of came within
+    `window` of one of the sought, not always of the one that they share the term with.
     """
+    moments = [lead.received_at for lead, _ in sought]
+    terms = [(lead.lead_id, term) for lead, told in sought for term in told]
     arguments = (
-        window,
-        [lead.lead_id for lead in leads],
-        [" ".join(terms[lead.lead_id]) for lead in leads],
-        [lead.received_at for lead in leads],
-        [lead.dealer.dealer_id for lead in leads],
-        [lead.source for lead in leads],
-        [lead.account for lead in leads],
-        [lead.test for lead in leads],
+        min(moments) - window,
+        max(moments) + window,
+        [lead_id for lead_id, _ in terms],
+        [term for _, term in terms],
     )
     return Part(_LOOK, arguments, _TOLD)
 
 
-def found(row: asyncpg.Record) -> list[tuple[UUID, UUID]]:
-    """Pairs of one of `leads` and a stored one, from the row of a statement with `looking` in it."""
-    return list(zip(row["akin_ids"], row["akin_others"], strict=True))
+def found(row: asyncpg.Record, sought: Sequence[tuple[Lead, Sequence[str]]]) -> set[tuple[UUID, UUID]]:
+    """Pairs of a sought lead and a stored one of the same dealer that came through another source or account.
+
+    Tests apart from real ones; from the row of a statement with `looking` in it.
+    """
+    told = row["akin"]
+    if not told:
+        return set()
+    leads = {str(lead.lead_id): lead for lead, _ in sought}
+    return {
+        (leads[lead_id].lead_id, UUID(other_id))
+        for lead_id, other_id, dealer_id, source, account, test in told
+        if (dealer_id, test == "true") == (leads[lead_id].dealer.dealer_id, leads[lead_id].test)
+        and (source, account) != (leads[lead_id].source, leads[lead_id].account)
+    }
