@@ -172,6 +172,7 @@ BAD = [
     ),
     pytest.param({"action": "withdraw", "lead_id": "6f9c1e0a-0000-4000-8000-000000000001"}, 404, id="C6"),
     pytest.param({"action": "withdraw", "email": ANN, "at": "2999-01-01T00:00:00Z"}, 422, id="C7"),
+    pytest.param({"action": "withdraw", "email": ANN, "at": "0001-01-01T00:00:00+14:00"}, 422, id="C11"),
     pytest.param({"action": "grant", "email": ANN, "purposes": ["world domination"]}, 422, id="C8"),
     pytest.param({"action": "forget", "email": ANN}, 422, id="C9"),
     pytest.param({"action": "withdraw", "email": ANN, "words": "a\x00b"}, 422, id="C10"),

@@ -19,12 +19,20 @@ OPERATIONS = [
     "GET /v1/raw/{raw_id}",
     "GET /v1/raw/{raw_id}/body",
     "POST /v1/raw/{raw_id}/replay",
+    "GET /v1/knowledge",
+    "GET /v1/trials",
+    "GET /v1/trials/{raw_key}",
     "GET /v1/quarantine",
     "GET /v1/quarantine/counts",
     "GET /v1/quarantine/{entry_id}",
     "GET /v1/quarantine/{entry_id}/body",
     "POST /v1/quarantine/{entry_id}/replay",
     "POST /v1/quarantine/{entry_id}/discard",
+    "POST /v1/consents",
+    "POST /v1/consents/find",
+    "POST /v1/leads/{lead_id}/opt-in",
+    "GET /v1/opt-in/{token}",
+    "POST /v1/opt-in/{token}",
     "GET /v1/parked",
     "GET /v1/parked/{queue}",
     "GET /v1/parked/{queue}/{held_id}",
@@ -43,7 +51,8 @@ def operations(
     database_factory: DatabaseFactory, vhost: Vhost, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Any]]:
     logs = tmp_path_factory.mktemp("normalizer")
-    with openapi.serving("normalizer", database_factory, vhost, logs) as url:
+    key = "a key for links of tests, 32 bytes and more"
+    with openapi.serving("normalizer", database_factory, vhost, logs, OPT_IN_KEY=key) as url:
         yield openapi.operations(url)
 
 

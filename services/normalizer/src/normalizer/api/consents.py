@@ -4,7 +4,7 @@ Whom it is about stands in bodies: addresses of requests end up in logs of proxi
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from leadbus import web
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database
-from leadbus.web import Actor, FieldError, Problem, Role, require
+from leadbus.web import Actor, FieldError, Problem, Role, problem_responses, require
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from normalizer.api.finding import LONGEST_CONTACT, address_of, number_of
@@ -24,6 +24,7 @@ from normalizer.domain.declarations import Declaration, ToldBy
 from normalizer.domain.opt_in import Purpose
 from normalizer.store import consents, standings
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_NUL = r"^[^\x00]*$"
 _UNLIMITED = "sees and notes consent by the leads of its dealers only"
 
@@ -120,12 +121,12 @@ class Recorded(BaseModel):
 def router(database: Database, consenting: Consenting, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/v1/consents", tags=["consents"])
 
-    @api.post("", summary="Note that a person said yes or no")
+    @api.post("", summary="Note that a person said yes or no", responses=problem_responses(404))
     async def act(asked: ConsentAct, actor: Annotated[Actor, require(Role.OPERATOR)]) -> Recorded:
         """Every lead of the person gets a revision, and sinks that wait, or should not, are told."""
         now = clock.now()
-        if asked.at is not None and asked.at > now:
-            raise _invalid("/at", "future", "nobody has said that yet")
+        if asked.at is not None and not (_LONG_AGO < asked.at <= now):
+            raise _invalid("/at", "range", "nobody has said that yet, or can have said it")
         async with database.transaction() as conn:
             contacts = await _contacts(conn, asked, actor)
             declaration = _declaration(asked, contacts, actor, asked.at or now)
@@ -138,7 +139,7 @@ def router(database: Database, consenting: Consenting, clock: Clock) -> APIRoute
             act_id=declaration.act_id, new=bool(made), standings=[_standing(one) for one in stand]
         )
 
-    @api.post("/find", summary="Where a person stands")
+    @api.post("/find", summary="Where a person stands", responses=problem_responses(404))
     async def find(asked: Whom, actor: Annotated[Actor, require(Role.OPERATOR)]) -> ConsentStory:
         """With the words that were said; audited, never logged."""
         async with database.transaction() as conn:
