@@ -23,6 +23,9 @@ TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
 ADMIN = {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), 'test', 'admin')}"}
 DEADLINE_SECONDS = 40.0
 MANY = 200
+TRACKED = 60
+TRACKED_LEAD = {"event": "lead", "type": "form", "project": {"id": "4127"}}
+TRACKED_KNOWLEDGE = {"event": "knowledge", "parameters": {"source": "ads"}}
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:
@@ -58,10 +61,10 @@ class Running:
         await self.amqp.close()
         await asyncio.to_thread(self.process.stop)
 
-    async def map_dealer(self, reference: str = "40217") -> None:
+    async def map_dealer(self, reference: str = "40217", source: str = "contactatonce") -> None:
         dealer = {"spec": {"name": "Prairie Motors", "country": "US"}}
         assert (await self.http.put("/v1/settings/Dealer/prairie", json=dealer)).status_code == 201
-        location = {"spec": {"source": "contactatonce", "external_id": reference, "dealer": "prairie"}}
+        location = {"spec": {"source": source, "external_id": reference, "dealer": "prairie"}}
         assert (await self.http.put(f"/v1/settings/Location/{reference}", json=location)).status_code == 201
 
     async def publish(self, body: Any, **properties: Any) -> None:
@@ -168,7 +171,7 @@ async def test_killed_in_the_middle_every_lead_comes_once(start: Any, payload: A
         # Nobody writes a lead from here on: whatever the machine's speed, the other half is not done.
         await normalizer.database.execute("LOCK TABLE lead IN SHARE ROW EXCLUSIVE MODE")
         await publish_many(normalizer, payload, range(MANY // 2, MANY))
-        await until(lambda: waits_for_a_lead(normalizer))
+        await until(lambda: waits_for(normalizer, "lead"))
         await asyncio.to_thread(normalizer.process.kill)
     await normalizer.start()
     await until(lambda: more_than(normalizer, MANY - 1))
@@ -187,9 +190,44 @@ async def publish_many(normalizer: Running, payload: Any, numbers: range) -> Non
         await normalizer.publish(payload(lead_id=f"CAO-{number}"), headers=cloud(f"raw-{number}"))
 
 
-async def waits_for_a_lead(normalizer: Running) -> bool:
-    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'lead'::regclass AND NOT granted)"
-    return bool(await normalizer.database.fetchval(waiting))
+async def waits_for(normalizer: Running, table: str) -> bool:
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted)"
+    return bool(await normalizer.database.fetchval(waiting, table))
+
+
+async def test_killed_in_the_middle_every_lead_is_enriched_once(start: Any) -> None:
+    """Of every other lead the knowledge comes first."""
+    normalizer = await start(BATCH_SIZE="5", PREFETCH="10")
+    await normalizer.map_dealer("4127", "alfatrack")
+    pushes = [
+        (number, told)
+        for number in range(TRACKED)
+        for told in (TRACKED_LEAD, TRACKED_KNOWLEDGE)[:: 1 if number % 2 else -1]
+    ]
+    await push(normalizer, pushes[:TRACKED])
+    await until(lambda: more_than(normalizer, TRACKED // 10))
+    async with normalizer.database.transaction():
+        await normalizer.database.execute("LOCK TABLE knowledge IN SHARE ROW EXCLUSIVE MODE")
+        await push(normalizer, pushes[TRACKED:])
+        await until(lambda: waits_for(normalizer, "knowledge"))
+        await asyncio.to_thread(normalizer.process.kill)
+    await normalizer.start()
+    events = await normalizer.events(2 * TRACKED)
+    told = Counter((event["lead"]["ids"][0]["value"], event["lead"]["revision"]) for event in events)
+    assert told == {(f"AT-{number}", revision): 1 for number in range(TRACKED) for revision in (1, 2)}
+    sources = {
+        (event["lead"]["revision"], "source" in event["lead"].get("attribution", {})) for event in events
+    }
+    assert sources == {(1, False), (2, True)}
+    assert await normalizer.count("knowledge") == 2 * TRACKED
+    assert await normalizer.count("knowledge", "waiting") == await normalizer.count("quarantine") == 0
+
+
+async def push(normalizer: Running, pushes: Any) -> None:
+    for number, told in pushes:
+        headers = cloud(f"{told['event']}-{number}")
+        body = {**told, "lead_id": f"AT-{number}"}
+        await normalizer.publish(body, headers=headers, routing_key="raw.alfatrack")
 
 
 async def more_than(normalizer: Running, leads: int) -> bool:
