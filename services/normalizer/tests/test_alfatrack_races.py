@@ -16,6 +16,7 @@ from leadbus.messages import IncomingMessage
 from normalizer.consumers import RawConsumer
 from normalizer.normalizing import Normalizing
 from normalizer.receiving import Limits
+from normalizer.store import knowledge
 
 LIMITS = Limits(body_bytes=4_194_304)
 Push = Callable[..., IncomingMessage]
@@ -24,17 +25,17 @@ RECEIVED, UPDATED, ENRICHED = "lead.received.v1", "lead.updated.v1", "lead.enric
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable[[], Any]], None]:
-    """Have something done once, right before a method of the normalizing is."""
+    """Have something done once, right before a function of an object or module is."""
 
-    def install(normalizing: Any, name: str, act: Callable[[], Any]) -> None:
-        method = getattr(normalizing, name)
+    def install(holder: Any, name: str, act: Callable[[], Any]) -> None:
+        function = getattr(holder, name)
 
         async def after(*arguments: Any, **named: Any) -> Any:
-            monkeypatch.setattr(normalizing, name, method)
+            monkeypatch.setattr(holder, name, function)
             await act()
-            return await method(*arguments, **named)
+            return await function(*arguments, **named)
 
-        monkeypatch.setattr(normalizing, name, after)
+        monkeypatch.setattr(holder, name, after)
 
     return install
 
@@ -57,6 +58,17 @@ async def test_lead_and_knowledge_at_two_replicas_at_once(
         await north.raw.handle([knowledge_push()])
     assert await north.event_types() == [RECEIVED, ENRICHED]
     assert await north.attribution() == {"source": ("yandex", "know-1")}
+
+
+async def test_a_lead_that_comes_between_the_look_for_it_and_the_look_at_what_waits(
+    north: Any, lead_push: Push, knowledge_push: Push, meanwhile: Any
+) -> None:
+    await north.raw.handle([knowledge_push()])
+    meanwhile(knowledge, "hold", lambda: replica(north).handle([lead_push(at=3)]))
+    await north.raw.handle([knowledge_push("know-2", at=4, parameters={"city": "Omsk"})])
+    assert await north.event_types() == [RECEIVED, ENRICHED, ENRICHED]
+    assert await north.attribution() == {"source": ("yandex", "know-1"), "city": ("Omsk", "know-2")}
+    assert [row["waiting"] for row in await north.knowledge()] == [False] * 3
 
 
 @pytest.mark.parametrize("seed", range(4))
