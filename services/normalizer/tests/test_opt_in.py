@@ -29,6 +29,7 @@ LEAD = Lead(
         emails=(Email(address="Ann@example.org", raw="Ann@example.org"),),
         phones=(Phone(e164="+15550100123", raw="555"),),
     ),
+    extras={},
 )
 
 

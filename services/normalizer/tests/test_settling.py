@@ -31,6 +31,7 @@ LEAD = Lead(
     dealer=Dealer(dealer_id="hoffmann", name="Hoffmann"),
     customer=Customer(emails=(Email(address="ann@example.org", raw="ann@example.org"),)),
     consent=VISIT,
+    extras={},
 )
 
 
