@@ -64,7 +64,7 @@ def written(folder: Path) -> list[Object]:
         one
         for file in sorted(folder.rglob("*.yaml"))
         for one in yaml.safe_load_all(file.read_text("utf-8"))
-        if one and one["kind"] != "Kustomization"
+        if one and one["kind"] not in ("Kustomization", "Component")
     ]
 
 
