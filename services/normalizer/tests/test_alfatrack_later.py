@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from leadbus.messages import IncomingMessage
 from leadbus.retention import Pace, Retention
+from normalizer import reading, sources
+from normalizer.domain.draft import Draft
 from normalizer.retention import rules
 from normalizer.settings import NormalizerSettings
 
@@ -85,6 +88,32 @@ async def test_a_replay_by_a_better_adapter_takes_the_place_of_what_was_read(
     assert replayed.change == "unchanged"
     await north.raw.handle([knowledge_push("know-2", at=5, parameters={"city": "Omsk"})])
     assert await north.attribution() == {"source": ("yandex", "know-1"), "city": ("Omsk", "know-2")}
+
+
+@pytest.mark.parametrize("case", ["K8"])
+async def test_knowledge_without_bytes_keeps_no_lead_from_being_read_again(
+    case: str,
+    north: Any,
+    lead_push: Push,
+    knowledge_push: Push,
+    operator: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await north.raw.handle([knowledge_push()])
+    north.clock.advance(40 * DAY)
+    await _prune_bytes(north, 30)
+    await north.raw.handle([lead_push()])
+
+    def better(*told: Any) -> Draft:
+        draft = sources.read(*told)
+        assert isinstance(draft, Draft)
+        return replace(draft, subject="now read")
+
+    monkeypatch.setattr(reading, "read", better)
+    (row,) = await north.fetch("SELECT raw_key FROM raw WHERE wire_id = 'lead-1'")
+    assert (await north.quarantining.replay_raw(row["raw_key"], operator)).change == "updated"
+    assert (await north.lead()).subject == "now read"
+    assert await north.attribution() == {"source": ("yandex", "know-1")}
 
 
 async def test_what_is_kept_leaves_with_its_lead(north: Any, lead_push: Push, knowledge_push: Push) -> None:
