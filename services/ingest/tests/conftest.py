@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import httpx2
 import pytest
 import uvloop
 from ingest.app import build
+from ingest.mail.listener import Listener
 from ingest.settings import IngestSettings
 from leadbus.clock import FakeClock
 from leadbus.db import Database
@@ -20,6 +21,7 @@ from leadbus_devstack.pytest_plugin import StartSandbox
 from pydantic import SecretStr
 
 from tests.support.bdk_bank import Bank, connected
+from tests.support.mail_client import DEADLINE_SECONDS, Client, FakeMailroom, dialled, listening
 from tests.support.vendor import Vendor
 
 TABLES = (
@@ -31,7 +33,7 @@ TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
 
 
 # What talks to connections themselves is tried on the loop of production too: its transports are others.
-_ON_BOTH_LOOPS = {"test_mail_protocol", "test_mail_tls"}
+_ON_BOTH_LOOPS = {"test_mail_protocol", "test_mail_refusals", "test_mail_tls"}
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: Any) -> Mapping[str, Any]:
@@ -148,3 +150,40 @@ async def bank(ingest: Ingest, sandbox: StartSandbox) -> AsyncIterator[Bank]:
     """The BDK's sandbox behind a connection; wants ``partners_over_http`` in ``settings_given``."""
     async with connected(ingest, sandbox("bdk")) as found:
         yield found
+
+
+@pytest.fixture
+def mailroom() -> FakeMailroom:
+    """Who stands behind the listener that `start` starts."""
+    room = FakeMailroom()
+    room.gate.set()
+    return room
+
+
+@pytest.fixture
+async def start(mailroom: FakeMailroom) -> AsyncIterator[Callable[..., Awaitable[Listener]]]:
+    """`listener = await start(idle_seconds=1)`."""
+    started: list[Listener] = []
+
+    async def begin(**rules: Any) -> Listener:
+        started.append(await listening(mailroom, **rules))
+        return started[-1]
+
+    yield begin
+    for listener in started:
+        listener.close()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[..., Awaitable[Client]]]:
+    """`client = await connect(listener, "lmtp")`, in a test that ends in time."""
+    clients: list[Client] = []
+
+    async def join(listener: Listener, protocol: str = "smtp") -> Client:
+        clients.append(await dialled(listener, protocol))
+        return clients[-1]
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        yield join
+    for client in clients:
+        client.writer.close()

@@ -19,6 +19,7 @@ ADDRESS = "k7@leads.example"
         ("k7@bücher.example", "k7@xn--bcher-kva.example"),
         ("k7@XN--bcher-kva.example", "k7@xn--bcher-kva.example"),
         ("größe@leads.example", "größe@leads.example"),
+        ("Gro\u0308ße@leads.example", "größe@leads.example"),
         ("a.b+c@localhost", "a.b+c@localhost"),
     ],
 )

@@ -84,7 +84,11 @@ class Mailroom:
         Raises MailRefused ``test_not_allowed`` where the mail itself says that it is a test.
         """
         head = read_head(mail.body)
-        brought = [_arrival(mail, head, recipient) for recipient in mail.recipients]
+        # In one order: the same mail, brought twice at once, must not wait for itself.
+        brought = sorted(
+            (_arrival(mail, head, recipient) for recipient in mail.recipients),
+            key=lambda arrival: arrival.raw_id,
+        )
         apart = _why_apart(mail, head)
         new = 0
         async with self._database.transaction() as conn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -29,7 +30,7 @@ def normal(address: str) -> str:
 
     Raises ValueError for what is none.
     """
-    local, _, domain = address.strip().lower().rpartition("@")
+    local, _, domain = unicodedata.normalize("NFC", address.strip().lower()).rpartition("@")
     try:
         ascii_domain = domain.encode("idna").decode("ascii") if domain else ""
     except UnicodeError:
