@@ -34,9 +34,9 @@ class AtProject(_Payload):
     """The tracker's project: one site or dealer that is tracked."""
 
     id: Reference
-    """Project reference; a ``Location`` setting maps it."""
+    """Project reference; a ``Location`` setting maps it. In the lead it is ``extras["project.id"]``."""
     name: _Text | None = None
-    """Name of the project."""
+    """Name of the project; in the lead ``extras["project.name"]``, as it was told last."""
 
 
 class AtClient(_Payload):
