@@ -12,7 +12,7 @@ from leadbus.contracts.lead import Lead
 from leadbus.messages import IncomingMessage
 from normalizer.consenting import Consenting
 from normalizer.consumers import RawConsumer
-from normalizer.domain.declarations import Declaration
+from normalizer.domain.declarations import Declaration, ToldBy
 from normalizer.domain.terms import Terms
 from normalizer.linking import Linking
 from normalizer.normalizing import Normalizing
@@ -35,13 +35,20 @@ class Desk:
         self.workshop = workshop
         self.consenting = Consenting(workshop.database, workshop.clock, keyed, poll_seconds=0.05)
 
-    async def say(self, action: Any, contact: str, *purposes: str, act_id: UUID | None = None) -> UUID:
+    async def say(
+        self,
+        action: Any,
+        contact: str,
+        *purposes: str,
+        act_id: UUID | None = None,
+        told_by: ToldBy = "operator",
+    ) -> UUID:
         declaration = Declaration(
             act_id=act_id or uuid4(),
             contacts=(contact,),
             action=action,
             at=self.workshop.clock.now(),
-            told_by="operator",
+            told_by=told_by,
             purposes=purposes,
         )
         async with self.workshop.database.transaction() as conn:

@@ -184,3 +184,12 @@ async def test_standings_are_what_the_acts_come_to_in_any_order(keyed: Any, desk
     assert {(row["contact"], row["purpose"]): (row["state"], row["at"]) for row in rows} == {
         key: (stand.state, stand.at) for key, stand in ledger.standings.items()
     }
+
+
+async def test_what_a_person_said_goes_before_what_a_source_said(keyed: Any, desk: Desk) -> None:
+    for n in range(3):
+        await desk.say("grant", f"mailto:{n}@example.org", "sales", told_by="source")
+    await desk.say("withdraw", f"mailto:{ANN}")
+    await desk.consenting.apply()
+    (first,) = await keyed.fetch("SELECT contact FROM consent_act WHERE walked_at IS NOT NULL")
+    assert first["contact"] == f"mailto:{ANN}"

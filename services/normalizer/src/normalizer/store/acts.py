@@ -55,17 +55,17 @@ WITH made AS (
 SELECT count(*), pg_notify($13, '') FROM made
 """
 # A lead that was being written when the act was committed knows nothing of it and may have been missed by the
-# first walk; so there is a second, when every transaction has ended that ran when the first one did.
+# first walk; so there is a second, when every transaction has ended that ran when the first one did. What
+# people said goes first: a source may say thousands of things at once.
 _WAITING = """
 SELECT act_no, act_id, contact, action, told_by, coalesce(reached, $1) AS reached,
        walked_at IS NOT NULL AS again
   FROM consent_act
  WHERE applied_at IS NULL
-   AND (walked_at IS NULL OR reached IS NOT NULL OR NOT EXISTS (
-        SELECT FROM pg_stat_activity AS s
-         WHERE s.datname = current_database() AND s.backend_type = 'client backend'
-           AND s.xact_start <= consent_act.walked_at AND s.pid <> pg_backend_pid()))
- ORDER BY act_no LIMIT 1 FOR UPDATE SKIP LOCKED
+   AND (walked_at IS NULL OR reached IS NOT NULL OR walked_at < (
+        SELECT coalesce(min(xact_start), 'infinity') FROM pg_stat_activity
+         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()))
+ ORDER BY told_by = 'source', act_no LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _LISTED = """
 SELECT DISTINCT lead_id FROM lead_term WHERE term = ANY($1::text[]) AND lead_id > $2 ORDER BY lead_id LIMIT $3
@@ -160,7 +160,7 @@ async def record(conn: Connection, declarations: Sequence[Declaration], now: dat
 
 
 async def next_waiting(conn: Connection) -> Waiting | None:
-    """The oldest act that is to be laid over leads now and that no other replica holds."""
+    """The act that is to be laid over leads next, and that no other replica holds."""
     row = await conn.fetchrow(_WAITING, _FIRST)
     return Waiting(**dict(row)) if row else None
 

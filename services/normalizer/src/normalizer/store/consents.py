@@ -71,12 +71,10 @@ async def bind(conn: Connection, leads: Collection[Lead]) -> None:
 
 
 async def contacts_of_leads(conn: Connection, lead_ids: Collection[UUID]) -> dict[UUID, tuple[str, ...]]:
-    """The contacts of these leads, as of their last revision."""
+    """What acts may name that concern these leads, as of their last revision."""
     rows = await conn.fetch(_CUSTOMERS, list(lead_ids))
-    return {
-        row["lead_id"]: contacts_of(Customer.model_validate_json(row["customer"] or "{}"), row["lead_id"])
-        for row in rows
-    }
+    told = [(row["lead_id"], Customer.model_validate_json(row["customer"] or "{}")) for row in rows]
+    return {lead_id: (*contacts_of(customer, lead_id), f"lead:{lead_id}") for lead_id, customer in told}
 
 
 async def lead(conn: Connection, lead_id: UUID) -> Lead | None:
