@@ -28,6 +28,7 @@ OPERATIONS = [
     "GET /v1/quarantine",
     "GET /v1/quarantine/{raw_id}",
     "GET /v1/quarantine/{raw_id}/body",
+    "POST /v1/quarantine/{raw_id}/discard",
     "POST /v1/bdk/notifications/{connection}",
     "POST /v1/bdk/notifications",
     "GET /v1/bdk/connections",

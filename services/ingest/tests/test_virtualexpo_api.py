@@ -35,6 +35,11 @@ async def test_a_subscription_is_set_up_and_looked_at(ingest: Any, vendor: Vendo
     standing = await get(ingest, "/v1/virtualexpo/subscriptions/aero")
     assert standing["last_success_at"] == standing["last_attempt_at"] is not None
     assert standing["due_at"] >= standing["allowed_at"]
+    assert (standing["enabled"], standing["trial"]) == (True, False)
+    assert (standing["last_outcome"], standing["last_code"]) == ("succeeded", "ok")
+    await vendor.unsubscribe()
+    (standing,) = (await get(ingest, "/v1/virtualexpo/subscriptions"))["items"]
+    assert (standing["set_up"], standing["enabled"], standing["last_code"]) == (False, False, "ok")
 
 
 async def test_selecting_visits_answers_with_the_vendors_advice(ingest: Any, vendor: Vendor) -> None:
@@ -127,6 +132,33 @@ async def test_a_document_that_could_not_be_read_is_there_for_operators(ingest: 
     assert (await ingest.http.get(f"{path}/body", headers=ingest.token("viewer"))).status_code == 403
     acts = await ingest.rows("SELECT object FROM audit WHERE action = 'quarantine.reveal'")
     assert [act["object"] for act in acts] == [f"quarantine/{result.quarantine_id}"]
+
+
+async def test_what_is_kept_can_be_discarded_and_is_kept_again(ingest: Any, vendor: Vendor) -> None:
+    vendor.sandbox.control(answer="html")
+    await vendor.subscribe()
+    result = await vendor.fetch()
+    assert result is not None
+
+    async def discard(role: str = "operator") -> int:
+        path = f"/v1/quarantine/{result.quarantine_id}/discard"
+        reason = {"reason": "their page of maintenance"}
+        return int((await ingest.http.post(path, json=reason, headers=ingest.token(role))).status_code)
+
+    assert await discard("viewer") == 403
+    assert await discard() == 204
+    assert await discard() == 404
+    acts = await ingest.rows("SELECT detail ->> 'reason' AS why FROM audit WHERE action LIKE '%discard'")
+    assert [act["why"] for act in acts] == ["their page of maintenance"]
+    await vendor.fetch(NEXT_SECONDS)
+    (kept,) = (await get(ingest, "/v1/quarantine"))["items"]
+    assert kept["raw_id"] == str(result.quarantine_id)
+    told = await ingest.rows(
+        "SELECT routing_key, headers ->> 'cloudEvents_id' AS id FROM outbox WHERE exchange = 'leadbus.events'"
+    )
+    events = ["raw.quarantined.v1", "raw.released.v1", "raw.quarantined.v1"]
+    assert [event["routing_key"] for event in told] == events
+    assert len({event["id"] for event in told}) == 3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ The last column of a row is where the document is kept: a reason of ingest's qua
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,9 @@ import pytest
 from ingest.fetching.download import Patience
 from ingest.fetching.fetcher import Bounds, Fetcher
 from ingest.fetching.scheduler import Scheduler
+from leadbus.contracts.virtualexpo_document import split
 from leadbus.outbox import LeftToClaims
-from leadbus_devstack.sandboxes.virtualexpo_documents import lead
+from leadbus_devstack.sandboxes.virtualexpo_documents import document, lead
 
 from tests.support.vendor import NEXT_SECONDS, Vendor
 
@@ -24,7 +25,7 @@ LEADS = [lead("VX-1"), lead("VX-2"), lead("VX-3")]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`leads`: how many of the three are there all the same."""
+    """`leads`: how many of those that are served are there all the same."""
 
     id: str
     faults: Mapping[str, Any]
@@ -34,6 +35,7 @@ class Row:
     leads: int = 0
     kept: str | None = None
     bounds: Mapping[str, Any] = field(default_factory=dict)
+    served: Sequence[str] = tuple(LEADS)
 
 
 ROWS = [
@@ -74,6 +76,22 @@ ROWS = [
         kept="undecodable",
         bounds={"whole_seconds": 1.0},
     ),
+    Row("no-leads", {}, "succeeded", "ok", served=()),
+    Row(
+        "bad-lead",
+        {},
+        *("succeeded", "ok"),
+        leads=3,
+        served=(LEADS[0], '<lead id="VX-2" category="rumour"><junk/></lead>', LEADS[2]),
+    ),
+    Row(
+        "large-lead",
+        {},
+        *("partial", "lead_too_large"),
+        leads=1,
+        kept="too_large",
+        served=(LEADS[0], lead("VX-2", message="x" * (4 * 1024 * 1024))),
+    ),
 ]
 
 
@@ -86,7 +104,7 @@ def scheduler(vendor: Vendor, bounds: Mapping[str, Any]) -> Scheduler:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 async def test_bad_input(vendor: Vendor, row: Row, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="leadbus")
-    vendor.serve(*LEADS)
+    vendor.serve(*row.served)
     vendor.sandbox.control(**row.faults)
     await vendor.subscribe()
 
@@ -106,10 +124,13 @@ async def test_bad_input(vendor: Vendor, row: Row, caplog: pytest.LogCaptureFixt
     # An attempt that failed counts as one; and when the vendor is well again, nothing is missing.
     assert await vendor.fetch(7200) is None
     vendor.sandbox.control()
+    vendor.serve(*LEADS)
     again = await vendor.fetch(2 * NEXT_SECONDS)
     assert again is not None
     assert again.outcome == "succeeded"
-    assert len(await vendor.published()) == 3
+    published = [message["body"] for message in await vendor.published()]
+    assert {one.data for one in split(document(LEADS).encode()).leads} <= set(published)
+    assert len(published) == len(set(published))
 
 
 async def test_a_vendor_who_says_when_is_asked_then(vendor: Vendor) -> None:

@@ -84,7 +84,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
             raw.router(door, settings),
             keys.router(keyring),
             *bdk.routers,
-            quarantine.router(database),
+            quarantine.router(database, clock, relay),
             *fetched.routers,
             documents.router(store),
             unrouted_router(database, holding),

@@ -7,19 +7,21 @@ from datetime import datetime
 from uuid import uuid5
 
 from leadbus.contracts import NAMESPACE
-from leadbus.contracts.events import RawQuarantined
+from leadbus.contracts.events import RawQuarantined, RawReleased
 from leadbus.contracts.raw import RawIdentity
 from leadbus.envelope import Envelope
 from leadbus.messages import OutgoingMessage, event_message
 
 from ingest.domain.arrival import Faulty
+from ingest.store.quarantine import Discarded
 
 SOURCE = "leadbus/ingest"
 QUARANTINED = "raw.quarantined.v1"
+RELEASED = "raw.released.v1"
 
 
 def quarantined(faulty: Faulty, now: datetime) -> OutgoingMessage:
-    """An arrival is kept here and not published; sent again, it is still the same event."""
+    """An arrival is kept here and not published."""
     arrival = faulty.arrival
     raw_id = str(arrival.raw_id)
     data = RawQuarantined(
@@ -28,18 +30,40 @@ def quarantined(faulty: Faulty, now: datetime) -> OutgoingMessage:
         quarantine_id=arrival.raw_id,
         quarantined_at=now,
     )
-    extensions = {"correlationid": arrival.attributes.get("correlationid", raw_id)}
-    if arrival.test:
+    correlation_id = arrival.attributes.get("correlationid", raw_id)
+    return _message(QUARANTINED, raw_id, data.to_json(), now, correlation_id, test=arrival.test)
+
+
+def released(discarded: Discarded, now: datetime) -> OutgoingMessage:
+    """An operator discarded what was kept here."""
+    raw_id = str(discarded.raw_id)
+    data = RawReleased(
+        raw=RawIdentity(source=discarded.source, account=discarded.account, id=raw_id),
+        reason=discarded.reason,
+        how="discarded",
+        quarantine_id=discarded.raw_id,
+        released_at=now,
+    )
+    return _message(RELEASED, raw_id, data.to_json(), now, raw_id, test=discarded.test)
+
+
+def _message(
+    type_: str, raw_id: str, data: bytes, now: datetime, correlation_id: str, *, test: bool
+) -> OutgoingMessage:
+    extensions = {"correlationid": correlation_id}
+    if test:
         extensions["test"] = "true"
+    # What is quarantined again after it was discarded is told of again.
+    occasion = json.dumps(["raw-event", raw_id, type_, now.isoformat()])
     return event_message(
         Envelope(
-            id=str(uuid5(NAMESPACE, json.dumps(["raw-event", raw_id, QUARANTINED]))),
+            id=str(uuid5(NAMESPACE, occasion)),
             source=SOURCE,
-            type=QUARANTINED,
+            type=type_,
             time=now,
             subject=raw_id,
             datacontenttype="application/json",
             extensions=extensions,
-            data=data.to_json(),
+            data=data,
         )
     )

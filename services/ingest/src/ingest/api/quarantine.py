@@ -6,14 +6,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 from leadbus import web
+from leadbus.clock import Clock
 from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Database
+from leadbus.jobs import Reason
+from leadbus.outbox import Outgoing
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, Role, download, require
 from leadbus.web.problems import NOT_FOUND
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlmodel import col
 
+from ingest import events
 from ingest.api.models import Digest, written
 from ingest.store import quarantine
 from ingest.store.tables import QuarantineRow
@@ -58,7 +62,15 @@ class Kept(BaseModel):
         return cls(**{**told, "digest": written(told["digest"])})
 
 
-def router(database: Database) -> APIRouter:
+class Discard(BaseModel):
+    """Why nothing is lost by it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+def router(database: Database, clock: Clock, outgoing: Outgoing) -> APIRouter:
     router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
 
     @router.get(
@@ -96,5 +108,24 @@ def router(database: Database) -> APIRouter:
                 raise Problem(NOT_FOUND)
             await web.audit(conn, actor, "quarantine.reveal", f"quarantine/{raw_id}")
         return download(content, f"{raw_id}.raw")
+
+    @router.post(
+        "/{raw_id}/discard",
+        status_code=204,
+        summary="Delete one",
+        description="When what is in it came in another way, or is nobody's. Audited, with the reason; the "
+        "body is gone. The same again is kept again.",
+    )
+    async def discard(
+        raw_id: UUID, why: Discard, actor: Annotated[Actor, require(Role.OPERATOR)]
+    ) -> Response:
+        actor.must_see(None)
+        async with database.transaction() as conn:
+            gone = await quarantine.discard(conn, raw_id)
+            if gone is None:
+                raise Problem(NOT_FOUND)
+            await outgoing.writing([events.released(gone, clock.now())]).write(conn)
+            await web.audit(conn, actor, "quarantine.discard", f"quarantine/{raw_id}", {"reason": why.reason})
+        return Response(status_code=204)
 
     return router

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 from leadbus.settings.documents.kind import NAME_PATTERN
+from leadbus.settings.tables import Setting
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, Role, problem_responses, require
 from leadbus.web.problems import NOT_FOUND
 from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
 from ingest.fetching.due import allowed_at
 from ingest.fetching.ending import Outcome
 from ingest.fetching.subscriptions import Subscriptions
+from ingest.sources.virtualexpo import KIND
 from ingest.store.virtualexpo_tables import AttemptRow, SubscriptionRow
 
 Viewer = Annotated[Actor, require(Role.VIEWER)]
@@ -46,23 +48,56 @@ class Standing(BaseModel):
 
     name: str
     set_up: bool = Field(description="False: its setting is gone; when it was tried last stays known.")
+    enabled: bool = Field(description="Whether it is fetched.")
+    trial: bool
     since: datetime = Field(description="Since when it is set up.")
-    due_at: datetime = Field(description="When it is fetched next, where its setting does not say no.")
+    due_at: datetime = Field(description="When it is fetched next, where it is enabled.")
     allowed_at: datetime | None = Field(description="Before it nothing is asked, whoever wants it.")
     last_attempt_at: datetime | None
     last_success_at: datetime | None = Field(description="When its document was last fetched whole.")
+    last_outcome: Outcome | None = Field(description="What the last attempt came to.")
+    last_code: Code | None
 
     @classmethod
-    def of(cls, row: SubscriptionRow) -> "Standing":
+    def of(cls, found: Any) -> "Standing":
+        """From a row of `_STANDINGS`."""
+        row, spec = found[0], found[1] or {}
         return cls(
             name=row.name,
             set_up=row.target is not None,
+            enabled=bool(spec.get("enabled", False)),
+            trial=bool(spec.get("trial", False)),
             since=row.since,
             due_at=row.due_at,
             allowed_at=allowed_at(row.last_attempt_at),
             last_attempt_at=row.last_attempt_at,
             last_success_at=row.last_success_at,
+            last_outcome=found[2],
+            last_code=found[3],
         )
+
+
+def _of_last_attempt(column: Any) -> Any:
+    return (
+        select(column)
+        .where(col(AttemptRow.subscription) == col(SubscriptionRow.name))
+        .order_by(col(AttemptRow.started_at).desc())
+        .limit(1)
+        .correlate(SubscriptionRow)
+        .scalar_subquery()
+    )
+
+
+_STANDINGS: Any = select(
+    SubscriptionRow,
+    col(Setting.spec),
+    _of_last_attempt(col(AttemptRow.outcome)).label("last_outcome"),
+    _of_last_attempt(col(AttemptRow.code)).label("last_code"),
+).join(
+    Setting,
+    and_(col(Setting.kind) == KIND, col(Setting.name) == col(SubscriptionRow.name)),
+    isouter=True,
+)
 
 
 class Attempt(BaseModel):
@@ -140,13 +175,14 @@ def router(subscriptions: Subscriptions) -> APIRouter:
     async def standings(query: Annotated[ListQuery, Depends(SUBSCRIPTIONS)], actor: Viewer) -> Page[Standing]:
         actor.must_see(None)
         async with database.session() as session:
-            return await query.page(session, select(SubscriptionRow), Standing.of)
+            return await query.page(session, _STANDINGS, Standing.of)
 
     @router.get("/subscriptions/{name}", summary="How one subscription stands")
     async def standing(name: Name, actor: Viewer) -> Standing:
         actor.must_see(None)
         async with database.session() as session:
-            row = await session.get(SubscriptionRow, name)
+            found = await session.execute(_STANDINGS.where(col(SubscriptionRow.name) == name))
+            row = found.one_or_none()
         if row is None:
             raise Problem(NOT_FOUND)
         return Standing.of(row)

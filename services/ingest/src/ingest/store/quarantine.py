@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from leadbus.contracts.vocabulary import QuarantineReason
 from leadbus.db import Connection
 from leadbus.retention import Removed, first, removed
 
@@ -22,12 +24,26 @@ SELECT raw_id, source, account, content_type, body, digest, octet_length(body), 
  ORDER BY raw_id
 ON CONFLICT (raw_id) DO NOTHING RETURNING raw_id
 """
+_DISCARD = """
+DELETE FROM quarantine WHERE raw_id = $1 RETURNING raw_id, source, account, reason, test
+"""
 _FORGET = """
 DELETE FROM quarantine WHERE raw_id = ANY (ARRAY(
     SELECT raw_id FROM quarantine WHERE quarantined_at < $1 ORDER BY quarantined_at LIMIT $2
     FOR UPDATE SKIP LOCKED))
 """
 _OLDEST = "SELECT quarantined_at FROM quarantine ORDER BY quarantined_at LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What was kept, without its content."""
+
+    raw_id: UUID
+    source: str
+    account: str
+    reason: QuarantineReason
+    test: bool
 
 
 async def put(conn: Connection, faulty: Sequence[Faulty], now: datetime) -> set[UUID]:
@@ -54,6 +70,12 @@ async def put(conn: Connection, faulty: Sequence[Faulty], now: datetime) -> set[
 async def body(conn: Connection, raw_id: UUID) -> bytes | None:
     content: bytes | None = await conn.fetchval("SELECT body FROM quarantine WHERE raw_id = $1", raw_id)
     return content
+
+
+async def discard(conn: Connection, raw_id: UUID) -> Discarded | None:
+    """Delete one; returns what it was, None where there is none."""
+    row = await conn.fetchrow(_DISCARD, raw_id)
+    return Discarded(**dict(row)) if row else None
 
 
 async def forget(conn: Connection, before: datetime, limit: int) -> Removed:
