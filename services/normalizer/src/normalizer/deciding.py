@@ -183,7 +183,7 @@ def _outcomes(
     pairs: Sequence[tuple[Raw, Telling]], made: Sequence[Revision], held: Known | None
 ) -> list[Told]:
     by_raw = {revision.raw_key: revision for revision in made}
-    reached = _reached({raw.key for raw, _ in pairs}, made)
+    reached = _reached([raw.key for raw, _ in pairs], made)
     stands_at = held.lead.revision if held else 0
     outcomes = []
     for raw, telling in pairs:
@@ -198,10 +198,13 @@ def _outcomes(
 
 def _reached(keys: Collection[UUID], made: Sequence[Revision]) -> dict[UUID, int]:
     """Which revision each of `keys` brought its lead to, with what waited for the lead that it told."""
+    if len(made) < 2:  # as it nearly always is
+        return {revision.raw_key: revision.lead.revision for revision in made}
+    told = set(keys)
     reached: dict[UUID, int] = {}
     cause: UUID | None = None
     for revision in made:
-        cause = revision.raw_key if cause is None or revision.raw_key in keys else cause
+        cause = revision.raw_key if cause is None or revision.raw_key in told else cause
         reached[cause] = revision.lead.revision
     return reached
 
