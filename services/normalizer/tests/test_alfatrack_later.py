@@ -75,6 +75,17 @@ async def test_a_replay_of_what_waits(case: str, north: Any, knowledge_push: Pus
 
 
 @pytest.mark.parametrize("case", ["K8"])
+async def test_a_replay_that_makes_a_lead_tells_where_the_lead_stands(
+    case: str, workshop: Any, lead_push: Push, knowledge_push: Push, operator: Any
+) -> None:
+    await workshop.raw.handle([knowledge_push(), lead_push()])
+    await workshop.map_project()
+    (entry,) = await workshop.quarantined()
+    replayed = await workshop.quarantining.replay(entry["raw_key"], operator)
+    assert (replayed.change, replayed.revision) == ("received", 2)
+
+
+@pytest.mark.parametrize("case", ["K8"])
 async def test_a_replay_by_a_better_adapter_takes_the_place_of_what_was_read(
     case: str, north: Any, lead_push: Push, knowledge_push: Push, operator: Any
 ) -> None:
