@@ -198,6 +198,25 @@ def test_a_mark_that_cannot_be_read_is_no_real_lead(mark: object) -> None:
         raw_attributes("contactatonce", decode(incoming({"test": mark})))
 
 
+@pytest.mark.parametrize("mark", ["true", True, "1", "On"])
+def test_what_the_way_of_a_message_tells_of_it(mark: object) -> None:
+    headers = _CLOUD_EVENT | {"ce-location": "D-1", "ce-locationalways": mark, "ce-letters": mark}
+    told = raw_attributes("adf", decode(incoming(headers, routing_key="raw.adf")))
+    assert (told.location, told.location_always, told.letters) == ("D-1", True, True)
+    untold = raw_attributes("adf", decode(incoming(_CLOUD_EVENT, routing_key="raw.adf")))
+    assert (untold.location, untold.location_always, untold.letters) == (None, False, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("location", ""), ("location", "x" * 201), ("locationalways", "perhaps"), ("letters", "7")],
+)
+def test_a_way_that_cannot_be_read(name: str, value: str) -> None:
+    with pytest.raises(EnvelopeError) as caught:
+        raw_attributes("adf", decode(incoming(_CLOUD_EVENT | {f"ce-{name}": value}, routing_key="raw.adf")))
+    assert caught.value.field == name
+
+
 def test_a_sender_cannot_call_its_event_bare() -> None:
     assert "bare" not in decode(incoming(_CLOUD_EVENT | {"ce-bare": "true"})).extensions
 

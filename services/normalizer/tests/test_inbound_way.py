@@ -16,6 +16,7 @@ from normalizer.domain.way import Way
 from normalizer.parting import parted
 from normalizer.receiving import Limits, receive, receive_again
 from normalizer.sources import read as read_by_source
+from pydantic import TypeAdapter
 
 MAIL = "message/rfc822"
 XML = "application/xml"
@@ -142,8 +143,15 @@ def test_a_way_is_told_and_read_back(way: Way) -> None:
     assert Way.told("main", way.extensions) == way
 
 
+@pytest.mark.parametrize("mark", ["true", "True", "1", "yes", "ON"])
+def test_a_mark_is_read_as_the_contract_reads_it(mark: str) -> None:
+    told = Way.told("main", {"letters": mark, "locationalways": mark})
+    assert (told.letters, told.location_always) == (True, True)
+    assert TypeAdapter(bool).validate_python(mark) is True
+
+
 @pytest.mark.parametrize(
-    "told", [{"location": ""}, {"letters": "yes"}, {"locationalways": "1"}, {"other": "true"}]
+    "told", [{"location": ""}, {"letters": "no"}, {"locationalways": "perhaps"}, {"other": "true"}]
 )
 def test_what_is_no_word_of_a_way(told: dict[str, str]) -> None:
     assert Way.told("main", told) == Way("main")

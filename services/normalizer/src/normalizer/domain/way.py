@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_TRUE = frozenset({"true", "1", "t", "yes", "y", "on"})
+"""What the contract of a raw message's attributes (`RawAttributes`) reads as true."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -27,8 +30,8 @@ class Way:
         return cls(
             account=account,
             location=extensions.get("location") or None,
-            location_always=extensions.get("locationalways") == "true",
-            letters=extensions.get("letters") == "true",
+            location_always=_is_true(extensions.get("locationalways")),
+            letters=_is_true(extensions.get("letters")),
             categories=extensions.get("categories"),
         )
 
@@ -44,6 +47,10 @@ class Way:
     def reference(self) -> tuple[str, str]:
         """The dealer reference that the way itself makes, and in which field it was told."""
         return (self.location, "location") if self.location else (self.account, "account")
+
+
+def _is_true(told: str | None) -> bool:
+    return told is not None and told.lower() in _TRUE
 
 
 NO_WAY = Way()
