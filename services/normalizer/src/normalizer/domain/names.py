@@ -9,6 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from leadbus.contracts.lead import Name
+
 from normalizer.domain.name_words import (
     AMBIGUOUS_SALUTATIONS,
     CYRILLIC_GIVEN_NAMES,
@@ -37,6 +39,27 @@ class NameReading:
     last: str | None = None
     suffix: str | None = None
     warning: str | None = None
+
+    @property
+    def name(self) -> Name:
+        """As a lead has it."""
+        return Name(
+            full=self.full or None,
+            first=self.first,
+            middle=self.middle,
+            last=self.last,
+            suffix=self.suffix,
+            salutation=self.salutation,
+        )
+
+
+def read_name(first: str | None, last: str | None, whole: str | None = None) -> NameReading:
+    """A name told in parts as it is told; a whole one, or one in the field of the first name, is split."""
+    if first and last:
+        return NameReading(whole or f"{first} {last}", first=first, last=last)
+    if written := whole or first:
+        return split_name(written)
+    return NameReading(last, last=last) if last else NameReading("")
 
 
 def split_name(written: str) -> NameReading:

@@ -195,14 +195,7 @@ class _Reader:
             return Name()
         reading = split_name(written)
         self.warn(reading.warning, "customer.name")
-        return Name(
-            full=reading.full or None,
-            first=reading.first,
-            middle=reading.middle,
-            last=reading.last,
-            suffix=reading.suffix,
-            salutation=reading.salutation,
-        )
+        return reading.name
 
     def _emails(self, payload: AlfaTrackLead) -> tuple[Email, ...]:
         written = told_line(payload.client.email)

@@ -7,7 +7,7 @@ from leadbus.contracts.lead import Address, Company, Email, Name, Phone
 
 from normalizer.domain.countries import read_country
 from normalizer.domain.emails import read_email
-from normalizer.domain.names import NameReading, split_name
+from normalizer.domain.names import read_name
 from normalizer.domain.text import told_line
 from normalizer.sources.bdk_findings import Findings
 
@@ -17,38 +17,14 @@ def name_of(customer: BdkCustomer, findings: Findings) -> Name:
 
     A part that was told beside a whole name from which another was read stays in the extras.
     """
-    told = told_line(customer.salutation)
-    reading = _name_reading(customer)
-    if reading is None:
-        return Name(salutation=told)
-    for part, written, read in (
-        ("firstName", told_line(customer.first_name), reading.first),
-        ("lastName", told_line(customer.last_name), reading.last),
-    ):
+    first, last = told_line(customer.first_name), told_line(customer.last_name)
+    reading = read_name(first, last, told_line(customer.name))
+    for part, written, read in (("firstName", first, reading.first), ("lastName", last, reading.last)):
         if written != read:
             findings.keep(f"customer.{part}", written)
     findings.warn(reading.warning, "customer.name")
-    return Name(
-        full=reading.full or None,
-        first=reading.first,
-        middle=reading.middle,
-        last=reading.last,
-        suffix=reading.suffix,
-        salutation=told or reading.salutation,
-    )
-
-
-def _name_reading(customer: BdkCustomer) -> NameReading | None:
-    first, last, whole = (
-        told_line(customer.first_name),
-        told_line(customer.last_name),
-        told_line(customer.name),
-    )
-    if first and last:
-        return NameReading(whole or f"{first} {last}", first=first, last=last)
-    if written := whole or first:
-        return split_name(written)
-    return NameReading(last, last=last) if last else None
+    salutation = told_line(customer.salutation) or reading.salutation
+    return reading.name.model_copy(update={"salutation": salutation})
 
 
 def company_of(customer: BdkCustomer) -> Company | None:

@@ -30,7 +30,7 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.local_moment import clocks_in
-from normalizer.domain.names import NameReading, split_name
+from normalizer.domain.names import read_name
 from normalizer.domain.text import clean, clean_line, told_line, told_text
 from normalizer.domain.vin import read_vin
 from normalizer.sources.charset import UTF8_BOM
@@ -178,28 +178,10 @@ class _Reader:
         return (SourceId(source=PROVIDER, value=clean_line(self._payload.lead_id)), *related)
 
     def _name(self, customer: CaoCustomer) -> Name:
-        first, last, whole = (
-            told_line(customer.first_name),
-            told_line(customer.last_name),
-            told_line(customer.name),
-        )
-        if first and last:
-            reading = NameReading(whole or f"{first} {last}", first=first, last=last)
-        elif written := whole or first:
-            reading = split_name(written)
-        elif last:
-            reading = NameReading(last, last=last)
-        else:
-            return Name()
+        parts = told_line(customer.first_name), told_line(customer.last_name)
+        reading = read_name(*parts, told_line(customer.name))
         self.warn(reading.warning, "customer.name")
-        return Name(
-            full=reading.full or None,
-            first=reading.first,
-            middle=reading.middle,
-            last=reading.last,
-            suffix=reading.suffix,
-            salutation=reading.salutation,
-        )
+        return reading.name
 
     def _emails(self, customer: CaoCustomer) -> tuple[Email, ...]:
         if not told_line(customer.email):

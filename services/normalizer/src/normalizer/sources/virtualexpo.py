@@ -23,7 +23,7 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.local_moment import read_moment
-from normalizer.domain.names import NameReading, split_name
+from normalizer.domain.names import read_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line, told_line, told_text
 from normalizer.sources.document import format_of, parse_xml
@@ -235,28 +235,10 @@ class _Reader:
         return Product(id=told_line(told.product_id), name=name, category=kind, url=url)
 
     def _name(self, buyer: VirtualExpoBuyer) -> Name:
-        first, last, salutation = (
-            told_line(buyer.first_name),
-            told_line(buyer.last_name),
-            told_line(buyer.civility),
-        )
-        if first and last:
-            reading = NameReading(f"{first} {last}", first=first, last=last)
-        elif first:
-            reading = split_name(first)
-        elif last:
-            reading = NameReading(last, last=last)
-        else:
-            return Name(salutation=salutation)
+        reading = read_name(told_line(buyer.first_name), told_line(buyer.last_name))
         self._warn(reading.warning, "buyer.firstName")
-        return Name(
-            full=reading.full or None,
-            first=reading.first,
-            middle=reading.middle,
-            last=reading.last,
-            suffix=reading.suffix,
-            salutation=salutation or reading.salutation,
-        )
+        salutation = told_line(buyer.civility) or reading.salutation
+        return reading.name.model_copy(update={"salutation": salutation})
 
     def _emails(self, buyer: VirtualExpoBuyer) -> tuple[Email, ...]:
         if not told_line(buyer.email):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from leadbus.contracts.lead import Name
 
 from normalizer.domain.names import NameReading, split_name
@@ -105,11 +107,10 @@ class Names:
             reading = NameReading(last, last=last)
         else:
             reading = NameReading("")
-        return Name(
-            full=reading.full or None,
-            first=reading.first,
+        return replace(
+            reading,
             middle=reading.middle or middle,
             last=reading.last or last,
             suffix=reading.suffix or suffix,
             salutation=reading.salutation or salutation,
-        )
+        ).name
