@@ -38,9 +38,15 @@ def read_moment(written: str, zone: str) -> MomentReading:
     assumed = at.tzinfo is None
     if assumed:
         at = at_clock(at, zone)
-    if not _EARLIEST.year < at.year < _LATEST.year - 1 and not _EARLIEST <= at < _LATEST:
+    if not is_plausible(at):
         return MomentReading(warning="time_implausible")
     return MomentReading(at, "time_zone_assumed" if assumed else None)
+
+
+def is_plausible(at: datetime) -> bool:
+    """Whether a lead can have happened then: from 1990 to the end of 2099."""
+    # The year alone decides but for the outermost; comparing with an offset is dear.
+    return _EARLIEST.year < at.year < _LATEST.year - 1 or _EARLIEST <= at < _LATEST
 
 
 def at_clock(shown: datetime, zone: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from leadbus.contracts import json_text
 from leadbus.contracts.alfatrack import AlfaTrackKnowledge, AlfaTrackLead, AtCall, AtParameter
@@ -15,7 +15,7 @@ from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
 from normalizer.domain.html_text import html_to_text, is_html
 from normalizer.domain.knowledge import PARAMETERS, Knowledge, Told
-from normalizer.domain.local_moment import clocks_in
+from normalizer.domain.local_moment import clocks_in, is_plausible
 from normalizer.domain.names import split_name
 from normalizer.domain.rejection import Rejection
 from normalizer.domain.text import clean, clean_line, told_line
@@ -41,8 +41,6 @@ _FIELDS = {
     "as_of": "attribution",
 }
 """Where the lead has what the push calls otherwise; warnings name the lead's fields."""
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def read(body: bytes, content_type: str | None) -> Draft | Knowledge:
@@ -106,7 +104,7 @@ class _Reader:
 
     def _moment(self, value: datetime | None, path: str, field: str | None = None) -> datetime | None:
         """`value` if it can have been then; a clock gone wrong is kept in extras."""
-        if value is None or _EARLIEST <= value < _LATEST:
+        if value is None or is_plausible(value):
             return value
         self._keep(path, value.isoformat())
         self.warn("time_implausible", field or path)
@@ -187,7 +185,7 @@ class _Reader:
         sent_at = _aware(parameters["sent_at"].value) if "sent_at" in parameters else None
         call, lines = payload.call, payload.transcript
         others = (sent_at, call.started_at if call else None, *(line.at for line in lines))
-        return told or next((at for at in others if at and _EARLIEST <= at < _LATEST), None)
+        return told or next((at for at in others if at and is_plausible(at)), None)
 
     def _name(self, payload: AlfaTrackLead) -> Name:
         written = told_line(payload.client.name)

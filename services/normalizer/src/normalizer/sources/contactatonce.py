@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from leadbus.contracts import json_text
 from leadbus.contracts.contactatonce import CaoCustomer, CaoLine, CaoVehicle, ContactAtOnceLead
@@ -29,7 +29,7 @@ from pydantic import ValidationError
 from normalizer.domain.draft import Draft
 from normalizer.domain.emails import read_email
 from normalizer.domain.extras import unlisted
-from normalizer.domain.local_moment import clocks_in
+from normalizer.domain.local_moment import clocks_in, is_plausible
 from normalizer.domain.names import read_name
 from normalizer.domain.text import clean, clean_line, told_line, told_text
 from normalizer.domain.vin import read_vin
@@ -50,8 +50,6 @@ _FIELDS = {
 }
 """Where the lead has what the payload calls otherwise; warnings name the lead's fields."""
 _LARGEST_PRICE = 10**12
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ class _Reader:
 
     def _moment(self, value: datetime | None, path: str) -> datetime | None:
         """`value` if a lead can have happened then; a clock gone wrong is kept in extras."""
-        if value is None or _is_plausible(value):
+        if value is None or is_plausible(value):
             return value
         self._keep(path, value.isoformat())
         self.warn("time_implausible", path)
@@ -167,7 +165,7 @@ class _Reader:
         told = self._moment(self._payload.occurred_at, "occurred_at")
         call, lines = self._payload.call, self._payload.transcript
         others = (call.started_at if call else None, *(line.at for line in lines))
-        return told or next((at for at in others if at and _is_plausible(at)), None)
+        return told or next((at for at in others if at and is_plausible(at)), None)
 
     def _ids(self) -> tuple[SourceId, ...]:
         related = (
@@ -274,11 +272,6 @@ class _Reader:
             tracking_number=told_line(told.tracking_number),
             answered=told.answered,
         )
-
-
-def _is_plausible(at: datetime) -> bool:
-    # The year alone decides but for the outermost; comparing with an offset is dear.
-    return _EARLIEST.year < at.year < _LATEST.year - 1 or _EARLIEST <= at < _LATEST
 
 
 def _type_of(payload: ContactAtOnceLead) -> _Type:
