@@ -13,11 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from leadbus.contracts.lead import Dealer, Lead
 from leadbus.db import Database
 from leadbus.web.lists import ListQuery
 from normalizer.api.leads import FOUND, LEADS
+from normalizer.domain.linking import MOST_LINKS
 from normalizer.domain.terms import Terms
-from normalizer.store import ledger, queries, terms
+from normalizer.store import akin, ledger, queries, terms
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 LEADS_STORED = 20_000
@@ -136,6 +138,32 @@ async def test_what_is_found_is_read_from_its_list(
         query.after = (AT.replace(month=2, day=24), UUID(int=5))
     plan = await explained(filled, written(query, queries.leads_found(None, terms)))
     assert plan <= {"lead_term_pkey", "lead_pkey"}, plan
+
+
+def _lead(number: int) -> Lead:
+    return Lead(
+        lead_id=UUID(int=number),
+        revision=1,
+        source="adf",
+        account="box",
+        source_type="form",
+        channel="form",
+        received_at=AT,
+        dealer=Dealer(dealer_id="dealer-1", name="Dealer"),
+    )
+
+
+@pytest.mark.parametrize("leads", [1, 400])
+async def test_linked_leads_are_looked_for_by_their_contacts_alone(leads: int, filled: Database) -> None:
+    """Never among all leads of a dealer; of a contact that a quarter gives, the newest and no more."""
+    sought = [(_lead(n), ["email:0", f"phone:{n}"]) for n in range(leads)]
+    part = akin.looking(sought, timedelta(days=14))
+    plan = await explained(filled, f"WITH {part.sql} SELECT {part.tells}", *part.arguments)
+    assert plan <= {"lead_term_pkey", "lead_pkey", "Function Scan", "CTE Scan", "Subquery Scan", "Result"}
+    assert {"lead_term_pkey", "lead_pkey"} <= plan
+    async with filled.acquire() as conn:
+        row = await conn.fetchrow(f"WITH {part.sql} SELECT {part.tells}", *part.arguments)
+    assert len(akin.found(row, sought)) <= leads * (2 * MOST_LINKS + 2)
 
 
 async def test_unrouted_leads_are_counted_by_their_index(filled: Database) -> None:

@@ -215,6 +215,14 @@ async def test_nobody_is_looked_for_in_vain(
     assert await links_of(linking, "a") == await links_of(linking, "b") == []
 
 
+async def test_leads_of_before_a_new_key_are_linked_too(linking: Any, chat: Send) -> None:
+    await linking.raw.handle([chat("a", "one")])
+    new = Terms(b"a new key of these tests, 32 bytes and more")
+    both = Normalizing(Limits(body_bytes=4_194_304), new, linking=Linking([new, TERMS], WINDOW))
+    await replica(linking, both).handle([chat("b", "two")])
+    assert len(await links_of(linking, "a")) == len(await links_of(linking, "b")) == 1
+
+
 async def test_a_busy_number_is_looked_for_within_bounds(linking: Any, chat: Send) -> None:
     """Of a number that everybody gives no lead gets links without end."""
     for n in range(0, 120, 20):
