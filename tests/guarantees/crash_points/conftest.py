@@ -28,7 +28,8 @@ def mortal_stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> 
         directory / "mail",
         name=name,
         settings=SETTINGS,
-        partners=("virtualexpo",),
+        partners=("bdk", "virtualexpo"),
+        takes_mail=True,
     )
     try:
         with stacks.running(stack):

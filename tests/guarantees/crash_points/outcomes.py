@@ -12,6 +12,7 @@ from enum import Enum
 from functools import partial
 from typing import Literal
 
+from tests.guarantees.crash_points import at_the_bank, at_the_mail_server
 from tests.guarantees.crash_points import circumstances as when
 from tests.guarantees.crash_points.circumstances import Circumstance
 
@@ -99,6 +100,16 @@ def _ingest() -> Iterator[Crash]:
     yield claiming("relay.told", twice, SOME)
     yield claiming("relay.committed", "published once, nothing comes again")
 
+    brought = "its sender got no answer and brings the mail again"
+    mail = at_the_mail_server.NOT_ANSWERED
+    yield Crash("ingest", "mail.stored", f"rolled back; {brought}, and it is new", mail)
+    yield Crash("ingest", "mail.committed", f"{brought}, and it is known", mail, core=True)
+
+    told = "the bank got no answer, tells of the lead once more, and it is fetched"
+    yield Crash("ingest", "bdk.noted", told, at_the_bank.NOT_ANSWERED)
+    fetched = "another one fetches the lead when the lease has ended: one message"
+    yield Crash("ingest", "bdk.claimed", fetched, at_the_bank.LEASE_ENDS)
+    yield Crash("ingest", "bdk.stored", fetched, at_the_bank.LEASE_ENDS, core=True)
     yield Crash(
         "ingest",
         "virtualexpo.attempt_written",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database
 from leadbus.log import logger
@@ -97,6 +98,7 @@ class NotificationDoor:
             raise NotTakenError(NotTaken.UNREADABLE, str(error), raw_id) from None
         async with self._database.transaction() as conn:
             taken = await self._take(conn, connection, brought, told)
+            checkpoint.passed("bdk.noted")
         if taken.came_to == "to_fetch":
             self._wake()
         return taken

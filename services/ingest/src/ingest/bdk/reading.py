@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
-from leadbus import pulse
+from leadbus import checkpoint, pulse
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_out_of_reach
 from leadbus.log import Wide, logger, wide
@@ -150,6 +150,7 @@ class Reading:
             say("bdk.read_not_recorded", read_id=str(claimed.read_id), reason=type(error).__name__)
 
     async def _read(self, connection: InForce, claimed: Claimed, line: Wide) -> None:
+        checkpoint.passed("bdk.claimed")
         try:
             answer, told = await self._fetched(connection, claimed)
         except Trouble as trouble:
@@ -185,6 +186,7 @@ class Reading:
                 await arrivals.store(conn, [arrival], now, self._outgoing)
             await bdk_reads.done(conn, claimed, now, arrival.raw_id)
             await note_answer(conn, connection)
+            checkpoint.passed("bdk.stored")
 
     async def _failed(self, connection: InForce, claimed: Claimed, trouble: Trouble) -> None:
         now = self._clock.now()
