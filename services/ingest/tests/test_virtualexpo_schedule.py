@@ -64,6 +64,21 @@ async def test_an_attempt_whose_process_is_gone_is_ended_by_another(vendor: Vend
     assert (attempt["outcome"], attempt["code"]) == ("interrupted", "process_ended")
 
 
+async def test_an_attempt_that_a_stop_cuts_short_says_so(vendor: Vendor) -> None:
+    vendor.sandbox.control(hang=True)
+    await vendor.subscribe()
+    scheduler = vendor.way_in.scheduler
+    running = asyncio.create_task(scheduler.run())
+    async with asyncio.timeout(30):
+        while not vendor.asked():  # noqa: ASYNC110 -- the condition is another process's
+            await asyncio.sleep(0.05)
+        await scheduler.drain(0)
+        await running
+    (attempt,) = await vendor.rows("SELECT outcome, code, ended_at FROM virtualexpo_attempt")
+    assert (attempt["outcome"], attempt["code"]) == ("interrupted", "process_ended")
+    assert attempt["ended_at"] is not None
+
+
 async def test_an_attempt_in_hand_is_left_to_whoever_makes_it(vendor: Vendor) -> None:
     await vendor.subscribe()
     await vendor.fetch()

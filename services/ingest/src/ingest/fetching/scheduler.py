@@ -31,6 +31,7 @@ SLOTS = 2
 _POLL_SECONDS = 5.0
 _SWEEP_SECONDS = 15.0
 _LEASE_BEYOND_SECONDS = 300.0
+_GIVE_UP_SECONDS = 3.0
 _UNREAD_AGAIN = timedelta(minutes=15)
 _log = logger("virtualexpo")
 
@@ -165,9 +166,23 @@ class Scheduler:
         try:
             await self._attempt(claimed)
         except asyncio.CancelledError:
+            await self._give_up(claimed)
             if really_cancelled():
                 raise
-            _log.warning("virtualexpo.left", attempt_id=str(claimed.attempt_id), reason="leaked cancellation")
+
+    async def _give_up(self, claimed: Claimed) -> None:
+        """Say that it was cut short. Where that cannot be written, its lease ends and another one says so."""
+        result = Result(Outcome.INTERRUPTED, "process_ended")
+        try:
+            async with asyncio.timeout(_GIVE_UP_SECONDS), self._database.transaction() as conn:
+                await store.end(conn, claimed.attempt_id, claimed.name, result, self._clock.now())
+        except Exception as error:
+            if not is_out_of_reach(error):
+                raise
+            _log.info("virtualexpo.not_given_up", attempt_id=str(claimed.attempt_id))
+            return
+        metrics.ATTEMPTS.labels(outcome=result.outcome, code=result.code).inc()
+        _log.warning("virtualexpo.cut_short", attempt_id=str(claimed.attempt_id), subscription=claimed.name)
 
     async def _attempt(self, claimed: Claimed) -> Result:
         try:
@@ -189,6 +204,7 @@ class Scheduler:
     async def _end_all(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short how it gives its attempt up
+                task.cancel()
         if tasks:
             await asyncio.wait(tasks)
