@@ -117,3 +117,18 @@ def test_a_tracker_that_tells_no_offset() -> None:
     }
     lead = _placed("alfatrack", json.dumps(body).encode(), "application/json", CHICAGO)
     assert lead.occurred_at == lead.detected_at == datetime(2026, 4, 14, 15, tzinfo=UTC)
+
+
+def test_lines_of_a_chat_were_said_by_that_clock() -> None:
+    """Z12: and a lead that tells no other moment happened when the first was."""
+    lines = [
+        {"at": "2026-04-14T10:00:00", "speaker": "customer", "text": "Hello"},
+        {"at": "2026-04-14T11:00:05-05:00", "speaker": "agent", "text": "Hi"},
+    ]
+    lead = _chat(CHICAGO, occurred_at=None, transcript=lines)
+    told = [line.at for line in lead.transcript]
+    assert told == [datetime(2026, 4, 14, 15, tzinfo=UTC), datetime(2026, 4, 14, 16, 0, 5, tzinfo=UTC)]
+    assert _codes(lead, "transcript.0.at") == ["zone_assumed"]
+    (only,) = _chat(CHICAGO, occurred_at=None, transcript=[lines[0], {**lines[0], "text": " "}]).transcript
+    assert only.at is None, "of a transcript with empty lines nothing is guessed"
+    assert _chat(CHICAGO, occurred_at=None, transcript=lines[:1]).occurred_at == told[0]

@@ -11,6 +11,7 @@ from normalizer.domain.draft import Draft
 from normalizer.domain.local_moment import at_clock
 
 ASSUMED = "zone_assumed"
+_OF_THE_LEAD = ("occurred_at", "detected_at")
 _DOUBTS = (ASSUMED, "value_unread")
 
 
@@ -22,11 +23,16 @@ def by_dealers_clock(draft: Draft, zone: str | None) -> Draft:
     if zone is None or not draft.zoneless:
         return draft
     moments = {field: at_clock(shown, zone) for field, shown in draft.zoneless.items()}
-    occurred_at = moments.get("occurred_at") or draft.occurred_at or moments.get("call.started_at")
+    begun = (at for field, at in moments.items() if field not in _OF_THE_LEAD)
+    occurred_at = moments.get("occurred_at") or draft.occurred_at or next(begun, None)
     return replace(
         draft,
         occurred_at=occurred_at,
         detected_at=moments.get("detected_at") or draft.detected_at,
+        transcript=tuple(
+            line.model_copy(update={"at": moments.get(f"transcript.{place}.at", line.at)})
+            for place, line in enumerate(draft.transcript)
+        ),
         call=_call(draft.call, moments.get("call.started_at")),
         consent=_consent(draft, occurred_at),
         warnings=tuple(_warning(warning, moments) for warning in draft.warnings),

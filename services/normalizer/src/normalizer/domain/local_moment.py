@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -54,11 +54,12 @@ def at_clock(shown: datetime, zone: str) -> datetime:
     return shown.replace(tzinfo=timezone(shown.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()))
 
 
-def clocks_in(unread: Mapping[str, str], fields: Iterable[str] = _MOMENTS) -> dict[str, datetime]:
+def clocks_in(unread: Mapping[str, str], *, lines: int = 0) -> dict[str, datetime]:
     """What a clock showed, of the moments of a lead that could not be read for want of an offset.
 
-    `unread` holds them as written, by the lead's fields.
+    `unread` holds them as written, by the lead's fields; those of a transcript of so many `lines` too.
     """
+    fields = (*_MOMENTS, *(f"transcript.{place}.at" for place in range(lines)))
     written = ((field, _told(unread[field])) for field in fields if field in unread)
     return {
         field: shown

@@ -109,7 +109,8 @@ class _Reader:
     def draft(self) -> Draft:
         payload = self._payload
         emails, phones = self._emails(payload.customer), self._phones(payload.customer)
-        occurred_at = self._occurred_at()
+        occurred_at, transcript = self._occurred_at(), self._transcript()
+        whole = len(transcript) == len(payload.transcript)
         self._keep("dealer.name", payload.dealer.name)
         self._keep("lead_source", payload.lead_source)
         self._keep("customer.preferred_contact", payload.customer.preferred_contact)
@@ -128,10 +129,10 @@ class _Reader:
             phones=phones,
             vehicles=self._vehicles(),
             message=told_text(payload.comments),
-            transcript=self._transcript(),
+            transcript=transcript,
             call=self._call(),
             consent=Consent(basis=self._type.consent, purposes=("reply", "sales"), at=occurred_at),
-            zoneless=clocks_in(self._extras),
+            zoneless=clocks_in(self._extras, lines=len(transcript) if whole else 0),
             extras=self._extras,
             warnings=tuple(self._warnings),
             test=payload.test,
