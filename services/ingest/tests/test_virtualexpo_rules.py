@@ -93,6 +93,7 @@ def test_what_a_document_comes_to(
         ("http_status", 500, Outcome.FAILED),
         ("connect_failed", None, Outcome.FAILED),
         ("timed_out", None, Outcome.FAILED),
+        ("stopped", None, Outcome.INTERRUPTED),
     ],
 )
 def test_what_no_document_comes_to(code: TransferCode, status: int | None, outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from ingest.fetching.due import STARTS_WITHIN
@@ -64,19 +65,41 @@ async def test_an_attempt_whose_process_is_gone_is_ended_by_another(vendor: Vend
     assert (attempt["outcome"], attempt["code"]) == ("interrupted", "process_ended")
 
 
-async def test_an_attempt_that_a_stop_cuts_short_says_so(vendor: Vendor) -> None:
-    vendor.sandbox.control(hang=True)
-    await vendor.subscribe()
+async def stopped(vendor: Vendor, within_seconds: float) -> dict[str, Any]:
+    """The attempt that was under way when ingest was told to end."""
     scheduler = vendor.way_in.scheduler
     running = asyncio.create_task(scheduler.run())
     async with asyncio.timeout(30):
         while not vendor.asked():  # noqa: ASYNC110 -- the condition is another process's
             await asyncio.sleep(0.05)
-        await scheduler.drain(0)
+        await scheduler.drain(within_seconds)
         await running
-    (attempt,) = await vendor.rows("SELECT outcome, code, ended_at FROM virtualexpo_attempt")
-    assert (attempt["outcome"], attempt["code"]) == ("interrupted", "process_ended")
+    (attempt,) = await vendor.rows("SELECT outcome, code, ended_at, leads FROM virtualexpo_attempt")
     assert attempt["ended_at"] is not None
+    return attempt
+
+
+async def test_a_transfer_is_broken_off_by_a_stop(vendor: Vendor) -> None:
+    vendor.sandbox.control(hang=True)
+    await vendor.subscribe()
+    attempt = await stopped(vendor, within_seconds=6)
+    assert (attempt["outcome"], attempt["code"]) == ("interrupted", "stopped")
+
+
+async def test_a_stop_without_any_time_says_so_of_the_attempt(vendor: Vendor) -> None:
+    vendor.sandbox.control(hang=True)
+    await vendor.subscribe()
+    attempt = await stopped(vendor, within_seconds=0)
+    assert attempt["outcome"] == "interrupted"
+
+
+async def test_leads_that_came_before_a_stop_are_stored(vendor: Vendor) -> None:
+    vendor.serve(lead("VX-1"), lead("VX-2"))
+    vendor.sandbox.control(stall_after_bytes=900)
+    await vendor.subscribe()
+    attempt = await stopped(vendor, within_seconds=9)
+    assert (attempt["outcome"], attempt["code"], attempt["leads"]) == ("partial", "stopped", 2)
+    assert len(await vendor.published()) == 2
 
 
 async def test_an_attempt_in_hand_is_left_to_whoever_makes_it(vendor: Vendor) -> None:

@@ -41,6 +41,9 @@ class VirtualExpoFaults(Faults):
     cut_after_bytes: int | None = Field(
         None, ge=0, description="The connection ends after so many bytes of the body."
     )
+    stall_after_bytes: int | None = Field(
+        None, ge=0, description="Nothing comes after so many bytes of the body, and the connection stays."
+    )
 
 
 class VirtualExpo(Sandbox[VirtualExpoFaults]):
@@ -111,6 +114,9 @@ def _answer(faults: VirtualExpoFaults, document: bytes) -> tuple[bytes, str]:
 
 
 async def _body(content: bytes, faults: VirtualExpoFaults) -> AsyncIterator[bytes]:
+    if (stall := faults.stall_after_bytes) is not None:
+        yield content[:stall]
+        await asyncio.sleep(_NEVER_SECONDS)
     sent = 0
     async for piece in _pieces(content, faults):
         if faults.cut_after_bytes is not None and sent + len(piece) > faults.cut_after_bytes:

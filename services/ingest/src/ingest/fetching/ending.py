@@ -23,9 +23,11 @@ TransferCode = Literal[
     "compressed",
     "http_status",
     "too_late",
+    "stopped",
 ]
-"""Why no whole document came; ``too_late``: this process stood still before it could ask."""
-_WITHIN_THE_DOCUMENT: tuple[TransferCode, ...] = ("timed_out", "connection_lost")
+"""Why no whole document came. ``too_late``: this process stood still before it could ask; ``stopped``: it was
+told to end meanwhile."""
+_WITHIN_THE_DOCUMENT: tuple[TransferCode, ...] = ("timed_out", "connection_lost", "stopped")
 CODES = ("ok", *get_args(TransferCode), *get_args(FaultCode), "lead_too_large", "process_ended", "defect")
 
 
@@ -83,6 +85,8 @@ def ending(broken: Broken | None, faults: Sequence[DocumentFault], leads: Sequen
 def _outcome(broken: Broken) -> Outcome:
     if broken.code == "secret_unreadable" or broken.status in (401, 403):
         return Outcome.REFUSED
+    if broken.code == "stopped":
+        return Outcome.INTERRUPTED
     return Outcome.THROTTLED if broken.status == 429 else Outcome.FAILED
 
 

@@ -82,6 +82,15 @@ class Fetcher:
         self._outgoing = outgoing
         self._clock = clock
         self._bounds = bounds
+        self._transfers: set[asyncio.Timeout] = set()
+        self._stopping = False
+
+    def break_off(self) -> None:
+        """End transfers that are under way; what they have brought is stored as ever."""
+        self._stopping = True
+        now = asyncio.get_running_loop().time()
+        for transfer in self._transfers:
+            transfer.reschedule(now)
 
     async def fetch(self, claimed: Claimed) -> Result:
         """Ask, store what came, write down what became of it. Nothing that the vendor does is raised."""
@@ -102,12 +111,16 @@ class Fetcher:
         """Fill ``collected``; returns why the document did not come to its end."""
         broken: Broken | None = None
         try:
-            async with asyncio.timeout(self._bounds.whole_seconds):
-                await self._receive(claimed, collected)
+            async with asyncio.timeout(self._bounds.whole_seconds) as transfer:
+                self._transfers.add(transfer)
+                try:
+                    await self._receive(claimed, collected)
+                finally:
+                    self._transfers.discard(transfer)
         except TransferError as error:
             broken = error.broken
         except TimeoutError:
-            broken = Broken("timed_out")
+            broken = Broken("stopped" if self._stopping else "timed_out")
         if broken is None or collected.body:
             await collected.end()
         return broken

@@ -91,11 +91,15 @@ class Scheduler:
             await self._end_all()
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Begin nothing more; let attempts come to their end as long as there is time."""
+        """Begin nothing more. Transfers have a third of the time, storing what they brought another one.
+
+        The rest is left to others, who have more to lose.
+        """
         self._draining.set()
         self.wake()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_seconds)
+        await self._wait(timeout_seconds / 3)
+        self._fetcher.break_off()
+        await self._wait(timeout_seconds / 3)
         await self._end_all()
 
     async def fetch_due(self) -> Result | None:
@@ -200,6 +204,10 @@ class Scheduler:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("virtualexpo.not_ended", exc_info=error)
         self.wake()
+
+    async def _wait(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     async def _end_all(self) -> None:
         tasks = list(self._tasks)
