@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Database
 from leadbus.event_loop import others_first
@@ -100,6 +101,8 @@ class Mailroom:
                 else:
                     faulty = Faulty(arrival, "not_a_lead", apart)
                     new += sum(await arrivals.quarantine(conn, [faulty], now, self._outgoing))
+            checkpoint.passed("mail.stored")
+        checkpoint.passed("mail.committed")
         await others_first()
         return Taken(new, len(brought), apart)
 
