@@ -35,7 +35,7 @@ class Backlog:
 
 _ATTEMPTS = "leadbus_delivery_attempts_total"
 COUNTERS = (
-    Entry("ingest", "leadbus_raw_accepted_total", {}, "SELECT count(*) FROM raw"),
+    Entry("ingest", "leadbus_raw_accepted_total", {}, "SELECT count(*) FROM raw WHERE key_id IS NOT NULL"),
     Entry(
         "ingest",
         "leadbus_outbox_published_total",
