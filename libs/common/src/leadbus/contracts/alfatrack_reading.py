@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,28 +11,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from leadbus.contracts.alfatrack import LABELS, AlfaTrackKnowledge, AlfaTrackLead
+from leadbus.contracts.unread import FAULTS_ONE_BY_ONE, UNREAD_PER_FIELD, Location, Unread, verbatim
 
-Location: TypeAlias = tuple[str | int, ...]
 Payload: TypeAlias = AlfaTrackLead | AlfaTrackKnowledge
 
 _ESSENTIAL = frozenset({"event", "lead_id", "type"})
 _KEYS_BY_LABEL = {label.casefold(): key for label, key in LABELS.items()}
-# Beyond these a hostile payload would become a large lead, or take seconds: such fields are kept whole.
-_UNREAD_PER_FIELD = 50
-_FAULTS_ONE_BY_ONE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A value that could not be read: where it stood, and what it was (JSON where it was no text)."""
-
-    location: Location
-    value: str
-
-    @property
-    def path(self) -> str:
-        """Dotted, as the payload names it."""
-        return ".".join(map(str, self.location))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +62,7 @@ def _read(fields: dict[str, Any]) -> Reading:
         try:
             return Reading(model.model_validate(fields), tuple(unread))
         except ValidationError as error:
-            many = error.error_count() > _FAULTS_ONE_BY_ONE
+            many = error.error_count() > FAULTS_ONE_BY_ONE
             doubtful = _containers(fields) if many else _doubtful(error, fields)
             if not doubtful:
                 raise
@@ -97,7 +80,7 @@ def _doubtful(error: ValidationError, fields: dict[str, Any]) -> set[Location]:
     told = error.errors(include_url=False, include_context=False, include_input=False)
     found = {where for one in told if _dispensable(where := _reached(fields, one["loc"]), fields)}
     often = Counter(where[0] for where in found)
-    return {where[:1] if often[where[0]] > _UNREAD_PER_FIELD else where for where in found}
+    return {where[:1] if often[where[0]] > UNREAD_PER_FIELD else where for where in found}
 
 
 def _dispensable(where: Location, fields: dict[str, Any]) -> bool:
@@ -131,8 +114,4 @@ def _take(fields: dict[str, Any], where: Location) -> Iterator[Unread]:
         return
     holder.pop(key)
     if value is not None:
-        yield Unread(where, value if isinstance(value, str) else _json(value))
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
+        yield Unread(where, "value_unread", verbatim(value))

@@ -5,7 +5,6 @@ Ingest and the normalizer read with this one reader, so that both say the same.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from leadbus.contracts.bdk import LEAD_TYPE_ID, MISSPELT_LEAD_TYPE_ID, BdkLead, BdkNotification
+from leadbus.contracts.unread import verbatim
 
 NoteCode = Literal["value_unread", "birth_data_left_out"]
 ESSENTIAL = frozenset({"leadId", "partnerNumber"})
@@ -167,8 +167,4 @@ def _left_out(fields: Any, error: ValidationError, essential: frozenset[str]) ->
         if key not in holder:
             # Both spellings stand there, and neither can be read.
             key = MISSPELT_LEAD_TYPE_ID
-        yield Note(".".join(map(str, where)), "value_unread", _verbatim(holder.pop(key)))
-
-
-def _verbatim(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        yield Note(".".join(map(str, where)), "value_unread", verbatim(holder.pop(key)))

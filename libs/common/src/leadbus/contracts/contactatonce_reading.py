@@ -6,41 +6,28 @@ published nothing here costs anything but one ``try``.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from leadbus.contracts.contactatonce import ContactAtOnceLead
-
-UnreadCode = Literal["value_unread", "link_unusable"]
-Location: TypeAlias = tuple[str | int, ...]
+from leadbus.contracts.unread import (
+    FAULTS_ONE_BY_ONE,
+    UNREAD_PER_FIELD,
+    Location,
+    Unread,
+    UnreadCode,
+    verbatim,
+)
 
 _ESSENTIAL = (("lead_type",), ("lead_id",), ("dealer",), ("dealer", "id"))
 _LINKS = frozenset({"recording_url", "url", "image_url"})
-# Beyond these a hostile payload would become a large lead, or take seconds: such fields are kept whole.
-_UNREAD_PER_FIELD = 50
-_FAULTS_ONE_BY_ONE = 1_000
 _LISTS = ("related_ids", "vehicles", "transcript")
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A value that could not be read: where it stood, why, and what it was (JSON where it was no text)."""
-
-    location: Location
-    code: UnreadCode
-    value: str
-
-    @property
-    def path(self) -> str:
-        """Dotted, as the payload names it."""
-        return ".".join(map(str, self.location))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +53,7 @@ def read_json(body: bytes) -> Reading:
             fields = None
         if not isinstance(fields, dict):
             raise
-        many = error.error_count() > _FAULTS_ONE_BY_ONE
+        many = error.error_count() > FAULTS_ONE_BY_ONE
     # Null is absent; of what a lead cannot be without, the one who sent it is told that it was null.
     known = {name: value for name, value in fields.items() if value is not None or (name,) in _ESSENTIAL}
     return _read_doubtful(known, many=many)
@@ -85,7 +72,7 @@ def read_xml(elements: dict[str, Any]) -> Reading:
     try:
         return Reading(ContactAtOnceLead.model_validate(fields))
     except ValidationError as error:
-        return _read_doubtful(fields, many=error.error_count() > _FAULTS_ONE_BY_ONE)
+        return _read_doubtful(fields, many=error.error_count() > FAULTS_ONE_BY_ONE)
 
 
 def _read_doubtful(fields: dict[str, Any], *, many: bool) -> Reading:
@@ -108,23 +95,23 @@ def _locations(error: ValidationError) -> list[Location]:
 
 def _without_long_lists(fields: dict[str, Any]) -> Iterable[Unread]:
     for name in _LISTS:
-        if isinstance(value := fields.get(name), list | dict) and len(value) > _UNREAD_PER_FIELD:
-            yield Unread((name,), "value_unread", _verbatim(fields.pop(name)))
+        if isinstance(value := fields.get(name), list | dict) and len(value) > UNREAD_PER_FIELD:
+            yield Unread((name,), "value_unread", verbatim(fields.pop(name)))
 
 
 def _without(fields: dict[str, Any], doubtful: list[Location]) -> list[Unread]:
     """Take whole fields out, whatever it is that was put right and is doubtful still."""
     whole = {str(where[0]) for where in doubtful} - {"dealer"}
-    return [Unread((name,), "value_unread", _verbatim(fields.pop(name))) for name in sorted(whole)]
+    return [Unread((name,), "value_unread", verbatim(fields.pop(name))) for name in sorted(whole)]
 
 
 def _settled(fields: dict[str, Any], doubtful: list[Location]) -> list[Unread]:
     """Put every doubtful value right or take it out; a field with too many of them is told as a whole."""
     often = Counter(str(where[0]) for where in doubtful)
-    whole = {name: _verbatim(fields[name]) for name, count in often.items() if count > _UNREAD_PER_FIELD}
+    whole = {name: verbatim(fields[name]) for name, count in often.items() if count > UNREAD_PER_FIELD}
     unread = [left for where in dict.fromkeys(doubtful) if (left := _settle(fields, where))]
     counts = Counter(str(left.location[0]) for left in unread)
-    too_many = {name for name in whole if counts[name] > _UNREAD_PER_FIELD}
+    too_many = {name for name in whole if counts[name] > UNREAD_PER_FIELD}
     return [
         *(left for left in unread if left.location[0] not in too_many),
         *(Unread((name,), "value_unread", whole[name]) for name in sorted(too_many)),
@@ -150,7 +137,7 @@ def _settle(fields: dict[str, Any], where: Location) -> Unread | None:
     if plain is not None:
         holder[key] = plain
         return None
-    text = _verbatim(value)
+    text = verbatim(value)
     _leave_out(holder, where, text)
     code: UnreadCode = "link_unusable" if key in _LINKS and isinstance(value, str) else "value_unread"
     return Unread(where, code, text)
@@ -175,13 +162,6 @@ def _leave_out(holder: Any, where: Location, text: str) -> None:
         holder.pop(key, None)
 
 
-def _verbatim(value: object) -> str:
-    if isinstance(value, str):
-        return value.replace("\x00", "")
-    return _ESCAPED_NUL.sub(r"\1", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-_ESCAPED_NUL = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?:[ '\u00a0\u2009\u202f][0-9]{3})+")
 _PRICES = (
     re.compile(r"([0-9]{1,3}(?:[, '\u00a0\u2009\u202f][0-9]{3})+)(?:\.([0-9]{1,2}))?"),

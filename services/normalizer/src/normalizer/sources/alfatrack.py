@@ -6,8 +6,9 @@ from datetime import datetime
 
 from leadbus.contracts import json_text
 from leadbus.contracts.alfatrack import AlfaTrackKnowledge, AlfaTrackLead, AtCall, AtParameter
-from leadbus.contracts.alfatrack_reading import Payload, Reading, Unread, read_json
+from leadbus.contracts.alfatrack_reading import Payload, Reading, read_json
 from leadbus.contracts.lead import Call, Consent, Email, Name, Phone, SourceId, TranscriptLine, Warning_
+from leadbus.contracts.unread import Unread
 from pydantic import ValidationError
 
 from normalizer.domain.draft import Draft

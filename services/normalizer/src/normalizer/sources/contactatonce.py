@@ -8,7 +8,7 @@ from datetime import datetime
 
 from leadbus.contracts import json_text
 from leadbus.contracts.contactatonce import CaoCustomer, CaoLine, CaoVehicle, ContactAtOnceLead
-from leadbus.contracts.contactatonce_reading import Reading, Unread, read_json, read_xml
+from leadbus.contracts.contactatonce_reading import Reading, read_json, read_xml
 from leadbus.contracts.lead import (
     Call,
     Colour,
@@ -23,6 +23,7 @@ from leadbus.contracts.lead import (
     Vehicle,
     Warning_,
 )
+from leadbus.contracts.unread import Unread
 from leadbus.contracts.vocabulary import Channel, ConsentBasis, Intent, PhoneType, Urgency
 from pydantic import ValidationError
 
