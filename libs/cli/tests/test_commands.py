@@ -128,6 +128,7 @@ def lead_story() -> dict[str, Any]:
                 {"status": "unknown", "make": "Kia", "vin": "1HGCM82633A004352"},
             ],
             "message": "after\u00a05\u2003pm\n\x1b[2J",
+            "links": [{"lead_id": UNKNOWN, "why": "possible_duplicate"}],
         },
         "revisions": [
             {
@@ -195,6 +196,7 @@ def test_the_whole_story_by_either_id(leadbus: Any, told: dict[str, Fake], id_: 
         "+13125550191 (555 0191)\n",
         "new 2026 Honda; Kia 1HGCM82633A004352\n",
         "after 5 pm\ufffd\ufffd[2J\n",
+        f"{UNKNOWN} (possible_duplicate)\n",
         RAW_ID,
         "published",
         "lead.received.v1",

@@ -176,6 +176,7 @@ def _tell_lead(lead: Mapping[str, Any]) -> None:
             "transcript_lines": len(document.get("transcript") or ()) or None,
             "call": document.get("call"),
             "consent": (document.get("consent") or {}).get("basis"),
+            "linked": ", ".join(f"{each['lead_id']} ({each['why']})" for each in document.get("links") or ()),
             "warnings": ", ".join(
                 f"{each['code']} {each['field']}" for each in document.get("warnings") or ()
             ),
