@@ -6,14 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from leadbus.clock import Clock
-from leadbus.db import Connection, Database
+from leadbus.db import Database
 from leadbus.web import Actor, audit
 
 from ingest.bdk.health import start_anew
 from ingest.bdk.reading import Wake
-from ingest.bdk.standing import Standing, standing_of
+from ingest.bdk.standing import Standing, standings_of
 from ingest.store import bdk_connections, bdk_cursors, bdk_reads
-from ingest.store.bdk_connections import InForce
 
 
 class Desk:
@@ -26,16 +25,15 @@ class Desk:
 
     async def standings(self) -> list[Standing]:
         async with self.database.acquire() as conn:
-            waiting = await bdk_reads.waiting(conn)
-            return [
-                await standing_of(conn, one, waiting, self._clock.now())
-                for one in await bdk_connections.in_force(conn)
-            ]
+            return await standings_of(conn, await bdk_connections.in_force(conn), self._clock.now())
 
     async def standing(self, name: str) -> Standing | None:
         async with self.database.acquire() as conn:
             connection = await bdk_connections.find(conn, name)
-            return await self._standing(conn, connection) if connection else None
+            if connection is None:
+                return None
+            (standing,) = await standings_of(conn, [connection], self._clock.now())
+            return standing
 
     async def resume(self, name: str, actor: Actor) -> Standing | None:
         """Nothing is held any more, and lists are asked for at once."""
@@ -77,6 +75,3 @@ class Desk:
             if name is not None:
                 await audit(conn, actor, "bdk.discard", f"bdk_read/{read_id}", {"connection": name})
         return name
-
-    async def _standing(self, conn: Connection, connection: InForce) -> Standing:
-        return await standing_of(conn, connection, await bdk_reads.waiting(conn), self._clock.now())

@@ -9,8 +9,8 @@ from leadbus.clock import Clock
 from leadbus.db import Connection, Database
 
 from ingest.bdk import measures
-from ingest.bdk.standing import Standing, standing_of
-from ingest.store import bdk_connections, bdk_reads
+from ingest.bdk.standing import Standing, standings_of
+from ingest.store import bdk_connections
 
 INTERVAL_SECONDS = 15.0
 _STATES = ("due", "held", "given_up")
@@ -44,9 +44,7 @@ class Measuring:
         self._shown = {standing.name for standing in standings}
 
     async def _standings(self, conn: Connection) -> list[Standing]:
-        waiting = await bdk_reads.waiting(conn)
-        now = self._clock.now()
-        return [await standing_of(conn, one, waiting, now) for one in await bdk_connections.in_force(conn)]
+        return await standings_of(conn, await bdk_connections.in_force(conn), self._clock.now())
 
 
 def _show(name: str, standing: Standing | None, now: datetime) -> None:

@@ -93,8 +93,10 @@ class Reading:
         """Claim what is due and begin to fetch it."""
         now = self._clock.now()
         async with self._database.acquire() as conn:
-            for connection in await bdk_connections.in_force(conn):
-                if connection.may_be_asked(now):
+            known = [one for one in await bdk_connections.in_force(conn) if one.may_be_asked(now)]
+            due = await bdk_reads.with_due(conn, [one.name for one in known], now)
+            for connection in known:
+                if connection.name in due:
                     for claimed in await self._claim(conn, connection):
                         self._begin(connection, claimed)
 

@@ -80,8 +80,10 @@ class Reconciling:
         """Begin a list of each connection that has one due and none in hand."""
         now = self._clock.now()
         async with self._database.acquire() as conn:
-            for connection in await bdk_connections.in_force(conn):
-                if connection.name not in self._tasks and connection.may_be_asked(now):
+            known = [one for one in await bdk_connections.in_force(conn) if one.may_be_asked(now)]
+            due = await bdk_cursors.with_due(conn, [one.name for one in known], now)
+            for connection in known:
+                if connection.name in due and connection.name not in self._tasks:
                     claimed = await self._claim(conn, connection)
                     if claimed is not None:
                         self._begin(connection, claimed)

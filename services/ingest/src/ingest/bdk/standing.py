@@ -10,7 +10,7 @@ from typing import Literal
 from leadbus.db import Connection
 
 from ingest.bdk.outcome import NEEDS_PERSON
-from ingest.store import bdk_cursors
+from ingest.store import bdk_cursors, bdk_reads
 from ingest.store.bdk_connections import InForce
 from ingest.store.bdk_cursors import Cursor
 from ingest.store.bdk_reads import Waiting
@@ -37,11 +37,19 @@ class Standing:
         return min((cursor.known_until for cursor in self.cursors), default=None)
 
 
-async def standing_of(
-    conn: Connection, connection: InForce, waiting: Sequence[Waiting], now: datetime
+async def standings_of(conn: Connection, known: Sequence[InForce], now: datetime) -> list[Standing]:
+    """How each connection is now."""
+    waiting = await bdk_reads.waiting(conn)
+    cursors = await bdk_cursors.of(conn, [one.name for one in known])
+    return [_standing(one, waiting, cursors, now) for one in known]
+
+
+def _standing(
+    connection: InForce, waiting: Sequence[Waiting], lists: Sequence[Cursor], now: datetime
 ) -> Standing:
-    """How ``connection`` is now; ``waiting`` is of all connections."""
-    cursors = await bdk_cursors.of(conn, connection.name, connection.spec.listed)
+    listed = connection.spec.listed
+    # A list that is asked for no more stays known, and is nobody's trouble.
+    cursors = [one for one in lists if one.connection == connection.name and one.partner_number in listed]
     mine = {one.state: one for one in waiting if one.connection == connection.name}
     reasons = {connection.stopped_for} if connection.stopped_for else set()
     if "held" in mine:

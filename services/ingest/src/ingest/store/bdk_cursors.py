@@ -46,10 +46,13 @@ UPDATE bdk_cursor SET next_at = $4, failures = failures + 1, outcome = $5, statu
        lease_until = NULL
  WHERE connection = $1 AND partner_number = $2 AND lease_token = $3
 """
+_WITH_DUE = """
+SELECT DISTINCT connection FROM bdk_cursor WHERE connection = ANY($1::text[]) AND next_at <= $2
+"""
 _OF = """
-SELECT partner_number, known_until, next_at, failures, attempted_at, succeeded_at, outcome, status, pages,
-       entries, unreadable, news
-  FROM bdk_cursor WHERE connection = $1 AND partner_number = ANY($2::text[]) ORDER BY partner_number
+SELECT connection, partner_number, known_until, next_at, failures, attempted_at, succeeded_at, outcome,
+       status, pages, entries, unreadable, news
+  FROM bdk_cursor WHERE connection = ANY($1::text[]) ORDER BY connection, partner_number
 """
 
 
@@ -78,6 +81,7 @@ class Listed:
 class Cursor:
     """How far one list is known, and what became of it last."""
 
+    connection: str
     partner_number: str
     known_until: datetime
     next_at: datetime
@@ -109,6 +113,11 @@ async def due_at_once(
 ) -> None:
     """Ask for the lists again now, from ``since`` on where that is earlier than they are known."""
     await conn.execute(_DUE_AT_ONCE, connection, now, since, list(partner_numbers))
+
+
+async def with_due(conn: Connection, connections: Sequence[str], now: datetime) -> set[str]:
+    """Those of ``connections`` that have a list due."""
+    return {row["connection"] for row in await conn.fetch(_WITH_DUE, connections, now)}
 
 
 async def claim(
@@ -168,5 +177,6 @@ async def failed(
     )
 
 
-async def of(conn: Connection, connection: str, partner_numbers: Sequence[str]) -> list[Cursor]:
-    return [Cursor(**row) for row in await conn.fetch(_OF, connection, list(partner_numbers))]
+async def of(conn: Connection, connections: Sequence[str]) -> list[Cursor]:
+    """Every list there ever was of these connections."""
+    return [Cursor(**row) for row in await conn.fetch(_OF, connections)]

@@ -47,6 +47,11 @@ ON CONFLICT (read_id) DO UPDATE SET noticed_at = $4, outcome = 'answered', raw_i
        state = CASE WHEN known.state IN ('due', 'held') AND known.asked > known.asked_in_hand THEN known.state
                     ELSE 'done' END
 """
+_WITH_DUE = """
+SELECT connection FROM unnest($1::text[]) AS asked (connection)
+ WHERE EXISTS (SELECT FROM bdk_read
+                WHERE connection = asked.connection AND state IN ('due', 'held') AND due_at <= $2)
+"""
 _CLAIM = """
 UPDATE bdk_read SET lease_token = $4, lease_until = clock_timestamp() + $5 * interval '1 second',
        attempted_at = $2, asked_in_hand = asked
@@ -168,6 +173,11 @@ async def note_listed(
         list(latest.values()),
     )
     return len(rows), sum(row["unheard_of"] for row in rows)
+
+
+async def with_due(conn: Connection, connections: Sequence[str], now: datetime) -> set[str]:
+    """Those of ``connections`` that have something due."""
+    return {row["connection"] for row in await conn.fetch(_WITH_DUE, connections, now)}
 
 
 async def claim(
