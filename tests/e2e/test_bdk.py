@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
-from leadbus_devstack import stack as stacks
 from leadbus_devstack.sandboxes.bdk import CLIENT_ID
 from leadbus_devstack.servers import Servers
-from leadbus_devstack.stack import Stack
+
+from tests.e2e.house import House, running_stack, until
 
 pytestmark = pytest.mark.timeout(300)
 
-DEADLINE_SECONDS = 120.0
 ADDRESS = "leads@hoffmann.example"
 KNOWN, UNKNOWN = "0047110", "0099999"
 
@@ -32,21 +29,8 @@ def lead(lead_id: str, type_id: str, partner_number: str = KNOWN) -> dict[str, A
     }
 
 
-@dataclass
-class House:
+class Bank(House):
     """A dealer with a partner number, and everything between the bank and its mailbox."""
-
-    stack: Stack
-
-    async def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.stack.token('admin')}"}
-        async with httpx2.AsyncClient(base_url=self.stack.services[service].url, timeout=20) as http:
-            answer = await http.request(method, path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def put(self, service: str, kind: str, called: str, /, **spec: object) -> None:
-        await self.ask(service, "PUT", f"/v1/settings/{kind}/{called}", {"spec": spec})
 
     async def place(self, partner_number: str) -> None:
         await self.put(
@@ -82,36 +66,14 @@ class House:
     async def bank(self, method: str, path: str, body: object = None) -> Any:
         return await asyncio.to_thread(self.stack.sandboxes["bdk"].ask, method, path, body)
 
-    async def items(self, service: str, path: str) -> list[Any]:
-        return list((await self.ask(service, "GET", path))["items"])
-
-    def mailed(self, number: int) -> Callable[[], Awaitable[bool]]:
-        async def enough() -> bool:
-            return len(self.stack.smtp.messages()) >= number
-
-        return enough
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 -- the condition is other processes'
-            await asyncio.sleep(0.2)
-
 
 @pytest.fixture
-def house(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("stack")
-    name = f"bdk-{worker_label}-{secrets.token_hex(3)}"
-    stacks.migrate(servers.postgres_url, name)
-    stack = Stack(servers, folder / "logs", folder / "mail", name=name, partners=("bdk",))
-    try:
-        with stacks.running(stack):
-            yield House(stack)
-    finally:
-        stack.remove()
+def house(servers: Servers, worker_label: str, tmp_path: Path) -> Iterator[Bank]:
+    with running_stack(servers, tmp_path, worker_label, partners=("bdk",)) as stack:
+        yield Bank(stack)
 
 
-async def test_every_word_of_a_lead_ends_in_one_mail(house: House) -> None:
+async def test_every_word_of_a_lead_ends_in_one_mail(house: Bank) -> None:
     await house.set_up()
     url = f"{house.stack.services['ingest'].url}/v1/bdk/notifications"
     # Nobody tells of the first one: the list finds it.

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
-from leadbus_devstack import stack as stacks
 from leadbus_devstack.servers import Servers
-from leadbus_devstack.stack import Stack
 
+from tests.e2e.house import House, running_stack, until
 from tests.support.virtualexpo import document
 
 pytestmark = pytest.mark.timeout(300)
 
-DEADLINE_SECONDS = 120.0
 ANN = "ann@example.org"
 
 
-@dataclass
-class House:
+class Exhibitor(House):
     """An exhibitor whose stand people look at."""
-
-    stack: Stack
-
-    async def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.stack.token('admin')}"}
-        async with httpx2.AsyncClient(base_url=self.stack.services[service].url, timeout=20) as http:
-            answer = await http.request(method, path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def put(self, service: str, kind: str, called: str, /, **spec: object) -> None:
-        await self.ask(service, "PUT", f"/v1/settings/{kind}/{called}", {"spec": spec})
 
     async def set_up(self) -> None:
         """Its stand is known, where its leads go, and who may push them."""
@@ -81,26 +64,13 @@ class House:
         await until(said)
 
 
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 -- the condition is other processes'
-            await asyncio.sleep(0.1)
-
-
 @pytest.fixture
-def house(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("stack")
-    name = f"consent-{worker_label}-{secrets.token_hex(3)}"
-    stacks.migrate(servers.postgres_url, name)
-    stack = Stack(servers, folder / "logs", folder / "mail", name=name)
-    try:
-        with stacks.running(stack):
-            yield House(stack)
-    finally:
-        stack.remove()
+def house(servers: Servers, worker_label: str, tmp_path: Path) -> Iterator[Exhibitor]:
+    with running_stack(servers, tmp_path, worker_label) as stack:
+        yield Exhibitor(stack)
 
 
-async def test_a_visit_is_mailed_once_it_is_permitted_and_never_after_a_withdrawal(house: House) -> None:
+async def test_a_visit_is_mailed_once_it_is_permitted_and_never_after_a_withdrawal(house: Exhibitor) -> None:
     await house.set_up()
     first = await house.visited("VX-1")
     await house.until_said(first, "consent")

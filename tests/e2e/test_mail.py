@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import smtplib
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import Any
+from pathlib import Path
 
-import httpx2
 import pytest
-from leadbus_devstack import stack as stacks
 from leadbus_devstack.servers import Servers
-from leadbus_devstack.stack import Stack
+
+from tests.e2e.house import House, running_stack, until
 
 pytestmark = pytest.mark.timeout(300)
 
-DEADLINE_SECONDS = 120.0
 DEALER = "leads@prairie.example"
 PROVIDERS, BANKS = "prairie-7f3k@in.example", "prairie-bank@in.example"
 PROSPECT = """<prospect><id source="Cars">{id}</id>
@@ -27,21 +24,8 @@ PROSPECT = """<prospect><id source="Cars">{id}</id>
 </prospect>"""
 
 
-@dataclass
-class House:
+class Mailroom(House):
     """A dealer with two addresses for leads, and everything between."""
-
-    stack: Stack
-
-    async def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.stack.token('admin')}"}
-        async with httpx2.AsyncClient(base_url=self.stack.services[service].url, timeout=20) as http:
-            answer = await http.request(method, path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def put(self, service: str, kind: str, called: str, /, **spec: object) -> None:
-        await self.ask(service, "PUT", f"/v1/settings/{kind}/{called}", {"spec": spec})
 
     async def set_up(self) -> None:
         """Two addresses, both of the one dealer, and where its leads go."""
@@ -67,10 +51,7 @@ class House:
 
         await asyncio.to_thread(send)
 
-    async def items(self, service: str, path: str) -> list[Any]:
-        return list((await self.ask(service, "GET", path))["items"])
-
-    def mailed(self) -> str:
+    def everything(self) -> str:
         """All that the dealer's mail server has."""
         return "\n".join(mail.content.decode() for mail in self.stack.smtp.messages())
 
@@ -83,26 +64,13 @@ def written(text: str, sender: str = "Cars <leads@cars.example>", subject: str =
     return mail
 
 
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 -- the condition is other processes'
-            await asyncio.sleep(0.2)
-
-
 @pytest.fixture
-def house(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("stack")
-    name = f"mail-{worker_label}-{secrets.token_hex(3)}"
-    stacks.migrate(servers.postgres_url, name)
-    stack = Stack(servers, folder / "logs", folder / "mail", name=name, takes_mail=True)
-    try:
-        with stacks.running(stack):
-            yield House(stack)
-    finally:
-        stack.remove()
+def house(servers: Servers, worker_label: str, tmp_path: Path) -> Iterator[Mailroom]:
+    with running_stack(servers, tmp_path, worker_label, takes_mail=True) as stack:
+        yield Mailroom(stack)
 
 
-async def test_mails_become_leads_and_what_bounces_does_not(house: House) -> None:
+async def test_mails_become_leads_and_what_bounces_does_not(house: Mailroom) -> None:
     await house.set_up()
     several = written("Attached.")
     prospects = PROSPECT.format(id="c1", name="Zoe Rivers") + PROSPECT.format(id="c2", name="Ann Mills")
@@ -114,12 +82,9 @@ async def test_mails_become_leads_and_what_bounces_does_not(house: House) -> Non
     of_bank = "Lead-ID: LS-1\nName: Ida Koch\nE-Mail: ida@example.org\n"
     await house.bring(BANKS, written(of_bank, "noreply@juhu.auto", "juhu.auto Probefahrt").as_bytes())
 
-    async def all_mailed() -> bool:
-        return len(house.stack.smtp.messages()) >= 4
-
-    await until(all_mailed)
+    await until(house.mailed(4))
     for name in ("Zoe", "Ann", "Jo", "Ida"):
-        assert f">{name}<" in house.mailed()
+        assert f">{name}<" in house.everything()
     assert {address for mail in house.stack.smtp.messages() for address in mail.rcpt_to} == {DEALER}
     leads = await house.items("normalizer", "/v1/leads")
     assert sorted((lead["source"], lead["account"]) for lead in leads) == [
@@ -138,7 +103,7 @@ async def test_mails_become_leads_and_what_bounces_does_not(house: House) -> Non
     await house.bring(PROVIDERS, written("And now?", "Kim Lee <kim@example.org>", "The Ram").as_bytes())
 
     async def last_mailed() -> bool:
-        return ">Kim<" in house.mailed()
+        return ">Kim<" in house.everything()
 
     await until(last_mailed)
     assert len(await house.items("normalizer", "/v1/leads")) == 5

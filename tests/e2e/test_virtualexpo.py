@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
-import httpx2
 import pytest
-from leadbus_devstack import stack as stacks
 from leadbus_devstack.sandboxes.virtualexpo_documents import document, lead
 from leadbus_devstack.servers import Servers
-from leadbus_devstack.stack import Stack
+
+from tests.e2e.house import House, running_stack, until
 
 pytestmark = pytest.mark.timeout(300)
 
-DEADLINE_SECONDS = 120.0
 ADDRESS = "leads@hoffmann.example"
 
 
-@dataclass
-class House:
+class Exhibitor(House):
     """A dealer with a stand on a marketplace, and everything between."""
-
-    stack: Stack
-
-    async def ask(self, service: str, method: str, path: str, body: object = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.stack.token('admin')}"}
-        async with httpx2.AsyncClient(base_url=self.stack.services[service].url, timeout=20) as http:
-            answer = await http.request(method, path, json=body, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def put(self, service: str, kind: str, called: str, /, **spec: object) -> None:
-        await self.ask(service, "PUT", f"/v1/settings/{kind}/{called}", {"spec": spec})
 
     async def set_up(self) -> None:
         """Its one stand is known, and where its leads go."""
@@ -64,30 +46,14 @@ class House:
             trial=trial,
         )
 
-    async def items(self, service: str, path: str) -> list[Any]:
-        return list((await self.ask(service, "GET", path))["items"])
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 -- the condition is other processes'
-            await asyncio.sleep(0.2)
-
 
 @pytest.fixture
-def house(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("stack")
-    name = f"vx-{worker_label}-{secrets.token_hex(3)}"
-    stacks.migrate(servers.postgres_url, name)
-    stack = Stack(servers, folder / "logs", folder / "mail", name=name, partners=("virtualexpo",))
-    try:
-        with stacks.running(stack):
-            yield House(stack)
-    finally:
-        stack.remove()
+def house(servers: Servers, worker_label: str, tmp_path: Path) -> Iterator[Exhibitor]:
+    with running_stack(servers, tmp_path, worker_label, partners=("virtualexpo",)) as stack:
+        yield Exhibitor(stack)
 
 
-async def test_a_trial_makes_nothing_and_its_leads_come_when_it_is_over(house: House) -> None:
+async def test_a_trial_makes_nothing_and_its_leads_come_when_it_is_over(house: Exhibitor) -> None:
     leads = [lead("VX-1"), lead("VX-2", category="visit", type_=None)]
     house.stack.sandboxes["virtualexpo"].ask("PUT", "/document", {"xml": document(leads)})
     await house.set_up()
@@ -108,10 +74,7 @@ async def test_a_trial_makes_nothing_and_its_leads_come_when_it_is_over(house: H
 
     await house.subscribe("stand", trial=False)
 
-    async def mailed() -> object:
-        return house.stack.smtp.messages()
-
-    await until(mailed)
+    await until(house.mailed(1))
     (mail,) = house.stack.smtp.messages()
     assert mail.rcpt_to == [ADDRESS]
     (made,) = await house.items("normalizer", "/v1/leads")

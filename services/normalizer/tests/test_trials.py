@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from leadbus.web import TokenVerifier, create_app, sign_token
+from leadbus.web import Actor, Role, TokenVerifier, create_app, sign_token
 from leadbus.web.tokens import StaticKey
 from normalizer import api
 from pydantic import SecretStr
@@ -99,3 +99,15 @@ async def test_what_was_no_trial_is_not_found(workshop: Any, payload: Any, messa
     (raw,) = await workshop.fetch("SELECT raw_key FROM raw")
     assert (await http.get("/v1/trials")).json()["items"] == []
     assert (await http.get(f"/v1/trials/{raw['raw_key']}")).status_code == 404
+
+
+async def test_a_trial_tells_nobody(workshop: Any, message: Any) -> None:
+    """Neither of leads, nor of what goes into quarantine and leaves it."""
+    await try_out(workshop, message, "request", "visit", mapped=False)
+    assert await workshop.reasons() == ["location_unmapped", "category_not_selected"]
+    await try_out(workshop, message)
+    await workshop.quarantining.release_mapped()
+    (refused,) = [one for one in await workshop.quarantined() if one["state"] == "open"]
+    await workshop.quarantining.discard(refused["raw_key"], Actor("olga", Role.OPERATOR), "a trial")
+    assert await workshop.reasons() == []
+    assert await workshop.event_types() == []

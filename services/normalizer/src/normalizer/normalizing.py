@@ -191,23 +191,24 @@ class Normalizing:
         return linked
 
     async def quarantine(self, conn: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
-        """Open entries for what was refused, and say so."""
+        """Open entries for what was refused, and say so; of a trial nobody is told."""
         times = await quarantine.put(conn, verdicts, now)
-        await self.tell(
-            conn, [events.quarantined(verdict, times[verdict.raw.key], now) for verdict in verdicts]
-        )
+        told = [verdict for verdict in verdicts if not verdict.raw.trial]
+        await self.tell(conn, [events.quarantined(verdict, times[verdict.raw.key], now) for verdict in told])
 
     async def release(
         self, conn: Connection, told: Sequence[Told], how: How, now: datetime, *, by: str | None = None
     ) -> None:
-        """Close the entries of those that were in quarantine, and say so."""
+        """Close the entries of those that were in quarantine, and say so; of a trial nobody is told."""
         by_key = {one.raw.key: one for one in told}
         closed = await quarantine.close(conn, list(by_key), how, now, by=by)
+        ended = [(by_key[entry.raw_key], entry) for entry in closed]
         await self.tell(
             conn,
             [
-                events.released(by_key[entry.raw_key].raw, entry, how, by_key[entry.raw_key].leads, now)
-                for entry in closed
+                events.released(one.raw, entry, how, one.leads, now)
+                for one, entry in ended
+                if not one.raw.trial
             ],
         )
 

@@ -182,7 +182,8 @@ class Quarantining:
         now = self._clock.now()
         (entry,) = await quarantine.close(conn, [raw_key], "discarded", now, by=actor.subject, note=why)
         raw = (await raws.by_key(conn, [raw_key]))[raw_key]
-        await self._normalizing.tell(conn, [events.released(raw, entry, "discarded", (), now)])
+        if not raw.trial:
+            await self._normalizing.tell(conn, [events.released(raw, entry, "discarded", (), now)])
         await web.audit(conn, actor, "quarantine.discard", f"quarantine/{raw_key}", {"note": why})
         return raw
 

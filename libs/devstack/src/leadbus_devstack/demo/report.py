@@ -15,11 +15,8 @@ from rich.table import Table
 from leadbus_devstack.demo.comparison import compare
 from leadbus_devstack.demo.lead import DemoLead
 from leadbus_devstack.demo.play import Sent
-from leadbus_devstack.demo.prospect import NotAdfError, identifiers, parse_adf
+from leadbus_devstack.demo.prospect import LEADBUS, NotAdfError, identifiers, parse_adf
 from leadbus_devstack.smtp import StoredMail
-
-_LEADBUS = "leadbus"
-"""Source of the id that the lead has here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def judge(sent: Sent, mail: StoredMail | None) -> Arrival:
     except NotAdfError as error:
         return Arrival(sent.lead, sent.accepted_at, mail, None, [str(error)])
     problems = [str(difference) for difference in compare(sent.lead, mail, prospect)]
-    return Arrival(sent.lead, sent.accepted_at, mail, identifiers(prospect).get(_LEADBUS), problems)
+    return Arrival(sent.lead, sent.accepted_at, mail, identifiers(prospect).get(LEADBUS), problems)
 
 
 def table(arrivals: Sequence[Arrival], root: Path) -> Table:
