@@ -502,7 +502,7 @@ CASES: dict[str, tuple[Seen, str, str, str, str]] = {
     ),
     "right too wide": (
         seen(broker=broker(accounts=accounts(permissions={"ingest": {"leads": WIDE}}))),
-        *("wrong", "users", "ingest", "may write '.*', '^leadbus"),
+        *("wrong", "users", "ingest", "may write '.*', '^(leadbus"),
     ),
     "topic permission missing": (
         seen(broker=broker(accounts=accounts(topics={"ingest": {}}))),

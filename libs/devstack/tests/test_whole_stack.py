@@ -77,19 +77,28 @@ def demo_vhosts(servers: Servers) -> set[str]:
     return {vhost["name"] for vhost in answer if vhost["name"].startswith("leadbus-demo")}
 
 
-def test_the_demo_shows_four_leads_and_leaves_nothing(
+DEMO = [
+    ("contactatonce", "ClickForCallBack", "HTTP"),
+    ("contactatonce", "Chat", "HTTP"),
+    ("contactatonce", "TextToChat", "queue"),
+    ("contactatonce", "TrackedCall", "queue"),
+    *(("virtualexpo", category, "fetched") for category in ("request", "prospect", "visit")),
+    *(("bdk", kind, "notified") for kind in ("1e", "2c", "3d", "5a", "6b", "7f", "8a")),
+    *(("alfatrack", kind, "HTTP") for kind in ("email", "form", "phone", "chat", "offline")),
+    ("adf", "posted", "HTTP"),
+    ("adf", "published", "queue"),
+    ("adf", "mailed", "mail"),
+]
+
+
+def test_the_demo_shows_every_source_and_leaves_nothing(
     checkout: Path, environment: dict[str, str], servers: Servers
 ) -> None:
     before = demo_vhosts(servers)
     demo = run("demo", environment)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     leads = json.loads((checkout / ".leadbus" / "demo.json").read_text())["leads"]
-    assert [(lead["lead"], lead["way_in"]) for lead in leads] == [
-        ("ClickForCallBack", "HTTP"),
-        ("Chat", "HTTP"),
-        ("TextToChat", "queue"),
-        ("TrackedCall", "queue"),
-    ]
+    assert [(lead["source"], lead["lead"], lead["way_in"]) for lead in leads] == DEMO
     for lead in leads:
         assert lead["arrived"]
         assert lead["matches"]
@@ -98,7 +107,7 @@ def test_the_demo_shows_four_leads_and_leaves_nothing(
         assert lead["message_id"].encode() in mail
         assert lead["message_id"] in demo.stdout
         assert lead["external_id"].encode() in mail
-    assert len({lead["message_id"] for lead in leads}) == 4
+    assert len({lead["message_id"] for lead in leads}) == len(DEMO)
     assert of_checkout(checkout) == []
     assert demo_vhosts(servers) <= before
 

@@ -296,11 +296,13 @@ async def test_strangers_and_rights_elsewhere_are_named_and_left_alone(
     stranger = f"{prefix}stranger"
     await management.put_user(stranger, {"password": "x", "tags": ""})
     await management.set_permission(stranger, {"configure": "^$", "write": "^leadbus", "read": "^$"})
-    await management.set_topic_permission(f"{prefix}ingest", "leadbus.events", {"write": "^a$", "read": "^$"})
+    await management.set_topic_permission(
+        f"{prefix}normalizer", "leadbus.raw", {"write": "^a$", "read": "^$"}
+    )
     applied = await make(clean_vhost, Users(GIVEN, prefix))
     assert applied.surplus == (
         f"user {stranger} may use the virtual host (configure '^$', write '^leadbus', read '^$')",
-        f"user {prefix}ingest also has a topic permission on leadbus.events",
+        f"user {prefix}normalizer also has a topic permission on leadbus.raw",
     )
 
 
