@@ -34,10 +34,10 @@ def test_the_freeze_outlasts_every_timeout() -> None:
 @pytest.mark.parametrize(
     "victim",
     [
-        "normalizer",
         "adf-mailer",
         "rabbitmq",
         "postgres",
+        pytest.param("normalizer", marks=pytest.mark.full),
         pytest.param("ingest", marks=pytest.mark.full),
         pytest.param("smtp", marks=pytest.mark.full),
     ],

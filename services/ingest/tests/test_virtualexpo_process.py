@@ -94,6 +94,7 @@ async def replicas(
         await asyncio.to_thread(process.stop)
 
 
+@pytest.mark.full
 async def test_killed_while_the_vendor_is_asked_nobody_asks_again_too_soon(replicas: Replicas) -> None:
     replicas.vendor.control(hang=True)
     killed = await replicas.start()
