@@ -150,6 +150,7 @@ def _lead(number: int) -> Lead:
         channel="form",
         received_at=AT,
         dealer=Dealer(dealer_id="dealer-1", name="Dealer"),
+        extras={},
     )
 
 
@@ -163,6 +164,7 @@ async def test_linked_leads_are_looked_for_by_their_contacts_alone(leads: int, f
     assert {"lead_term_pkey", "lead_pkey"} <= plan
     async with filled.acquire() as conn:
         row = await conn.fetchrow(f"WITH {part.sql} SELECT {part.tells}", *part.arguments)
+    assert row is not None
     assert len(akin.found(row, sought)) <= leads * (2 * MOST_LINKS + 2)
 
 

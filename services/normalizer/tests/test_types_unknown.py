@@ -30,7 +30,7 @@ async def test_an_unknown_type_is_counted(
     await workshop.map_dealer()
     location = {"source": source, "external_id": "0047110", "dealer": "prairie-motors"}
     await workshop.settings.put("Location", "l", location, actor="test")
-    bodies = {
+    bodies: dict[str, dict[str, Any]] = {
         "bdk": {"leadId": "LS-1", "partnerNumber": "0047110"},
         "alfatrack": {"event": "lead", "lead_id": "1", "project": {"id": "0047110"}},
     }
