@@ -22,6 +22,7 @@ from normalizer.deciding import Decision
 from normalizer.domain.knowledge import Knowledge
 from normalizer.domain.raw import Raw
 from normalizer.domain.rejection import Rejection
+from normalizer.late_links import LateLinks
 from normalizer.normalizing import Normalizing
 from normalizer.parting import parted
 from normalizer.reading import Look, Read
@@ -67,6 +68,7 @@ class RawConsumer:
         self._normalizing = normalizing
         self._clock = clock
         self._bare_window_seconds = bare_window_seconds
+        self.late_links = LateLinks(database, normalizing, clock)
 
     def read(self, message: IncomingMessage) -> Sequence[Read]:
         """Identify the message and run its source's adapter, for each lead in it; nothing is decided yet."""
@@ -98,17 +100,7 @@ class RawConsumer:
         reporting.report_quarantined(taken.decision.verdicts)
         reporting.report_duplicates(taken.duplicates)
         reporting.report_linked(taken.decision.linked)
-        await self._link_late(taken.decision, now)
-
-    async def _link_late(self, decision: Decision, now: datetime) -> None:
-        """With leads that another replica made at the same moment; here, so that nothing is acked before."""
-        async with self._database.acquire() as conn:
-            if not await self._normalizing.left_unlinked(conn, decision):
-                return
-        linked = await in_transaction(
-            self._database, lambda conn: self._normalizing.link(conn, decision, now)
-        )
-        reporting.report_linked(linked.linked)
+        self.late_links.note(taken.decision)
 
     async def _store_new(self, reads: Sequence[Read], now: datetime) -> _Taken | None:
         """Store a batch of which nothing was there before; None when it is another, and nothing is stored."""
