@@ -13,10 +13,20 @@ from leadbus_devstack.sandboxes.virtualexpo_documents import document, lead
 from tests.support.vendor import NEXT_SECONDS, Vendor
 
 
-async def test_every_lead_is_a_raw_message(vendor: Vendor) -> None:
-    leads = [lead("VX-1"), lead("VX-2", category="prospect", type_="Price options")]
+@pytest.mark.parametrize(
+    ("second_lead", "categories"),
+    [
+        pytest.param({"category": "prospect", "type_": "Price options"}, ("request", "prospect"), id="VX-1"),
+        pytest.param({"category": "visit", "type_": None}, ("request", "visit"), id="VX-2"),
+    ],
+)
+async def test_every_lead_is_a_raw_message(
+    vendor: Vendor, second_lead: dict[str, Any], categories: tuple[str, ...]
+) -> None:
+    """VX-1: downloaded from the address with the key. VX-2: also who only looked at the stand."""
+    leads = [lead("L-1"), lead("L-2", **second_lead)]
     vendor.serve(*leads)
-    await vendor.subscribe(categories=["request", "prospect"])
+    await vendor.subscribe(categories=list(categories), visits_confirmed=True)
     result = await vendor.fetch()
     assert result is not None
     assert (result.outcome, result.leads, result.new_leads) == (Outcome.SUCCEEDED, 2, 2)
@@ -27,7 +37,7 @@ async def test_every_lead_is_a_raw_message(vendor: Vendor) -> None:
     ]
     for message in (first, second):
         assert message["account"] == "aero"
-        assert message["categories"] == "request,prospect"
+        assert message["categories"] == ",".join(categories)
         assert message["correlationid"] == str(attempt["attempt_id"])
         assert "trial" not in message
     assert (attempt["outcome"], attempt["code"], attempt["http_status"]) == ("succeeded", "ok", 200)

@@ -25,7 +25,7 @@ TOO_LARGE = LeadDocument(0, b"", "id:VX-2", "request", (LeadFault("too_large", "
 
 @pytest.mark.parametrize("interval_seconds", [0, 7200, 9000, 86_400])
 @pytest.mark.parametrize("spread", [-1.0, 0.0, 0.3, 1.0, 7.0])
-def test_an_interval_is_only_ever_stretched(interval_seconds: float, spread: float) -> None:
+def test_vx_3_an_interval_is_only_ever_stretched(interval_seconds: float, spread: float) -> None:
     wait = next_due(NOW, interval_seconds, spread) - NOW - STARTS_WITHIN
     interval = max(FLOOR, timedelta(seconds=interval_seconds))
     assert interval <= wait <= interval * 1.05

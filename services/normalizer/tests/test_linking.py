@@ -264,7 +264,7 @@ async def test_an_ordinary_batch_is_no_statement_longer(linking: Any, chat: Send
     assert numbers[1] == numbers[0]
 
 
-async def test_the_same_request_by_fetch_and_by_mail(linking: Any, message: Any) -> None:
+async def test_vx_4_the_same_request_by_fetch_and_by_mail(linking: Any, message: Any) -> None:
     """The vendor's test phase: the leads come both ways for a while."""
     for source in ("virtualexpo", "adf"):
         location = {"source": source, "external_id": "18822", "dealer": "prairie-motors"}

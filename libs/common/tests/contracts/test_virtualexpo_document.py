@@ -38,7 +38,7 @@ def ids(found: Split) -> list[str]:
     return [one.key.removeprefix("id:") for one in found.leads]
 
 
-def test_the_example_is_as_the_schema_has_it() -> None:
+def test_vx_5_the_example_is_as_the_schema_has_it() -> None:
     assert schema().validate(etree.fromstring(BODY))
     found = split(BODY)
     assert (found.faults, ids(found)) == ((), IDS)
