@@ -177,7 +177,11 @@ class Normalizing:
         return search is not None and unlinked(told, search.found(await at_once(conn, search.part)))
 
     async def link(self, conn: Connection, decision: Decision, now: datetime) -> Decision:
-        """Link the leads that `decision` told of, as they are by now; returns what was written."""
+        """Link the leads that `decision` told of, as they are by now; returns what was written.
+
+        One at a time of all replicas: of leads of one person each would wait for what another holds.
+        """
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('normalizer late links', 0))")
         told = await leads.lock(conn, (lead.lead_id for lead in last(decision)))
         now_known = Decision(
             told=decision.told,
