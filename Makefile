@@ -46,7 +46,7 @@ down: ## end what `make up` started
 status: $(READY) ## say what runs and where
 	@$(BIN)/python -m leadbus_devstack status
 
-test: $(READY) ## the suite on real servers, about 15 minutes on two cores
+test: $(READY) ## the suite on real servers, about 20 minutes on two cores
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full" --session-timeout=2700 $(ARGS)
 
 test-full: $(READY) ## the suite and everything that takes long
