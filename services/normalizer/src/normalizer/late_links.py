@@ -1,4 +1,4 @@
-"""The second look for leads of the same persons, after the commit: some leads' worth of it at a time."""
+"""The second look for leads of the same persons, after the commit and for many leads at a time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LateLinks:
 
     def note(self, decision: Decision) -> None:
         """The leads of `decision` are committed, and looked at soon."""
-        if decision.leads:
+        if self._normalizing.links and decision.leads:
             self._noted.append(decision)
             self._rung.set()
 

@@ -60,6 +60,11 @@ class Linking:
         self._terms = [each for each in terms if each.key is not None and window]
         self._window = window
 
+    @property
+    def finds(self) -> bool:
+        """Whether anybody can be found at all."""
+        return bool(self._terms)
+
     def seek(self, leads: Iterable[Lead]) -> Search | None:
         """The search for leads of the same persons; None where nobody can be found."""
         told = ((lead, [term for terms in self._terms for term in terms.contacts(lead)]) for lead in leads)

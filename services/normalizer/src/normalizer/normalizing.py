@@ -167,6 +167,11 @@ class Normalizing:
         if writing:
             writing.committed(row)
 
+    @property
+    def links(self) -> bool:
+        """Whether leads are linked here."""
+        return self._linking.finds
+
     async def left_unlinked(self, conn: Connection, decision: Decision) -> bool:
         """Whether somebody told of the same persons while this was decided and written.
 
