@@ -12,17 +12,19 @@ from leadbus.db import Part
 
 from normalizer.domain.linking import MOST_LINKS
 
-# The newest of a list: of a number that half the town is told under no more is read than of any other. Each
-# is a look into an index, and OFFSET keeps it one: joined, a whole dealer is read.
+# The newest of a list: of a number that half the town is told under no more is read than of any other. Most
+# lists are short, so that for `term =` Postgres may plan to read and sort all; a range in the order of the
+# key it walks, and stops. OFFSET keeps the second a look into an index too: joined, a whole dealer is read.
 _LOOK = f"""
 akin AS (
     SELECT m.lead_id, other.lead_id AS other_id, dealer_id, source, account, test
       FROM unnest($3::uuid[], $4::text[]) AS m (lead_id, term)
      CROSS JOIN LATERAL (
            SELECT lead_id FROM lead_term
-            WHERE term = m.term AND received_at BETWEEN $1::timestamptz AND $2::timestamptz
+            WHERE (term, received_at) >= (m.term, $1::timestamptz)
+              AND (term, received_at) <= (m.term, $2::timestamptz)
               AND lead_id <> m.lead_id
-            ORDER BY received_at DESC, lead_id DESC LIMIT {2 * MOST_LINKS}) AS listed
+            ORDER BY term DESC, received_at DESC, lead_id DESC LIMIT {2 * MOST_LINKS}) AS listed
      CROSS JOIN LATERAL (
            SELECT lead_id, dealer_id, source, account, test FROM lead
             WHERE lead.lead_id = listed.lead_id OFFSET 0) AS other
