@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from leadbus import checkpoint
 from leadbus.clock import FakeClock
 from leadbus.contracts.examples import CONTACTATONCE
 from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
@@ -187,6 +188,15 @@ class Workshop:
             )
             for row in rows
         ]
+
+
+@pytest.fixture
+def passed() -> Iterator[list[str]]:
+    """The points passed, in order."""
+    points: list[str] = []
+    checkpoint.observe(points.append)
+    yield points
+    checkpoint.observe(None)
 
 
 @pytest.fixture

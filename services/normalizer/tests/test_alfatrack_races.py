@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from leadbus import checkpoint
 from leadbus.clock import FakeClock
 from leadbus.messages import IncomingMessage
 from normalizer.consumers import RawConsumer
@@ -139,15 +138,6 @@ async def test_whatever_the_batches_the_leads_are_the_same(
         waiting = {row["lead_id"] for row in await north.knowledge() if row["waiting"]}
         assert not waiting & written[-1].keys()
     assert written[0] == written[1]
-
-
-@pytest.fixture
-def passed() -> Any:
-    """The points passed, in order."""
-    points: list[str] = []
-    checkpoint.observe(points.append)
-    yield points
-    checkpoint.observe(None)
 
 
 async def test_a_new_lead_is_ordinary_unless_something_waits_for_it(

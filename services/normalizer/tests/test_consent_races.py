@@ -7,8 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from leadbus import checkpoint
-from normalizer import reporting
+from normalizer import reporting, surroundings
 from normalizer.domain.consents import Act, Ledger, record
 from normalizer.store import acts
 
@@ -25,14 +24,6 @@ async def keyed(workshop: Any) -> Any:
 @pytest.fixture
 def desk(keyed: Any) -> Desk:
     return Desk(keyed)
-
-
-@pytest.fixture
-def passed() -> Any:
-    points: list[str] = []
-    checkpoint.observe(points.append)
-    yield points
-    checkpoint.observe(None)
 
 
 @pytest.fixture
@@ -79,9 +70,11 @@ async def test_replicas_share_the_acts(keyed: Any, chat: Any, monkeypatch: pytes
     assert await keyed.fetch("SELECT FROM consent_act WHERE applied_at IS NULL") == []
 
 
+@pytest.mark.parametrize("few", [0, 8])
 async def test_an_act_recorded_between_look_and_write_is_not_missed(
-    keyed: Any, desk: Desk, chat: Any, passed: list[str], monkeypatch: pytest.MonkeyPatch
+    keyed: Any, desk: Desk, chat: Any, passed: list[str], monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(surroundings, "FEW", few)
     normalizing = keyed.raw._normalizing
     write_new = normalizing.write_new
 

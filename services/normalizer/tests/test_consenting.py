@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from leadbus import checkpoint
+from normalizer import surroundings
 from normalizer.store import acts
 
 from tests.support.consenting import (
@@ -26,7 +26,7 @@ from tests.support.consenting import (
 )
 from tests.support.virtualexpo import document
 
-ORDINARY = "normalizer.found_ordinary"
+LONG_WAY = "normalizer.written"
 
 
 @pytest.fixture
@@ -40,14 +40,6 @@ def desk(keyed: Any) -> Desk:
 
 
 @pytest.fixture
-def passed() -> Any:
-    points: list[str] = []
-    checkpoint.observe(points.append)
-    yield points
-    checkpoint.observe(None)
-
-
-@pytest.fixture
 def chat(payload: Any, message: Any) -> Make:
     return chats(payload, message)
 
@@ -57,13 +49,15 @@ def visit(message: Any) -> Make:
     return visits(message)
 
 
+@pytest.mark.parametrize("few", [0, 8])
 async def test_a_lead_that_comes_after_a_withdrawal_comes_withdrawn(
-    keyed: Any, desk: Desk, chat: Any, passed: list[str]
+    keyed: Any, desk: Desk, chat: Any, passed: list[str], monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
+    monkeypatch.setattr(surroundings, "FEW", few)
     await desk.say("withdraw", f"mailto:{ANN}")
     await keyed.raw.handle([chat("a"), chat("b", BOB)])
     assert await consents(keyed, "a", "b") == ["withdrawn", "request"]
-    assert ORDINARY not in passed
+    assert LONG_WAY in passed
     events = {event.data["lead"]["lead_id"]: event for event in await keyed.published()}
     assert {event.type for event in events.values()} == {"lead.received.v1"}
     withdrawn = events[str((await lead_of(keyed, "a")).lead_id)].data["lead"]["consent"]

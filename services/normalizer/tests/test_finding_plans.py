@@ -165,7 +165,7 @@ async def test_linked_leads_are_looked_for_by_their_contacts_alone(leads: int, f
     async with filled.acquire() as conn:
         row = await conn.fetchrow(f"WITH {part.sql} SELECT {part.tells}", *part.arguments)
     assert row is not None
-    assert len(akin.found(row, sought)) <= leads * (2 * MOST_LINKS + 2)
+    assert len(akin.found(row)) <= leads * (2 * MOST_LINKS + 2)
 
 
 async def test_unrouted_leads_are_counted_by_their_index(filled: Database) -> None:

@@ -41,10 +41,20 @@ class Search:
         """Of the statement that looks among the stored ones."""
         return akin.looking(self.sought, self.window)
 
+    @property
+    def none(self) -> Part:
+        """Has a statement fail when there is one among the stored ones."""
+        return akin.none(self.sought, self.window)
+
+    @property
+    def among(self) -> Iterable[tuple[UUID, UUID]]:
+        """Pairs of the sought themselves."""
+        return _among(self.sought)
+
     def found(self, row: asyncpg.Record) -> Akin:
         """Those found by the statement with `part` in it, and among the sought themselves."""
         found: dict[UUID, set[UUID]] = {}
-        for one, other in (*akin.found(row, self.sought), *_among(self.sought)):
+        for one, other in (*akin.found(row), *self.among):
             found.setdefault(one, set()).add(other)
             found.setdefault(other, set()).add(one)
         return found

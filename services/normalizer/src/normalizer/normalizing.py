@@ -26,7 +26,7 @@ from normalizer.reading import Look, Read, read_raw
 from normalizer.receiving import Limits, receive_again
 from normalizer.store import acts, consents, directory, knowledge, leads, quarantine, raws
 from normalizer.store.quarantine import How, Verdict
-from normalizer.surroundings import Surroundings, look_around, with_refusals
+from normalizer.surroundings import look_around, nothing_around, with_refusals
 
 
 class Normalizing:
@@ -86,11 +86,11 @@ class Normalizing:
 
     async def decide_new(
         self, conn: Connection, reads: Sequence[Read], seen: asyncpg.Record
-    ) -> tuple[Decision, Surroundings] | None:
-        """Decide about `reads` as if nobody had told of their leads before.
+    ) -> tuple[Decision, Sequence[Part]] | None:
+        """Decide about `reads` as if nobody had told of their leads before; and on what condition that holds.
 
-        None when that is not all: one cannot be placed, or something stored bears on one. `seen` is the row
-        of a statement with the dealers in it.
+        None when it does not: one cannot be placed, or something stored bears on one. `seen` is the row of a
+        statement with the dealers in it.
         """
         told, verdicts = placed(reads, directory.found(seen))
         if verdicts:
@@ -98,8 +98,8 @@ class Normalizing:
         decision = decided(told, {}, {})
         if decision.declared:
             return None
-        around = await look_around(conn, decision, self._linking)
-        return None if around else (decision, around)
+        conditions = await nothing_around(conn, decision, self._linking)
+        return None if conditions is None else (decision, conditions)
 
     async def write(
         self, conn: Connection, decision: Decision, now: datetime, *, keep: Sequence[Raw] = ()
@@ -146,15 +146,21 @@ class Normalizing:
         return set(row["kept_before"]) if keep else set()
 
     async def write_new(
-        self, conn: Connection, decision: Decision, around: Surroundings, now: datetime, *, claim: Part
+        self,
+        conn: Connection,
+        decision: Decision,
+        conditions: Sequence[Part],
+        now: datetime,
+        *,
+        claim: Part,
     ) -> None:
         """Write what `decide_new` decided, its raw messages and a `claim` on them, and commit it.
 
-        It is one statement, and `conn` in no transaction. Where anything of it is there already, or what
-        is `around` has changed, nothing is written, and it raises one of LOST_RACES.
+        It is one statement, and `conn` in no transaction. Where anything of it is there already, or a
+        condition does not hold, nothing is written, and it raises one of LOST_RACES.
         """
         keep = [one.raw for one in decision.told]
-        parts = [claim, raws.keeping_new(keep, decision.pins, now), *around.unchanged]
+        parts = [claim, raws.keeping_new(keep, decision.pins, now), *conditions]
         writing: outbox.Writing | None = None
         if decision.revisions:
             documents = decision.documents()

@@ -1,7 +1,8 @@
 """What is stored beside the leads of a batch and bears on them: asked for at once, after they are decided.
 
-One further statement for a whole batch. It nearly always finds nothing; where it finds anything the batch is
-not ordinary, and its leads are decided once more while they are held, with what was found.
+It is nearly always nothing; where there is anything the batch is not ordinary, and its leads are decided once
+more while they are held, with what was found. It costs a batch one statement more; a few leads, for which
+that would be much, are written on condition that there is nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from normalizer.domain.settling import as_told, settled
 from normalizer.linking import Akin, Linking, last
 from normalizer.store import consents
 from normalizer.store.leads import Known
+
+FEW = 8
+"""Leads that are written without a look: if the condition fails, no more than their writing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,19 @@ class Surroundings:
     def consent_of(self, told: Lead) -> Consent:
         """The consent that holds for `told`, whose own is what its sources tell."""
         return consent_now(self.ledger, told.consent, known_by(told), self.linked.get(told.lead_id, ()))
+
+
+async def nothing_around(conn: Connection, decision: Decision, linking: Linking) -> Sequence[Part] | None:
+    """What has the write of `decision`, whose leads are all new, fail if anything bears on them.
+
+    None when something does.
+    """
+    search = linking.seek(last(decision))
+    if len(decision.leads) <= FEW and not (search and any(search.among)):
+        contacts = {contact for lead in decision.leads for contact in known_by(lead)}
+        return consents.none(contacts), *([search.none] if search else [])
+    around = await look_around(conn, decision, linking)
+    return None if around else around.unchanged
 
 
 async def look_around(conn: Connection, decision: Decision, linking: Linking) -> Surroundings:

@@ -23,6 +23,7 @@ _FOUND = ", ".join(
 )
 # Whoever records an act holds a lock until it is committed, so that the last number says all there is.
 _UNCHANGED = f"consented AS (SELECT {_LAST_ACT} = $1::bigint AS unchanged)"
+_STOOD = "stood AS (SELECT EXISTS (SELECT FROM consent_standing WHERE contact = ANY($1::text[])) AS found)"
 # What its contacts refused holds for a lead also when it is told of other contacts later.
 _BIND = """
 INSERT INTO consent_standing AS s (contact, purpose, state, at, words, act_no)
@@ -61,6 +62,11 @@ def unchanged(last_act_no: int) -> Part:
     return Part(
         _UNCHANGED, (last_act_no,), "(SELECT 1 / unchanged::int FROM consented) AS consents_unchanged"
     )
+
+
+def none(contacts: Collection[str]) -> Part:
+    """Has the statement fail (DivisionByZeroError), all of it, when one of these contacts stands anywhere."""
+    return Part(_STOOD, (list(contacts),), "(SELECT 1 / (NOT found)::int FROM stood) AS nobody_stands")
 
 
 async def bind(conn: Connection, leads: Collection[Lead]) -> None:
