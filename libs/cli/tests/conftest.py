@@ -20,6 +20,8 @@ from leadbus_devstack import stack as stacks
 from leadbus_devstack.servers import Servers
 from leadbus_devstack.stack import Stack
 
+from tests.support.fake_services import Fake
+
 TOKEN_KEY = "a key for tests that is long enough to sign with"
 
 
@@ -114,3 +116,22 @@ def _served(app: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def running(served: Any) -> Iterator[dict[str, tuple[Fake, str]]]:
+    fakes = {name: Fake() for name in ("ingest", "normalizer", "adf-mailer")}
+    with contextlib.ExitStack() as ends:
+        yield {name: (fake, ends.enter_context(served(fake))) for name, fake in fakes.items()}
+
+
+@pytest.fixture
+def fakes(
+    running: dict[str, tuple[Fake, str]], leadbus: Any, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Fake]:
+    monkeypatch.setenv("LEADBUS_TOKEN", "t")
+    for name, (fake, url) in running.items():
+        monkeypatch.setenv(f"LEADBUS_{name.upper().replace('-', '_')}_URL", url)
+        fake.answers.clear()
+        fake.asked.clear()
+    return {name: fake for name, (fake, _) in running.items()}

@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from leadbus.web.tokens import Role, StaticKey, TokenVerifier
 from leadbus_cli.commands import token
 from pydantic import SecretStr
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from tests.support.fake_services import Fake
 
 LEAD_ID = "0b1f6a5e-5c0e-5a3f-9d4c-6f0f7f3f2a11"
 RAW_ID = "3f1de8d4-1d0d-4a37-8f2c-5b0d0b1a7e42"
 DELIVERY_ID = "5f3ab1c6-5a57-4a27-9d6b-2f2f0f5c9b01"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
-
-
-class Fake:
-    """Answers by method and path; remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
-        self.asked: list[tuple[str, dict[str, str], Any]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while (message := await receive())["type"] != "lifespan.shutdown":
-                await send({"type": f"{message['type']}.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-        request = Request(scope, receive)
-        body = await request.body()
-        # The raw path: a quoted slash must not become one.
-        key = f"{request.method} {scope['raw_path'].decode().partition('?')[0]}"
-        self.asked.append((key, dict(request.query_params), json.loads(body) if body else None))
-        await self._response(key)(scope, receive, send)
-
-    def _response(self, key: str) -> Response:
-        answer = self.answers.get(key)
-        if answer is None:
-            problem = {"type": "https://leadbus.dev/problems/not-found", "title": "Not found", "status": 404}
-            return JSONResponse(problem, 404)
-        if isinstance(answer, Response):
-            return answer
-        return JSONResponse(answer)
-
-
-@pytest.fixture(scope="module")
-def running(served: Any) -> Iterator[dict[str, tuple[Fake, str]]]:
-    fakes = {name: Fake() for name in ("ingest", "normalizer", "adf-mailer")}
-    with contextlib.ExitStack() as ends:
-        yield {name: (fake, ends.enter_context(served(fake))) for name, fake in fakes.items()}
-
-
-@pytest.fixture
-def fakes(
-    running: dict[str, tuple[Fake, str]], leadbus: Any, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Fake]:
-    monkeypatch.setenv("LEADBUS_TOKEN", "t")
-    for name, (fake, url) in running.items():
-        monkeypatch.setenv(f"LEADBUS_{name.upper().replace('-', '_')}_URL", url)
-        fake.answers.clear()
-        fake.asked.clear()
-    return {name: fake for name, (fake, _) in running.items()}
 
 
 def delivery(**more: Any) -> dict[str, Any]:
@@ -360,7 +309,12 @@ def test_an_empty_list_says_so(leadbus: Any, fakes: dict[str, Fake]) -> None:
 
 
 def test_filters_are_passed_on(leadbus: Any, fakes: dict[str, Fake]) -> None:
-    for name, path in (("normalizer", "leads"), ("adf-mailer", "deliveries"), ("normalizer", "quarantine")):
+    for name, path in (
+        ("normalizer", "leads"),
+        ("adf-mailer", "deliveries"),
+        ("normalizer", "quarantine"),
+        ("ingest", "quarantine"),
+    ):
         fakes[name].answers[f"GET /v1/{path}"] = {"items": [], "next_cursor": None}
     leadbus("lead", "list", "--dealer", "prairie", "--no-test", "--state", "failed")
     leadbus("deliveries", "list", "--phase", "failed", "--subject", LEAD_ID)
@@ -473,7 +427,8 @@ def test_wrong_use_is_exit_code_2(leadbus: Any, arguments: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    "group", ["topology", "lead", "deliveries", "destinations", "quarantine", "source", "token"]
+    "group",
+    ["topology", "lead", "deliveries", "destinations", "quarantine", "source", "token", "virtualexpo", "bdk"],
 )
 def test_every_group_explains_itself(leadbus: Any, group: str) -> None:
     ran = leadbus(group, "--help")

@@ -84,10 +84,12 @@ DEMO = [
     ("contactatonce", "TrackedCall", "queue"),
     *(("virtualexpo", category, "fetched") for category in ("request", "prospect", "visit")),
     *(("bdk", kind, "notified") for kind in ("1e", "2c", "3d", "5a", "6b", "7f", "8a")),
+    ("bdk", "mailed", "mail"),
     *(("alfatrack", kind, "HTTP") for kind in ("email", "form", "phone", "chat", "offline")),
     ("adf", "posted", "HTTP"),
     ("adf", "published", "queue"),
     ("adf", "mailed", "mail"),
+    ("adf", "twin", "mail"),
 ]
 
 
@@ -108,6 +110,8 @@ def test_the_demo_shows_every_source_and_leaves_nothing(
         assert lead["message_id"] in demo.stdout
         assert lead["external_id"].encode() in mail
     assert len({lead["message_id"] for lead in leads}) == len(DEMO)
+    assert demo.stdout.count("enriched: it came by") == 2
+    assert "AX-34 and VX-7001 are one request" in demo.stdout
     assert of_checkout(checkout) == []
     assert demo_vhosts(servers) <= before
 

@@ -9,6 +9,7 @@ import pytest
 from ingest.bdk import measures
 from ingest.bdk.measuring import Measuring
 from ingest.store import bdk_reads
+from leadbus.outbox import LeftToClaims
 
 from tests.support.bdk_bank import NAME, PARTNER, Bank, lead
 
@@ -120,7 +121,7 @@ async def test_gauges_tell_how_each_connection_is(bank: Bank) -> None:
     await bank.fetch()
     await bank.notify({"leadId": "LS-2"})
     bank.ingest.clock.advance(60)
-    measuring = Measuring(bank.ingest.database, bank.ingest.clock)
+    measuring = Measuring(bank.ingest.database, bank.ingest.clock, outgoing=LeftToClaims())
     await measuring.measure()
 
     def value(gauge: Any, **labels: str) -> float:

@@ -98,7 +98,7 @@ ROWS = [
 def scheduler(vendor: Vendor, bounds: Mapping[str, Any]) -> Scheduler:
     given = {"patience": Patience(5, 5), "whole_seconds": 30.0, "document_bytes": 16 * 2**20, "or_http": True}
     fetcher = Fetcher(vendor.database, LeftToClaims(), vendor.clock, Bounds(**{**given, **bounds}))
-    return Scheduler(vendor.database, fetcher, vendor.clock, whole_seconds=30)
+    return Scheduler(vendor.database, fetcher, vendor.clock, outgoing=LeftToClaims(), whole_seconds=30)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)

@@ -167,6 +167,15 @@ async def test_two_settings_cannot_ask_for_the_same(vendor: Vendor) -> None:
     ]
 
 
+async def test_nor_can_two_that_are_made_at_once(vendor: Vendor) -> None:
+    made = await asyncio.gather(*(vendor.subscribe(name) for name in "abcd"), return_exceptions=True)
+    refused = [one for one in made if one is not None]
+    assert len(refused) == 3
+    for problem in refused:
+        assert isinstance(problem, Problem)
+        assert [error.code for error in problem.errors] == ["fetched_already"]
+
+
 async def test_a_setting_of_a_newer_release_keeps_no_other_waiting(vendor: Vendor) -> None:
     await vendor.subscribe("newer")
     await vendor.rows("""UPDATE setting SET spec = spec || '{"colour": "green"}' WHERE name = 'newer'""")

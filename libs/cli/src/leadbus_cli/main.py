@@ -10,6 +10,7 @@ import typer
 
 from leadbus_cli.commands import (
     apply,
+    bdk,
     consent,
     deliveries,
     destinations,
@@ -23,6 +24,7 @@ from leadbus_cli.commands import (
     token,
     topology,
     unrouted,
+    virtualexpo,
 )
 from leadbus_cli.errors import CliError
 from leadbus_cli.output import complain
@@ -46,6 +48,8 @@ app.add_typer(parked.app, name="parked")
 app.add_typer(unrouted.app, name="unrouted")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(source_keys.app, name="source")
+app.add_typer(virtualexpo.app, name="virtualexpo")
+app.add_typer(bdk.app, name="bdk")
 app.add_typer(token.app, name="token")
 app.command("doctor")(doctor.doctor)
 

@@ -34,6 +34,8 @@ _FACTS = {
     "delivery.recovered.v1",
     "destination.suspended.v1",
     "destination.resumed.v1",
+    "connection.needs_person.v1",
+    "connection.mended.v1",
     "service_request.opened.v1",
     "service_request.updated.v1",
     "service_request.closed.v1",

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid5
 
 from leadbus.contracts import NAMESPACE
-from leadbus.contracts.events import RawQuarantined, RawReleased
+from leadbus.contracts.events import ConnectionMended, ConnectionNeedsPerson, RawQuarantined, RawReleased
 from leadbus.contracts.raw import RawIdentity
 from leadbus.envelope import Envelope
 from leadbus.messages import OutgoingMessage, event_message
 
 from ingest.domain.arrival import Faulty
+from ingest.store.connection_told import Told
 from ingest.store.quarantine import Discarded
 
 SOURCE = "leadbus/ingest"
 QUARANTINED = "raw.quarantined.v1"
 RELEASED = "raw.released.v1"
+NEEDS_PERSON = "connection.needs_person.v1"
+MENDED = "connection.mended.v1"
 
 
 def quarantined(faulty: Faulty, now: datetime) -> OutgoingMessage:
@@ -47,23 +51,49 @@ def released(discarded: Discarded, now: datetime) -> OutgoingMessage:
     return _message(RELEASED, raw_id, data.to_json(), now, raw_id, test=discarded.test)
 
 
+def connection_needs_person(connection: str, told: Told, now: datetime) -> OutgoingMessage:
+    """A connection (kind and name) refuses us until a person mends something."""
+    data = ConnectionNeedsPerson(
+        service="ingest", connection=connection, reasons=tuple(told.reasons), since=told.since
+    )
+    return _event(NEEDS_PERSON, connection, data.to_json(), now)
+
+
+def connection_mended(connection: str, told: Told, now: datetime) -> OutgoingMessage:
+    """A connection (kind and name) of which `told` was said last needs nobody any more."""
+    data = ConnectionMended(
+        service="ingest",
+        connection=connection,
+        reasons=tuple(told.reasons),
+        since=told.since,
+        mended_at=now,
+    )
+    return _event(MENDED, connection, data.to_json(), now)
+
+
 def _message(
     type_: str, raw_id: str, data: bytes, now: datetime, correlation_id: str, *, test: bool
 ) -> OutgoingMessage:
     extensions = {"correlationid": correlation_id}
     if test:
         extensions["test"] = "true"
-    # What is quarantined again after it was discarded is told of again.
-    occasion = json.dumps(["raw-event", raw_id, type_, now.isoformat()])
+    return _event(type_, raw_id, data, now, extensions)
+
+
+def _event(
+    type_: str, subject: str, data: bytes, now: datetime, extensions: Mapping[str, str] | None = None
+) -> OutgoingMessage:
+    # The same may happen to the same thing again: what was discarded is quarantined once more.
+    occasion = json.dumps(["raw-event", subject, type_, now.isoformat()])
     return event_message(
         Envelope(
             id=str(uuid5(NAMESPACE, occasion)),
             source=SOURCE,
             type=type_,
             time=now,
-            subject=raw_id,
+            subject=subject,
             datacontenttype="application/json",
-            extensions=extensions,
+            extensions=dict(extensions or {}),
             data=data,
         )
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from leadbus.contracts.vocabulary import Source
-from leadbus.db import Connection
+from leadbus.db import Connection, in_turn
 from leadbus.settings.documents import InvalidSpec, Kind, Spec
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -119,11 +119,7 @@ async def _check_dealer(conn: Connection, name: str, spec: DealerSpec) -> None:
 
 async def _check_location(conn: Connection, name: str, spec: LocationSpec) -> None:
     account = spec.account or ""
-    # Two documents for one reference, written at once, have no common row to wait for.
-    await conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        f"location {spec.source} {account} {spec.external_id}",
-    )
+    await in_turn(conn, f"location {spec.source} {account} {spec.external_id}")
     taken = await conn.fetchval(_TAKEN, spec.source, spec.external_id, account, name)
     if taken is not None:
         raise InvalidSpec("/external_id", f"Location/{taken} maps this reference", "taken")

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from leadbus.contracts.vocabulary import Channel, ConsentBasis, FinanceProduct, Precheck, Urgency
-from leadbus.db import Connection, Database
+from leadbus.db import Connection, Database, in_turn
 from leadbus.log import logger
 from leadbus.settings.documents import InvalidSpec, Kind, Spec
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -153,10 +153,7 @@ def _overridden(table: LeadTypes, fields: Mapping[str, Mapping[str, Any]]) -> Le
 
 async def _check(conn: Connection, name: str, spec: LeadTypeOverrideSpec) -> None:
     type_id, account = normalized(spec.type_id), spec.account or ""
-    # Two documents for one type, written at once, have no common row to wait for.
-    await conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"lead type {type_id} {account}"
-    )
+    await in_turn(conn, f"lead type {type_id} {account}")
     taken = await conn.fetchval(_TAKEN, type_id, account, name)
     if taken is not None:
         raise InvalidSpec("/type_id", f"LeadTypeOverride/{taken} is about this type already", "taken")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 from leadbus import checkpoint, outbox
-from leadbus.db import Connection, Part, at_once
+from leadbus.db import Connection, Part, at_once, in_turn
 from leadbus.messages import OutgoingMessage
 
 from normalizer import events
@@ -192,7 +192,7 @@ class Normalizing:
 
         One at a time of all replicas: of leads of one person each would wait for what another holds.
         """
-        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('normalizer late links', 0))")
+        await in_turn(conn, "normalizer late links")
         told = await leads.lock(conn, (lead.lead_id for lead in last(decision)))
         now_known = Decision(
             told=decision.told,

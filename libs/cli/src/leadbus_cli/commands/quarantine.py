@@ -1,4 +1,4 @@
-"""``leadbus quarantine``: raw messages that made no lead."""
+"""``leadbus quarantine``: raw messages that made no lead, and what ingest fetched or received in vain."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import typer
 
 from leadbus_cli import acts
 from leadbus_cli.acts import BatchSize, Manner, Rate, Yes
-from leadbus_cli.api import ServiceApi
+from leadbus_cli.api import ServiceApi, of_each
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import Json, Limit, facts, listing, print_body, print_json, say
 
-app = typer.Typer(help="Raw messages that could not be read or placed.", no_args_is_help=True)
+app = typer.Typer(help="What could not be read, placed or published.", no_args_is_help=True)
+
+_READS, _TAKES = "normalizer", "ingest"
 
 EntryId = Annotated[str, typer.Argument(metavar="ID", help="Id of the entry.")]
 _COLUMNS = (
+    "service",
     "id",
     "source",
     "account",
@@ -41,17 +44,24 @@ def list_(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Entries, the newest first; without --all the open ones."""
-    found = _normalizer().items(
-        "v1",
-        "quarantine",
-        limit=limit,
-        reason=reason,
-        source=source,
-        account=account,
-        state=None if every else state,
-    )
-    listing(found, _COLUMNS, as_json=as_json)
+    """Entries of the normalizer and of ingest, the newest first; without --all the open ones."""
+    filters = {"reason": reason, "source": source, "account": account}
+    wanted = None if every else state
+
+    def entries(service: ServiceApi) -> list[dict[str, Any]]:
+        if service.name == _READS:
+            found = service.items("v1", "quarantine", limit=limit, **filters, state=wanted)
+            return [{"service": service.name, **each} for each in found]
+        # Here an entry is open, or gone.
+        if wanted not in (None, "open"):
+            return []
+        return [_kept(each) for each in service.items("v1", "quarantine", limit=limit, **filters)]
+
+    found, missing = of_each(_services(), entries)
+    found.sort(key=lambda each: str(each["quarantined_at"]), reverse=True)
+    listing(found[:limit], _COLUMNS, as_json=as_json)
+    if missing:
+        raise CliError(*missing)
 
 
 @app.command("show")
@@ -61,10 +71,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Why a message was quarantined, and what became of it."""
-    normalizer = _normalizer()
-    entry = _entry(normalizer, entry_id)
+    service, entry = _entry(entry_id)
     if reveal:
-        body = normalizer.request("GET", "v1", "quarantine", entry_id, "body").content
+        body = service.request("GET", "v1", "quarantine", entry_id, "body").content
         print_body(body, entry, as_json=as_json)
     elif as_json:
         print_json(entry)
@@ -108,14 +117,12 @@ def replay(
         raise CliError("which entries? Give ids or a filter, such as --reason payload_invalid")
     if not entry_ids:
         manner = Manner(batch_size, rate, yes=yes, as_json=as_json)
-        acts.plan_and_run(_normalizer(), "quarantine.replay", filter_, manner)
+        acts.plan_and_run(Deployment.find().service(_READS), "quarantine.replay", filter_, manner)
         return
-    normalizer = _normalizer()
-    for entry_id in entry_ids:
-        _entry(normalizer, entry_id)
+    services = [_reader_of(entry_id) for entry_id in entry_ids]
     results = []
-    for entry_id in entry_ids:
-        result = normalizer.post("v1", "quarantine", entry_id, "replay")
+    for service, entry_id in zip(services, entry_ids, strict=True):
+        result = service.post("v1", "quarantine", entry_id, "replay")
         results.append({"id": entry_id, **result})
         if not as_json:
             say(f"{entry_id}: {_outcome(result)}")
@@ -129,26 +136,43 @@ def discard(
     reason: Annotated[str, typer.Option("--reason", help="Why nothing is lost; audited.")],
     as_json: Json = False,
 ) -> None:
-    """Give a message up. Its bytes are still kept."""
-    normalizer = _normalizer()
-    _entry(normalizer, entry_id)
-    entry = normalizer.post("v1", "quarantine", entry_id, "discard", body={"reason": reason})
+    """Give a message up. The normalizer still keeps its bytes; what ingest kept is deleted."""
+    service, entry = _entry(entry_id)
+    answer = service.request("POST", "v1", "quarantine", entry_id, "discard", body={"reason": reason})
+    after = answer.json() if answer.content else {**entry, "state": "discarded"}
     if as_json:
-        print_json(entry)
+        print_json(after)
     else:
-        say(f"{entry_id} is {entry['state']}")
+        say(f"{entry_id} is {after['state']}")
 
 
-def _normalizer() -> ServiceApi:
-    return Deployment.find().service("normalizer")
+def _services() -> list[ServiceApi]:
+    deployment = Deployment.find()
+    known = [name for name in (_READS, _TAKES) if name in deployment.services]
+    return [deployment.service(name) for name in known or (_READS,)]
 
 
-def _entry(normalizer: ServiceApi, entry_id: str) -> dict[str, Any]:
-    found = normalizer.find("v1", "quarantine", entry_id) if uuid_of(entry_id) else None
-    if found is None:
-        raise CliError(f"there is no quarantine entry {entry_id}")
-    entry: dict[str, Any] = found
-    return entry
+def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of ingest as one of the normalizer: what was published by nobody has but the one id."""
+    return {"service": _TAKES, "id": entry["raw_id"], "state": "open", **entry}
+
+
+def _entry(entry_id: str) -> tuple[ServiceApi, dict[str, Any]]:
+    for service in _services() if uuid_of(entry_id) else ():
+        found = service.find("v1", "quarantine", entry_id)
+        if found is not None:
+            return service, {"service": service.name, **found} if service.name == _READS else _kept(found)
+    raise CliError(f"there is no quarantine entry {entry_id}")
+
+
+def _reader_of(entry_id: str) -> ServiceApi:
+    service, entry = _entry(entry_id)
+    if service.name != _READS:
+        raise CliError(
+            f"{entry_id} was never published ({entry['reason']}), so there is nothing to read again: "
+            "have it sent or fetched once more, then discard it"
+        )
+    return service
 
 
 def _outcome(result: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from inspect import getdoc
 from types import MappingProxyType
 from typing import Any, Final
 
+from leadbus.contracts.connection_events import ConnectionEvent, ConnectionMended, ConnectionNeedsPerson
 from leadbus.contracts.delivery_events import (
     DeliveryEvent,
     DeliveryFailed,
@@ -42,6 +43,9 @@ from leadbus.contracts.wire import WireModel
 
 __all__ = [
     "EVENTS",
+    "ConnectionEvent",
+    "ConnectionMended",
+    "ConnectionNeedsPerson",
     "DeliveryEvent",
     "DeliveryFailed",
     "DeliveryRecovered",
@@ -88,6 +92,7 @@ class EventContract:
     example: Mapping[str, Any]
 
 
+_INGEST: Final = ("ingest",)
 _NORMALIZER: Final = ("normalizer",)
 _SINKS: Final = ("adf-mailer", "amocrm-sync", "dms-feed")
 
@@ -110,6 +115,8 @@ def _contracts() -> dict[str, EventContract]:
         ("delivery.recovered.v1", DeliveryRecovered, _SINKS, False),
         ("destination.suspended.v1", DestinationSuspended, _SINKS, False),
         ("destination.resumed.v1", DestinationResumed, _SINKS, False),
+        ("connection.needs_person.v1", ConnectionNeedsPerson, _INGEST, False),
+        ("connection.mended.v1", ConnectionMended, _INGEST, False),
         ("service_request.opened.v1", ServiceRequestOpened, ("dms-feed",), False),
         ("service_request.updated.v1", ServiceRequestUpdated, ("dms-feed",), False),
         ("service_request.closed.v1", ServiceRequestClosed, ("dms-feed",), False),

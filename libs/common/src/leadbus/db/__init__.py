@@ -2,7 +2,7 @@
 
 Rules that hold for whoever borrows a connection:
 
-* Settings are changed with ``SET LOCAL`` and advisory locks taken with ``pg_advisory_xact_lock`` only:
+* Settings are changed with ``SET LOCAL`` and advisory locks taken with ``in_turn`` only:
   connections go back to the pool without a reset query, which would cost a round trip per use. Locks known
   when a transaction begins cost none either (``Database.transaction(locks=...)``).
 * Isolation is READ COMMITTED; the set-based statements of inbox and outbox rely on it.
@@ -23,6 +23,7 @@ from leadbus.db.parts import Part, at_once
 from leadbus.db.planning import plan_for_arguments
 from leadbus.db.pool import IDLE_IN_TRANSACTION_SECONDS, Database
 from leadbus.db.schema import Schema, schema_state
+from leadbus.db.transactions import in_turn
 
 if TYPE_CHECKING:
     from leadbus.db.migrations import build_indexes, migrate, run_env
@@ -36,6 +37,7 @@ __all__ = [
     "Schema",
     "at_once",
     "build_indexes",
+    "in_turn",
     "is_out_of_reach",
     "is_unavailable",
     "migrate",

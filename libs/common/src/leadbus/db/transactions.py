@@ -63,6 +63,15 @@ class LockingTransaction:
         await self._connection.execute("ROLLBACK")
 
 
+async def in_turn(connection: Connection, what: str) -> None:
+    """Wait for every other transaction that has taken its turn of `what`; ours lasts until it ends.
+
+    For what has no common row to wait for: two documents that must not say the same, created at once. What
+    is read after it was committed by those before.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", what)
+
+
 async def roll_back(transaction: Transaction, connection: Connection) -> None:
     """The error that brought us here is the one to raise; the server ends what it is not told to."""
     try:

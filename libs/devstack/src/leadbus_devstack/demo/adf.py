@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from leadbus_devstack.demo import virtualexpo
 from leadbus_devstack.demo.lead import DemoLead, Way
 from leadbus_devstack.demo.prospect import saying
 
-RECIPIENT = "prairie-cars@leads.leadbus.example"
+_PRAIRIE_RECIPIENT = "prairie-cars@leads.leadbus.example"
 """Where the provider of the mailed one was told to send: the address of a MailRecipient."""
+_EXPO_RECIPIENT = "hoffmann-expo@leads.leadbus.example"
+TWIN, TWIN_OF = "AX-34", virtualexpo.REQUEST
+"""One request that came twice, as in a test phase: mailed by the marketplace, and fetched from it."""
 _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <?adf version="1.0"?>
 <adf><prospect>
@@ -24,15 +29,21 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 </prospect></adf>
 """
 _PRAIRIE = ("Prairie Motors", "prairiemotors@eleadtrack.example")
+_HOFFMANN = ("Autohaus Hoffmann", "leads@autohaus-hoffmann.dealercrm.example")
 _LAKESIDE = ("Lakeside Ford", "sales@lakesideford.dealerspace.example")
 
 
 def leads() -> list[DemoLead]:
-    """The mailed one names no dealer of ours, and goes to the one whose address it came to."""
+    """The mailed ones name no dealer of ours, and go to the one whose address they came to."""
+    zoe = ("Zoë Rivers", "zoe@example.net", "(312) 555-0133")
+    sam = ("Sam O'Neil", "sam@example.net", "773-555-0134")
+    lena = ("Lena Park", "lena@example.net", "312.555.0135")
+    claire = ("Claire Le Goff", virtualexpo.REQUEST_EMAIL, "+33 2 98 55 01 36")
     return [
-        _lead("posted", "HTTP", _PRAIRIE, "AX-31", "Zoë Rivers", "(312) 555-0133", "Dodge Ram"),
-        _lead("published", "queue", _LAKESIDE, "AX-32", "Sam O'Neil", "773-555-0134", "Ford Escape"),
-        _lead("mailed", "mail", _PRAIRIE, "AX-33", "Lena Park", "312.555.0135", "Mazda CX-5", vendor=""),
+        _lead("posted", "HTTP", _PRAIRIE, "AX-31", zoe, "Dodge Ram"),
+        _lead("published", "queue", _LAKESIDE, "AX-32", sam, "Ford Escape"),
+        _lead("mailed", "mail", _PRAIRIE, "AX-33", lena, "Mazda CX-5", recipient=_PRAIRIE_RECIPIENT),
+        _lead("twin", "mail", _HOFFMANN, TWIN, claire, "Renault Master", recipient=_EXPO_RECIPIENT),
     ]
 
 
@@ -41,14 +52,13 @@ def _lead(
     way: Way,
     dealer: tuple[str, str],
     id_: str,
-    name: str,
-    phone: str,
+    person: tuple[str, str, str],
     vehicle: str,
     *,
-    vendor: str | None = None,
+    recipient: str = "",
 ) -> DemoLead:
+    name, email, phone = person
     make, _, model = vehicle.partition(" ")
-    email = f"{name.split()[0].lower().replace('ë', 'e')}@example.net"
     words = f"Is the {model} still there?"
     document = _DOCUMENT.format(
         provider="AutoWeb",
@@ -59,7 +69,7 @@ def _lead(
         email=email,
         phone=phone,
         words=words,
-        vendor=dealer[0] if vendor is None else vendor,
+        vendor="" if recipient else dealer[0],
     )
     return DemoLead(
         source="adf",
@@ -67,24 +77,24 @@ def _lead(
         external_id=id_,
         way=way,
         media_type="message/rfc822" if way == "mail" else "application/xml",
-        body=_mail(document, id_) if way == "mail" else document.encode(),
+        body=_mail(document, id_, recipient) if recipient else document.encode(),
         dealer=dealer[0],
         address=dealer[1],
         says=saying(
             provider="ADF",  # a route does not say yet whose name it gives to leads of many providers
             id_=id_,
             name=name,
-            phone="+1" + "".join(digit for digit in phone if digit.isdigit()),
+            phone=("" if phone.startswith("+") else "+1") + re.sub(r"[^0-9+]", "", phone),
             email=email,
             words=(words,),
         ),
     )
 
 
-def _mail(document: str, id_: str) -> bytes:
+def _mail(document: str, id_: str, recipient: str) -> bytes:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = "AutoWeb <leads@autoweb.example>"
-    mail["To"] = RECIPIENT
+    mail["To"] = recipient
     mail["Subject"] = "New lead"
     mail["Message-ID"] = f"<{id_}@autoweb.example>"
     mail.set_content("A lead is attached.")

@@ -14,7 +14,17 @@ JSON = "application/json"
 KNOWLEDGE = json.dumps(ALFATRACK_KNOWLEDGE, ensure_ascii=False).encode()
 """What is pushed once the lead that it is about has arrived."""
 KNOWN_OF = str(ALFATRACK_KNOWLEDGE["lead_id"])
-KNOWN_SOURCE = str(ALFATRACK_KNOWLEDGE["parameters"]["source"])
+KNOWN_FIRST_OF = str(ALFATRACK_LEADS["offline"]["lead_id"])
+KNOWN_FIRST = json.dumps(
+    {
+        "event": "knowledge",
+        "lead_id": KNOWN_FIRST_OF,
+        "as_of": "2026-04-14T09:58:00+03:00",
+        "parameters": {"source": "google", "traffic_type": "organic", "city": "Москва"},
+    },
+    ensure_ascii=False,
+).encode()
+"""What is pushed before the lead that it is about."""
 
 
 def _says(kind: str) -> Says:

@@ -1,8 +1,10 @@
-"""A lead of each family of the BDK Leadservice: the bank notifies, and the lead is fetched."""
+"""A lead of each family of the BDK Leadservice: the bank notifies, and the lead is fetched; one it mails."""
 
 from __future__ import annotations
 
 import json
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
 
 from leadbus.contracts.examples.bdk import BDK
@@ -42,7 +44,7 @@ _PHONES = {"2c": "+494315550171", "5a": "+494615550123", "7f": "+494915550188", 
 def leads() -> list[DemoLead]:
     """1 (juhu.auto), 2 (calculator), 3 (an expiring contract), 5 (campaign), 6 (configurator), 7, 8."""
     of_one = {kind: dict(BDK[kind]) | {"partnerNumber": "0047110"} for kind in ("1e", "3d", "6b")}
-    return [_lead(kind, payload) for kind, payload in sorted((of_one | _FURTHER).items())]
+    return [*(_lead(kind, payload) for kind, payload in sorted((of_one | _FURTHER).items())), _mailed()]
 
 
 def _lead(kind: str, payload: dict[str, Any]) -> DemoLead:
@@ -56,6 +58,40 @@ def _lead(kind: str, payload: dict[str, Any]) -> DemoLead:
         dealer="Autohaus Hoffmann",
         address="leads@autohaus-hoffmann.dealercrm.example",
         says=_says(kind, payload),
+    )
+
+
+def _mailed() -> DemoLead:
+    """The way that the API replaces: the sender tells the family, and a title the type."""
+    words = "Ist Samstag um zehn eine Probefahrt frei?"
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = "juhu.auto <noreply@juhu.auto>"
+    mail["To"] = "hoffmann-bdk@leads.leadbus.example"
+    mail["Subject"] = "juhu.auto Probefahrt"
+    mail["Message-ID"] = "<4402009@juhu.auto>"
+    mail.set_content(
+        "Guten Tag,\n\nLead-ID: LS-4402009\nPartnernummer: 0047110\nName: Frauke Petersen\n"
+        "Telefon: 0461 5550177\nE-Mail: frauke@example.org\nMarke: Opel\nModell: Astra\n\n"
+        f"{words}\n\nMit freundlichen Grüßen\n"
+    )
+    return DemoLead(
+        source="bdk",
+        kind="mailed",
+        external_id="LS-4402009",
+        way="mail",
+        media_type="message/rfc822",
+        body=bytes(mail),
+        dealer="Autohaus Hoffmann",
+        address="leads@autohaus-hoffmann.dealercrm.example",
+        says=saying(
+            provider=PROVIDER,
+            id_="LS-4402009",
+            name="Frauke Petersen",
+            phone="+494615550177",
+            email="frauke@example.org",
+            vehicle="Opel Astra",
+            words=(words,),
+        ),
     )
 
 

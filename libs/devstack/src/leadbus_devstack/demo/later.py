@@ -1,4 +1,4 @@
-"""What comes after a lead: a visitor permits to be mailed, a tracker learns where somebody came from."""
+"""What comes beside a lead: a permission to mail a visitor, where somebody came from, the same once more."""
 
 from __future__ import annotations
 
@@ -39,21 +39,38 @@ def permit(stack: Stack, lead: DemoLead) -> None:
     _ask(stack, "POST", "/v1/consents", act)
 
 
-def enrich(stack: Stack, sender: Sender, lead_ids: Mapping[str, str]) -> str:
-    """Push what the tracker learned of a lead that has arrived; returns what its story then says.
+def learn(sender: Sender, knowledge: bytes, external_id: str) -> None:
+    """Push what the tracker learned of a lead, be it here or not."""
+    sender.post("alfatrack", knowledge, alfatrack.JSON, f"{external_id}-knowledge")
 
-    `lead_ids` by external id. Raises DevstackError when the lead does not know of it.
-    """
-    sender.post("alfatrack", alfatrack.KNOWLEDGE, alfatrack.JSON, f"{alfatrack.KNOWN_OF}-knowledge")
-    lead_id = lead_ids[alfatrack.KNOWN_OF]
 
-    def enriched() -> bool:
+def enriched(stack: Stack, external_id: str, lead_id: str) -> str:
+    """What the story of a lead says of where it came from. Raises DevstackError when it does not know."""
+
+    def knows() -> bool:
         revisions = _ask(stack, "GET", f"/v1/leads/{lead_id}")["revisions"]
         return any(one["event_type"] == "lead.enriched.v1" for one in revisions)
 
-    _wait(enriched, f"{alfatrack.KNOWN_OF} was not enriched")
+    _wait(knows, f"{external_id} was not enriched")
     known = _ask(stack, "GET", f"/v1/leads/{lead_id}")["lead"]["attribution"]["source"]["value"]
-    return f"{alfatrack.KNOWN_OF} enriched: it came by {known}"
+    return f"{external_id} enriched: it came by {known}"
+
+
+def linked(stack: Stack, lead_ids: Mapping[str, str], one: str, other: str) -> str:
+    """What two leads of one request say of each other; `lead_ids` by external id.
+
+    Raises DevstackError when they do not name each other.
+    """
+
+    def links(external_id: str) -> dict[str, str]:
+        lead = _ask(stack, "GET", f"/v1/leads/{lead_ids[external_id]}")["lead"]
+        return {link["lead_id"]: link["why"] for link in lead.get("links", ())}
+
+    _wait(
+        lambda: lead_ids[other] in links(one) and lead_ids[one] in links(other),
+        f"{one} and {other} do not name each other",
+    )
+    return f"{one} and {other} are one request: each names the other ({links(one)[lead_ids[other]]})"
 
 
 def _wait(condition: Callable[[], bool], otherwise: str) -> None:

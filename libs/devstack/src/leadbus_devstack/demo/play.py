@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.utils import parseaddr
 from pathlib import Path
 
 import httpx2
 
-from leadbus_devstack.demo.adf import RECIPIENT
 from leadbus_devstack.demo.lead import DemoLead
 from leadbus_devstack.demo.prospect import NotAdfError, identifiers, parse_adf
 from leadbus_devstack.errors import DevstackError
@@ -92,9 +93,11 @@ class Sender:
 
     def _mail(self, lead: DemoLead) -> None:
         host, _, port = self._endpoints.mail_in.partition(":")
+        head = message_from_bytes(lead.body)
+        sender, recipient = (parseaddr(head[name])[1] for name in ("From", "To"))
         try:
             with smtplib.SMTP(host, int(port), timeout=10) as server:
-                server.sendmail("leads@autoweb.example", [RECIPIENT], lead.body)
+                server.sendmail(sender, [recipient], lead.body)
         except (OSError, smtplib.SMTPException) as error:
             raise DevstackError(f"ingest did not take the mail of {lead.name}: {error}") from None
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from leadbus_devstack import partners
 from leadbus_devstack import stack as stacks
 from leadbus_devstack.data import demo_data_directory
-from leadbus_devstack.demo import alfatrack, later, leads, play, report
+from leadbus_devstack.demo import adf, alfatrack, later, leads, play, report
 from leadbus_devstack.demo.diagnosis import diagnose
 from leadbus_devstack.demo.lead import Way
 from leadbus_devstack.examples import apply_examples
@@ -65,6 +65,8 @@ def _play(stack: Stack, sender: play.Sender, partners_dir: Path, steps: Steps) -
     sender.offer(every)
     partners.introduce(stack, partners_dir)
     steps("partners' sandboxes connected")
+    later.learn(sender, alfatrack.KNOWN_FIRST, alfatrack.KNOWN_FIRST_OF)
+    steps(f"alfatrack knows something of {alfatrack.KNOWN_FIRST_OF}, which has not come yet")
     sent = []
     for lead in every:
         sent.append(sender.send(lead))
@@ -80,10 +82,16 @@ def _play(stack: Stack, sender: play.Sender, partners_dir: Path, steps: Steps) -
         arrived=lambda each, mail: steps(f"{each.lead.name} arrived at {', '.join(mail.rcpt_to)}"),
     )
     arrivals = [report.judge(each, mails.get(each.lead.external_id)) for each in sent]
-    lead_ids = {one.lead.external_id: one.lead_id for one in arrivals if one.lead_id}
-    if alfatrack.KNOWN_OF in lead_ids:
-        steps(later.enrich(stack, sender, lead_ids))
+    if all(one.lead_id for one in arrivals):
+        _look_closer(stack, sender, {one.lead.external_id: str(one.lead_id) for one in arrivals}, steps)
     return arrivals
+
+
+def _look_closer(stack: Stack, sender: play.Sender, lead_ids: Mapping[str, str], steps: Steps) -> None:
+    later.learn(sender, alfatrack.KNOWLEDGE, alfatrack.KNOWN_OF)
+    for known_of in (alfatrack.KNOWN_OF, alfatrack.KNOWN_FIRST_OF):
+        steps(later.enriched(stack, known_of, lead_ids[known_of]))
+    steps(later.linked(stack, lead_ids, adf.TWIN, adf.TWIN_OF))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from leadbus_devstack.demo.prospect import saying
 from leadbus_devstack.sandboxes.virtualexpo_documents import lead
 
 PROVIDER = "VirtualExpo"
-_CLAIRE = {"firstName": "Claire", "lastName": "Le Goff", "email": "claire.legoff@legoff.example"}
+REQUEST, REQUEST_EMAIL = "VX-7001", "claire.legoff@legoff.example"
+_CLAIRE = {"firstName": "Claire", "lastName": "Le Goff", "email": REQUEST_EMAIL}
 _PIETER = {"firstName": "Pieter", "lastName": "de Vries", "email": "pieter@devries.example"}
 _ANA = {"firstName": "Ana", "lastName": "Lima", "email": "ana.lima@transportes-lima.example"}
 
@@ -15,7 +16,7 @@ _ANA = {"firstName": "Ana", "lastName": "Lima", "email": "ana.lima@transportes-l
 def leads() -> list[DemoLead]:
     """Who only looked is not mailed before a permission was noted."""
     return [
-        _lead("request", "VX-7001", "Documentation / Quote", _CLAIRE, "Un prix pour trois, s'il vous plaît."),
+        _lead("request", REQUEST, "Documentation / Quote", _CLAIRE, "Un prix pour trois, s'il vous plaît."),
         _lead("prospect", "VX-7002", "Price options", _PIETER, ""),
         _lead("visit", "VX-7003", None, _ANA, "", permitted=False),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import asyncpg
-from leadbus.db import Connection, Part, at_once
+from leadbus.db import Connection, Part, at_once, in_turn
 
 from adf_mailer.domain.route import AdfRoute, Route
 
@@ -54,10 +54,7 @@ async def same_address(conn: Connection, route: Route) -> str | None:
     Two callers with the same dealer and address wait for each other until the transaction ends.
     """
     address = route.spec.address.lower()
-    await conn.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        f"adf route {route.spec.dealer} {address}",
-    )
+    await in_turn(conn, f"adf route {route.spec.dealer} {address}")
     found: str | None = await conn.fetchval(
         "SELECT name FROM setting WHERE kind = 'AdfRoute' AND name <> $1 AND spec ->> 'dealer' = $2 "
         "AND lower(spec ->> 'address') = $3 AND (spec ->> 'enabled')::boolean LIMIT 1",

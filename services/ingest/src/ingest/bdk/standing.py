@@ -32,6 +32,11 @@ class Standing:
     cursors: Sequence[Cursor]
 
     @property
+    def reasons_in_force(self) -> Sequence[str]:
+        """``needs_person`` of a connection that is on: nobody waits for one that is off."""
+        return self.needs_person if self.enabled else ()
+
+    @property
     def listed_until(self) -> datetime | None:
         """Until when the list is known that is known least; None where none is asked for."""
         return min((cursor.known_until for cursor in self.cursors), default=None)

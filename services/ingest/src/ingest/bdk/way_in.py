@@ -38,7 +38,7 @@ class BdkWayIn:
         self.reading = Reading(database, client, clock, outgoing=outgoing)
         wake = self.reading.wake
         self.reconciling = Reconciling(database, client, clock, outgoing=outgoing, wake=wake)
-        self.measuring = Measuring(database, clock)
+        self.measuring = Measuring(database, clock, outgoing=outgoing)
         self.kind: Kind = setting.kind(or_http=settings.partners_over_http, on_change=on_change(clock))
         door = NotificationDoor(database, clock=clock, outgoing=outgoing, wake=wake)
         self.routers: Sequence[APIRouter] = (

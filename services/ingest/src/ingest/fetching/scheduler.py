@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import uuid4
 
 from leadbus import checkpoint, pulse
 from leadbus.cancellation import really_cancelled
 from leadbus.clock import Clock
-from leadbus.db import Database, is_out_of_reach
+from leadbus.db import Connection, Database, is_out_of_reach
 from leadbus.log import logger
+from leadbus.outbox import Outgoing
 from pydantic import ValidationError
 
 from ingest.fetching import metrics
@@ -24,6 +25,7 @@ from ingest.fetching.fetcher import Claimed, Fetcher
 from ingest.sources.virtualexpo import KIND, VirtualExpoSubscription
 from ingest.store import virtualexpo as store
 from ingest.store.virtualexpo import Result
+from ingest.telling import Telling
 
 LONGEST_CONNECT_SECONDS = 20.0
 """Two connects and as long before the first: a call begins within STARTS_WITHIN."""
@@ -49,6 +51,7 @@ class Scheduler:
         fetcher: Fetcher,
         clock: Clock,
         *,
+        outgoing: Outgoing,
         whole_seconds: float,
         slots: int = SLOTS,
         poll_seconds: float = _POLL_SECONDS,
@@ -66,6 +69,7 @@ class Scheduler:
         self._draining = asyncio.Event()
         self._swept_at: float | None = None
         self._shown: set[str] = set()
+        self._telling = Telling(database, clock, KIND, _needing, outgoing=outgoing)
 
     def wake(self) -> None:
         """A hint that something may be due; without it the next poll finds it."""
@@ -108,7 +112,7 @@ class Scheduler:
         return None if claimed is None else await self._attempt(claimed)
 
     async def sweep(self) -> None:
-        """End what nobody works on any more, and show how old the last success is."""
+        """End what nobody works on any more, show how old the last success is, and who is not let in."""
         now = self._clock.now()
         async with self._database.transaction() as conn:
             expired = await store.expire(conn, now)
@@ -122,6 +126,7 @@ class Scheduler:
             age = max(0.0, (now - moment).total_seconds())
             metrics.SUCCESS_AGE.labels(subscription=name).set(age)
         self._shown = set(succeeded)
+        await self._telling.tell()
 
     async def _round(self) -> None:
         now = time.monotonic()
@@ -216,3 +221,12 @@ class Scheduler:
                 task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _needing(conn: Connection) -> dict[str, Sequence[str]]:
+    """A word for each subscription that the vendor does not let in: the runbook has them."""
+    refused = await store.refused(conn, KIND)
+    return {
+        name: ("secret_unreadable" if code == "secret_unreadable" else "key_refused",)
+        for name, code in refused.items()
+    }

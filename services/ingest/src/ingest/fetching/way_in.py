@@ -23,7 +23,11 @@ class VirtualExpoWayIn:
     ) -> None:
         fetcher = Fetcher(database, outgoing, clock, Bounds.of(settings))
         self.scheduler = Scheduler(
-            database, fetcher, clock, whole_seconds=settings.virtualexpo_timeout_seconds
+            database,
+            fetcher,
+            clock,
+            outgoing=outgoing,
+            whole_seconds=settings.virtualexpo_timeout_seconds,
         )
         self.kind = subscription_kind(clock, or_http=settings.partners_over_http)
         self.routers = [virtualexpo.router(Subscriptions(database, clock, self.scheduler.wake))]

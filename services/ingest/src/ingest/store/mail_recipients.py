@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leadbus.db import Connection
+from leadbus.db import Connection, in_turn
 
 KIND = "MailRecipient"
 _FIND = f"SELECT name, spec::text AS spec FROM setting WHERE kind = '{KIND}' AND spec ->> 'address' = $1"  # noqa: S608
@@ -17,7 +17,6 @@ async def find(conn: Connection, address: str) -> tuple[str, str] | None:
 
 async def taken(conn: Connection, address: str, name: str) -> str | None:
     """Name of another setting with the address; nobody else can take it until the transaction ends."""
-    # Two documents of one address, written at once, have no common row to wait for.
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"mail recipient {address}")
+    await in_turn(conn, f"mail recipient {address}")
     other: str | None = await conn.fetchval(_TAKEN, address, name)
     return other

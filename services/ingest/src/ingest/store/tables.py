@@ -7,7 +7,7 @@ hot statements are plain SQL in this package.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
+from sqlalchemy import ARRAY, Column, DateTime, ForeignKey, Index, LargeBinary, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
 METADATA = MetaData()
@@ -19,6 +19,17 @@ class _Table(SQLModel):
 
 def _moment(*, nullable: bool) -> Column[datetime]:
     return Column(DateTime(timezone=True), nullable=nullable)
+
+
+class ConnectionToldRow(_Table, table=True):
+    """A connection that needs a person, as far as events said so."""
+
+    __tablename__ = "connection_told"
+
+    kind: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    reasons: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    since: datetime = Field(sa_column=_moment(nullable=False))
 
 
 class RawRow(_Table, table=True):

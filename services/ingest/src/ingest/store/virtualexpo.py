@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from leadbus.db import Connection
+from leadbus.db import Connection, in_turn
 from leadbus.retention import Removed, first, removed
 
 # A setting that is being changed is left for the next look. Held until the attempt is committed, it cannot be
@@ -72,6 +72,15 @@ _AGES = """
 SELECT s.name, coalesce(s.last_success_at, s.since) AS at
   FROM virtualexpo_subscription AS s JOIN setting AS d ON d.kind = $1 AND d.name = s.name
  WHERE (d.spec ->> 'enabled')::boolean
+"""
+_REFUSED = """
+SELECT s.name, a.code
+  FROM virtualexpo_subscription AS s JOIN setting AS d ON d.kind = $1 AND d.name = s.name
+ CROSS JOIN LATERAL (
+       SELECT outcome, code FROM virtualexpo_attempt
+        WHERE subscription = s.name AND outcome NOT IN ('running', 'interrupted', 'throttled')
+        ORDER BY started_at DESC LIMIT 1) AS a
+ WHERE (d.spec ->> 'enabled')::boolean AND a.outcome = 'refused'
 """
 _FORGET = """
 DELETE FROM virtualexpo_attempt WHERE attempt_id = ANY (ARRAY(
@@ -170,7 +179,8 @@ async def last_attempt(conn: Connection, name: str, target: bytes) -> datetime |
 
 
 async def other_of_target(conn: Connection, target: bytes, name: str) -> str | None:
-    """Another subscription that is set up with the same address and key."""
+    """Another subscription with the same address and key; no new one has them until the transaction ends."""
+    await in_turn(conn, f"virtualexpo target {target.hex()}")
     other: str | None = await conn.fetchval(_OTHER_OF_TARGET, target, name)
     return other
 
@@ -192,6 +202,11 @@ async def hold(conn: Connection, kind: str, name: str) -> Held | None:
 
 async def set_due(conn: Connection, name: str, due_at: datetime) -> None:
     await conn.execute(_SET_DUE, name, due_at)
+
+
+async def refused(conn: Connection, kind: str) -> dict[str, str]:
+    """Codes by the names of subscriptions that the vendor did not let in last, or we had no key for."""
+    return {row["name"]: row["code"] for row in await conn.fetch(_REFUSED, kind)}
 
 
 async def succeeded_at(conn: Connection, kind: str) -> dict[str, datetime]:

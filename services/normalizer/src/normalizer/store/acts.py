@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from leadbus.db import Connection
+from leadbus.db import Connection, in_turn
 
 from normalizer.domain.consents import Action
 from normalizer.domain.declarations import Declaration, ToldBy
@@ -21,9 +21,6 @@ _LEADS = 100
 _WALKED = 1000
 _FIRST = UUID(int=0)
 
-# Acts get their numbers one after the other, so that the highest one that can be seen says that all below it
-# can: see `store.consents.unchanged`. Nothing is waited for after it but the commit.
-_IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('consent acts', 0))"
 # Of two that say as much the earlier is the proof, as in `domain.consents`.
 _RECORD = """
 WITH made AS (
@@ -139,7 +136,9 @@ async def record(conn: Connection, declarations: Sequence[Declaration], now: dat
     rows = [(one, contact) for one in declarations for contact in one.contacts]
     if not rows:
         return 0
-    await conn.execute(_IN_TURN)
+    # Acts get their numbers one after the other, so that the highest one that can be seen says that all below
+    # it can: see `store.consents.unchanged`. Nothing is waited for after it but the commit.
+    await in_turn(conn, "consent acts")
     made = await conn.fetchval(
         _RECORD,
         now,

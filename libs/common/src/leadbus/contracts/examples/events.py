@@ -31,6 +31,13 @@ _DESTINATION = {
     "since": "2026-04-14T16:03:08.120000Z",
 }
 
+_CONNECTION = {
+    "service": "ingest",
+    "connection": "BdkConnection/bank",
+    "reasons": ["login_refused"],
+    "since": "2026-04-14T16:03:08.120000Z",
+}
+
 _REQUEST = {
     "service_request_id": "c8a4b0f2-24f3-5cf4-8f6b-3e8d7a3f9d77",
     "company": "shine-recon",
@@ -138,6 +145,8 @@ EVENT_EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "destination.suspended.v1": {**_DESTINATION, "held": 1},
     "destination.resumed.v1": {**_DESTINATION, "held": 42, "resumed_at": "2026-04-14T18:40:00Z"},
+    "connection.needs_person.v1": _CONNECTION,
+    "connection.mended.v1": {**_CONNECTION, "mended_at": "2026-04-14T18:40:00Z"},
     "service_request.opened.v1": {
         "service_request": _REQUEST,
         "change": 1,

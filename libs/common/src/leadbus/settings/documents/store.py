@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 
 from leadbus.clock import Clock, SystemClock
-from leadbus.db import Connection, Database, Part
+from leadbus.db import Connection, Database, Part, in_turn
 from leadbus.settings.documents.document import Action, Change, Document, Revision, differences
 from leadbus.settings.documents.kind import InvalidSpec, Kind, check_name
 from leadbus.web.audit import record
@@ -184,10 +184,7 @@ class DocumentStore:
         return Change(action="deleted", dry_run=dry_run, diff=diff, document=None)
 
     async def _lock(self, connection: Connection, kind: str, name: str) -> Document | None:
-        # The advisory lock orders two creations of the same name, for which there is no row to lock.
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"setting {kind} {name}"
-        )
+        await in_turn(connection, f"setting {kind} {name}")
         return await _read(connection, kind, name, lock="FOR UPDATE")
 
     async def _last_revision(self, connection: Connection, kind: str, name: str) -> int:
