@@ -250,7 +250,6 @@ def test_unknown_ids_are_said_in_one_line(
         ("deliveries", "list"),
         ("deliveries", "redrive", DELIVERY_ID),
         ("destinations", "list"),
-        ("quarantine", "list"),
         ("source", "key", "list", "contactatonce"),
     ],
     ids=" ".join,

@@ -77,6 +77,15 @@ def test_what_one_says_is_shown_while_the_other_is_away(
     assert OURS in ran.out
 
 
+def test_with_both_away_there_is_a_line_for_each_and_no_list(
+    leadbus: Any, kept: dict[str, Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("INGEST", "NORMALIZER"):
+        monkeypatch.setenv(f"LEADBUS_{name}_URL", "http://127.0.0.1:9")
+    ran = leadbus("quarantine", "list", "--json")
+    assert (ran.code, ran.out, len(ran.complaints)) == (1, "", 2)
+
+
 def test_a_deployment_may_know_one_of_them_alone(
     leadbus: Any, kept: dict[str, Fake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,8 @@ def list_(
         return [_kept(each) for each in service.items("v1", "quarantine", limit=limit, **filters)]
 
     found, missing = of_each(_services(), entries)
+    if missing and not found:
+        raise CliError(*missing)
     found.sort(key=lambda each: str(each["quarantined_at"]), reverse=True)
     listing(found[:limit], _COLUMNS, as_json=as_json)
     if missing:
