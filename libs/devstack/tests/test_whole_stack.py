@@ -111,7 +111,7 @@ def test_the_demo_shows_every_source_and_leaves_nothing(
         assert lead["external_id"].encode() in mail
     assert len({lead["message_id"] for lead in leads}) == len(DEMO)
     assert demo.stdout.count("enriched: it came by") == 2
-    assert "AX-34 and VX-7001 are one request" in demo.stdout
+    assert "AX-34 and VX-7001 name each other: possible_duplicate" in demo.stdout
     assert of_checkout(checkout) == []
     assert demo_vhosts(servers) <= before
 

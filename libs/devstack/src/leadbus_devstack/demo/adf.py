@@ -43,7 +43,7 @@ def leads() -> list[DemoLead]:
         _lead("posted", "HTTP", _PRAIRIE, "AX-31", zoe, "Dodge Ram"),
         _lead("published", "queue", _LAKESIDE, "AX-32", sam, "Ford Escape"),
         _lead("mailed", "mail", _PRAIRIE, "AX-33", lena, "Mazda CX-5", recipient=_PRAIRIE_RECIPIENT),
-        _lead("twin", "mail", _HOFFMANN, TWIN, claire, "Renault Master", recipient=_EXPO_RECIPIENT),
+        _lead("twin", "mail", _HOFFMANN, TWIN, claire, "Refrigerated body KB 7", recipient=_EXPO_RECIPIENT),
     ]
 
 

@@ -70,7 +70,7 @@ def linked(stack: Stack, lead_ids: Mapping[str, str], one: str, other: str) -> s
         lambda: lead_ids[other] in links(one) and lead_ids[one] in links(other),
         f"{one} and {other} do not name each other",
     )
-    return f"{one} and {other} are one request: each names the other ({links(one)[lead_ids[other]]})"
+    return f"{one} and {other} name each other: {links(one)[lead_ids[other]]}"
 
 
 def _wait(condition: Callable[[], bool], otherwise: str) -> None:
