@@ -26,7 +26,7 @@ from tests.support.vendor import Vendor
 
 TABLES = (
     "bdk_connection, bdk_cursor, bdk_read, raw, idempotency_key, quarantine, virtualexpo_attempt, "
-    "virtualexpo_subscription, api_key, outbox, "
+    "virtualexpo_subscription, api_key, outbox, connection_told, "
     "setting, setting_history, audit"
 )
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"

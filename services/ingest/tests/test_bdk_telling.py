@@ -31,7 +31,7 @@ async def look(bank: Bank, replicas: int = 1) -> None:
 
 async def told(bank: Bank) -> list[tuple[str, list[str]]]:
     """Types and reasons of the events, in their order; each keeps to its contract."""
-    rows = await bank.ingest.rows("SELECT * FROM outbox WHERE exchange = 'leadbus.events' ORDER BY id")
+    rows = await bank.ingest.rows("SELECT * FROM outbox WHERE routing_key LIKE 'connection.%' ORDER BY id")
     events = [(row["routing_key"], json.loads(row["body"])) for row in rows]
     for type_, data in events:
         EVENTS[type_].model.model_validate(data)

@@ -15,7 +15,7 @@ NEEDS_PERSON, MENDED = "connection.needs_person.v1", "connection.mended.v1"
 
 async def told(vendor: Vendor) -> list[tuple[str, list[str]]]:
     """Types and reasons of the events, in their order; each keeps to its contract."""
-    rows = await vendor.rows("SELECT * FROM outbox WHERE exchange = 'leadbus.events' ORDER BY id")
+    rows = await vendor.rows("SELECT * FROM outbox WHERE routing_key LIKE 'connection.%' ORDER BY id")
     events = [(row["routing_key"], json.loads(row["body"])) for row in rows]
     for type_, data in events:
         EVENTS[type_].model.model_validate(data)
