@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from leadbus_cli.commands import (
+    adf,
     apply,
     bdk,
     consent,
@@ -42,6 +43,7 @@ app.command("apply")(apply.apply)
 app.add_typer(leads.app, name="lead")
 app.add_typer(consent.app, name="consent")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(adf.app, name="adf")
 app.add_typer(destinations.app, name="destinations")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(parked.app, name="parked")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from leadbus.db import Connection
-from leadbus.settings.documents import InvalidSpec, Kind
+from leadbus.settings.documents import InvalidSpec, Kind, Notice
 
 from adf_mailer.domain.route import AdfRoute, Route
+from adf_mailer.domain.route_notices import notices
 from adf_mailer.store import routes
 
 
@@ -17,11 +21,19 @@ async def _one_route_per_address(conn: Connection, name: str, spec: AdfRoute) ->
         )
 
 
+def _notices(written: Mapping[str, Any], spec: AdfRoute) -> list[Notice]:
+    return [
+        Notice(pointer=f"/{one.field}", code=one.code, detail=one.detail)
+        for one in notices(written.get("address"), spec)
+    ]
+
+
 ADF_ROUTE = Kind(
     routes.KIND,
     AdfRoute,
     check=_one_route_per_address,
     dealer_of=lambda _, spec: spec.dealer,
+    notices_of=_notices,
     title="ADF route",
     description="Where a dealer's leads go as ADF mail, and in which form.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,12 +66,18 @@ def _tell(step: Step) -> None:
     if step.action == "deleted":
         return
     for each in step.diff:
-        name = str(each["pointer"]).lstrip("/").replace("/", ".")
+        name = _field(each)
         before, after = shown(each["before"]), shown(each["after"])
         if step.action != "created":
             say(f"    {name}: {before or '(none)'} -> {after or '(none)'}")
         elif after:
             say(f"    {name}: {after}")
+    for notice in step.notices:
+        say(f"    warning: {_field(notice)}: {notice['detail']}")
+
+
+def _field(of: Mapping[str, Any]) -> str:
+    return str(of["pointer"]).lstrip("/").replace("/", ".")
 
 
 def _report(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
@@ -84,6 +90,7 @@ def _report(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
                 "service": step.kind.owner.name,
                 "action": step.action,
                 "diff": list(step.diff),
+                "notices": list(step.notices),
                 "place": str(step.wanted.place()) if step.wanted else None,
             }
             for step in steps

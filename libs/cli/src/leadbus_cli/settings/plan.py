@@ -26,7 +26,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One setting: ``action`` is created, changed, unchanged or deleted; ``etag`` what was seen of it."""
+    """One setting: ``action`` is created, changed, unchanged or deleted; ``etag`` what was seen of it.
+
+    ``notices`` are what its service finds odd about it.
+    """
 
     kind: OwnedKind
     name: str
@@ -34,6 +37,7 @@ class Step:
     diff: Sequence[Mapping[str, Any]]
     etag: str | None
     wanted: WantedDocument | None = None
+    notices: Sequence[Mapping[str, Any]] = ()
 
     def __str__(self) -> str:
         return f"{self.kind.name}/{self.name}"
@@ -136,7 +140,8 @@ def _put_step(drawing: _Drawing, document: WantedDocument) -> Step | None:
             return None
         raise
     etag = present["etag"] if present else None
-    return Step(kind, document.name, change["action"], change["diff"], etag, document)
+    notices = change.get("notices", ())
+    return Step(kind, document.name, change["action"], change["diff"], etag, document, notices)
 
 
 def _dry_run(

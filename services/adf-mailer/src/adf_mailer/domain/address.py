@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated
 
@@ -14,6 +15,8 @@ _MAX_LOCAL_PART_BYTES = 64
 
 
 _KEPT = 4096
+_BLANK = " \t\u00a0\u200b"
+_BLANKS = re.compile(rf"[{_BLANK}]*([@.])[{_BLANK}]*")
 
 
 @lru_cache(_KEPT)
@@ -51,8 +54,8 @@ def domain(address: str) -> str:
 
 
 def _trimmed(value: object) -> object:
-    # Addresses are pasted out of CRM portals, often with blanks around them.
-    return value.strip(" \t") if isinstance(value, str) else value
+    # Addresses are pasted out of CRM portals, often with blanks around them or where a line was broken.
+    return _BLANKS.sub(r"\1", value.strip(_BLANK)) if isinstance(value, str) else value
 
 
 AddrSpec = Annotated[str, BeforeValidator(_trimmed), AfterValidator(addr_spec)]

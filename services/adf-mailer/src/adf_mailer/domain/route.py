@@ -41,7 +41,15 @@ class AdfRoute(BaseModel):
     )
     address: AddrSpec = Field(
         title="XML Lead Address",
-        description="Address the CRM gave for ADF leads; exactly one. Blanks around it are dropped.",
+        description="Address the CRM gave for ADF leads; exactly one. Blanks around it, its @ and its dots "
+        "are dropped, and the domain is written in lower case; that is told.",
+    )
+    crm: Words | None = Field(
+        None,
+        title="CRM vendor",
+        description="Who made the CRM, as `leadbus adf vendors` lists them; its address is compared with the "
+        "forms that this vendor is known to give, and oddities are told. Any other name is taken too.",
+        examples=["eLead CRM"],
     )
     enabled: bool = Field(True, title="Enabled", description="Off: leads are skipped as `route_disabled`.")
     provider_name: Words | None = Field(

@@ -12,7 +12,7 @@ A service declares each kind with its model, keeps documents in a DocumentStore 
 
 from leadbus.settings.documents.api import router
 from leadbus.settings.documents.document import Change, Difference, Document, Revision
-from leadbus.settings.documents.kind import InvalidSpec, Kind, Spec
+from leadbus.settings.documents.kind import InvalidSpec, Kind, Notice, Spec
 from leadbus.settings.documents.store import DocumentStore
 from leadbus.settings.tables import DDL_V1, metadata
 
@@ -24,6 +24,7 @@ __all__ = [
     "DocumentStore",
     "InvalidSpec",
     "Kind",
+    "Notice",
     "Revision",
     "Spec",
     "metadata",

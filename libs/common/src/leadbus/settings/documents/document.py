@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from leadbus.settings.documents.kind import leaves
+from leadbus.settings.documents.kind import Notice, leaves
 
 Action = Literal["created", "changed", "unchanged", "deleted"]
 
@@ -52,6 +52,7 @@ class Change(BaseModel):
     dry_run: bool
     diff: list[Difference]
     document: Document | None = Field(description="The state after the change; null after deletion.")
+    notices: list[Notice] = Field(default_factory=list, description="What is odd about the new state.")
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Difference]:

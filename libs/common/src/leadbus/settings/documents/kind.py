@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from leadbus.db import Connection
 from leadbus.web.failures import field_errors
@@ -34,9 +34,18 @@ class InvalidSpec(Exception):  # noqa: N818 - a statement about the spec, not ou
         self.code = code
 
 
+class Notice(BaseModel):
+    """What a person may want to look at. The spec is right, and in force all the same."""
+
+    pointer: str = Field(description="JSON pointer into the spec.")
+    code: str
+    detail: str = Field(description="For people.")
+
+
 CheckSpec = Callable[[Connection, str, Any], Awaitable[None]]
 OnChange = Callable[[Connection, str, Any | None, Any | None], Awaitable[None]]
 DealerOf = Callable[[str, Any], str | None]
+NoticesOf = Callable[[Mapping[str, Any], Any], Sequence[Notice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Kind:
     `check(connection, name, spec)` may refuse with InvalidSpec. `on_change(connection, name, old, new)` runs
     in the transaction of the change (old None: created, new None: deleted). `dealer_of(name, spec)` says
     whose the document is, for tokens limited to dealers; without it such tokens do not see the kind.
+    `notices_of(written, spec)` says what is odd about a spec that is taken, `written` being what was sent.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Kind:
     check: CheckSpec | None = None
     on_change: OnChange | None = None
     dealer_of: DealerOf | None = None
+    notices_of: NoticesOf | None = None
     title: str | None = None
     description: str | None = None
 
@@ -88,6 +99,12 @@ class Kind:
         if unstorable:
             raise Problem(INVALID, errors=unstorable)
         return read
+
+    def notices(self, written: object, spec: BaseModel) -> list[Notice]:
+        """What is odd about a spec that was read from `written`."""
+        if self.notices_of is None or not isinstance(written, Mapping):
+            return []
+        return list(self.notices_of(written, spec))
 
     def write(self, spec: BaseModel) -> dict[str, Any]:
         """The spec as stored: every field, defaults included, so that a release never changes a setting."""

@@ -112,6 +112,7 @@ class DocumentStore:
         declared = self.kind(kind)
         model = declared.read(spec)
         written = declared.write(model)
+        notices = declared.notices(spec, model)
         async with self.database.transaction() as connection:
             before = await self._lock(connection, kind, check_name(name))
             (condition or Condition()).check(before.etag if before else None, required=not dry_run)
@@ -120,7 +121,7 @@ class DocumentStore:
             await _run_check(declared, connection, name, model)
             diff = differences(before.spec if before else None, written)
             if before is not None and not diff and before.managed_by == managed_by:
-                return Change(action="unchanged", dry_run=dry_run, diff=[], document=before)
+                return Change(action="unchanged", dry_run=dry_run, diff=[], document=before, notices=notices)
             revision = 1 + await self._last_revision(connection, kind, name)
             document = Document(
                 kind=kind,
@@ -141,7 +142,7 @@ class DocumentStore:
                 if declared.on_change:
                     old = declared.model.model_validate(before.spec) if before else None
                     await declared.on_change(connection, name, old, model)
-        return Change(action=action, dry_run=dry_run, diff=diff, document=document)
+        return Change(action=action, dry_run=dry_run, diff=diff, document=document, notices=notices)
 
     async def delete(
         self,

@@ -1,0 +1,68 @@
+"""`leadbus adf`, and what `leadbus apply` says of an odd address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import JSONResponse
+
+from tests.support.fake_services import Fake
+
+PATTERN = {"pattern": "dm{number}@highergear.net", "told": "chart", "vehicles": None}
+VENDOR = {"name": "Higher Gear", "patterns": [PATTERN]}
+NOTICE = {"pointer": "/address", "code": "address_unlike_vendor", "detail": "ask the vendor"}
+
+
+@pytest.fixture
+def mailer(fakes: dict[str, Fake]) -> Fake:
+    suggestion = {**PATTERN, "vendor": "Higher Gear", "address": "dm7@highergear.net", "missing": []}
+    change = {"action": "created", "dry_run": True, "diff": [], "document": None, "notices": [NOTICE]}
+    fakes["adf-mailer"].answers = {
+        "GET /v1/crm-vendors": {"items": [VENDOR]},
+        "GET /v1/crm-vendors/suggestions": {"items": [suggestion]},
+        "GET /v1/settings": {
+            "items": [{"kind": "AdfRoute", "references": {}, "spec_schema": {"properties": {}}}]
+        },
+        "PUT /v1/settings/AdfRoute/odd": change,
+    }
+    for name in ("ingest", "normalizer"):
+        fakes[name].answers = {"GET /v1/settings": {"items": []}}
+    return fakes["adf-mailer"]
+
+
+def test_vendors_are_listed_with_their_forms(leadbus: Any, mailer: Fake) -> None:
+    ran = leadbus("adf", "vendors")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Higher Gear" in ran.out
+    assert "dm{number}@highergear.net" in ran.out
+    assert leadbus("adf", "vendors", "--json").json == {"items": [VENDOR]}
+
+
+def test_addresses_are_suggested(leadbus: Any, mailer: Fake) -> None:
+    command = ("adf", "suggest", "--vendor", "Higher Gear", "--dealer-name", "P", "--dealer-number", "7")
+    ran = leadbus(*command)
+    assert (ran.code, ran.err) == (0, "")
+    assert "dm7@highergear.net" in ran.out
+    assert "ask the vendor" in ran.out
+    asked = {"vendor": "Higher Gear", "dealer_name": "P", "dealer_number": "7"}
+    assert ("GET /v1/crm-vendors/suggestions", asked, None) in mailer.asked
+    assert leadbus(*command, "--json").json["items"][0]["address"] == "dm7@highergear.net"
+
+
+def test_an_unknown_vendor_is_said_in_one_line(leadbus: Any, mailer: Fake) -> None:
+    problem = {"type": "x/not-found", "title": "Not found", "status": 404, "detail": "there are Cobalt"}
+    mailer.answers["GET /v1/crm-vendors/suggestions"] = JSONResponse(problem, 404)
+    ran = leadbus("adf", "suggest", "--vendor", "Acme")
+    assert (ran.code, ran.out, len(ran.complaints)) == (1, "", 1)
+    assert "there are Cobalt" in ran.err
+
+
+def test_apply_warns_and_applies(leadbus: Any, mailer: Fake, tmp_path: Path) -> None:
+    file = tmp_path / "route.yaml"
+    file.write_text("kind: AdfRoute\nmetadata: {name: odd}\nspec: {dealer: d, address: x@highergear.net}\n")
+    ran = leadbus("apply", "-f", str(file))
+    assert (ran.code, ran.err) == (0, "")
+    assert "warning: address: ask the vendor" in ran.out
+    assert leadbus("apply", "-f", str(file), "--json").json["changes"][0]["notices"] == [NOTICE]
