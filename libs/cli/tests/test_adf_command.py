@@ -10,18 +10,18 @@ from starlette.responses import JSONResponse
 
 from tests.support.fake_services import Fake
 
-PATTERN = {"pattern": "dm{number}@highergear.net", "told": "chart", "vehicles": None}
+PATTERN: dict[str, Any] = {"pattern": "dm{number}@highergear.net", "told": "chart", "vehicles": None}
 VENDOR = {"name": "Higher Gear", "patterns": [PATTERN]}
 NOTICE = {"pointer": "/address", "code": "address_unlike_vendor", "detail": "ask the vendor"}
 
 
 @pytest.fixture
 def mailer(fakes: dict[str, Fake]) -> Fake:
-    suggestion = {**PATTERN, "vendor": "Higher Gear", "address": "dm7@highergear.net", "missing": []}
+    suggested: dict[str, Any] = {"vendor": "Higher Gear", "address": "dm7@highergear.net", "missing": []}
     change = {"action": "created", "dry_run": True, "diff": [], "document": None, "notices": [NOTICE]}
     fakes["adf-mailer"].answers = {
         "GET /v1/crm-vendors": {"items": [VENDOR]},
-        "GET /v1/crm-vendors/suggestions": {"items": [suggestion]},
+        "GET /v1/crm-vendors/suggestions": {"items": [PATTERN | suggested]},
         "GET /v1/settings": {
             "items": [{"kind": "AdfRoute", "references": {}, "spec_schema": {"properties": {}}}]
         },

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from leadbus.clock import FakeClock
 from leadbus.db import Connection, Database
-from leadbus.settings.documents import Change, DocumentStore, InvalidSpec, Kind, Spec
+from leadbus.settings.documents import Change, DocumentStore, InvalidSpec, Kind, Notice, Spec
 from leadbus.web import Condition, Problem
 from pydantic import Field
 
@@ -44,6 +45,10 @@ def store(database: Database, changes: list[tuple[str, Any, Any]]) -> DocumentSt
             raise RuntimeError("the hook fails")
         changes.append((name, old, new))
 
+    def notices(written: Mapping[str, Any], spec: RouteSpec) -> list[Notice]:
+        odd = "weight" in written and spec.weight > 1
+        return [Notice(pointer="/weight", code="heavy", detail="more than is usual")] if odd else []
+
     return DocumentStore(
         database,
         [
@@ -54,6 +59,7 @@ def store(database: Database, changes: list[tuple[str, Any, Any]]) -> DocumentSt
                 references={"dealer": "Dealer", "also": "Dealer"},
                 check=check,
                 on_change=on_change,
+                notices_of=notices,
             ),
         ],
         clock=FakeClock(),
@@ -217,6 +223,20 @@ async def test_the_hook_sees_both_states(store: DocumentStore, changes: list[tup
     await store.delete("Route", "r", actor="anna", condition=ANY)
     weights = [(old and old.weight, new and new.weight) for _, old, new in changes]
     assert weights == [(None, 1.0), (1.0, 2.0), (2.0, None)]
+
+
+async def test_what_is_odd_is_told_and_taken(store: DocumentStore) -> None:
+    await put(store, "Dealer", "north", {"title": "North"})
+    heavy = {"dealer": "north", "weight": 2}
+    told = [
+        await put(store, "Route", "r", heavy, dry_run=True),
+        await put(store, "Route", "r", heavy),
+        await put(store, "Route", "r", heavy, condition=ANY),
+    ]
+    assert [each.action for each in told] == ["created", "created", "unchanged"]
+    assert [[one.code for one in each.notices] for each in told] == [["heavy"]] * 3
+    usual = await put(store, "Route", "r", {"dealer": "north"}, condition=ANY)
+    assert (usual.action, usual.notices) == ("changed", [])
 
 
 async def test_of_many_who_saw_the_same_state_one_overwrites_it(store: DocumentStore) -> None:
