@@ -24,6 +24,8 @@ OPERATIONS = [
     "PUT /v1/destinations/{name}/limits",
     "POST /v1/destinations/{name}/pause",
     "POST /v1/destinations/{name}/resume",
+    "GET /v1/crm-vendors",
+    "GET /v1/crm-vendors/suggestions",
     "GET /v1/poison",
     "POST /v1/poison/{poison_id}/retry",
     "POST /v1/poison/{poison_id}/discard",

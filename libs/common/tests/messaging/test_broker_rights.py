@@ -33,7 +33,7 @@ WRITES: dict[str, tuple[tuple[str, str], ...]] = {
     PUBLISHER: (("leadbus.raw", f"raw.{SOURCE}"),),
     "ingest": (
         *(("leadbus.raw", f"raw.{source}") for source in SOURCES),
-        *(("leadbus.events", name) for name in EVENTS if name.startswith("raw.")),
+        *(("leadbus.events", name) for name in EVENTS if name.startswith(("raw.", "connection."))),
     ),
     "normalizer": tuple(
         ("leadbus.events", name) for name in EVENTS if name.startswith(("lead.", "raw.", "vehicle_feed."))

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from leadbus.web import Actor, Problem, require
+from leadbus.web import Actor, Problem, problem_responses, require
 from leadbus.web.problems import NOT_FOUND
 from pydantic import BaseModel, Field
 
@@ -67,7 +67,11 @@ def router() -> APIRouter:
     async def vendors(_: Viewer) -> Vendors:
         return Vendors(items=[VendorView.of(vendor) for vendor in crm_vendors.VENDORS.values()])
 
-    @api.get("/suggestions", summary="Addresses that a vendor may have given to a dealer")
+    @api.get(
+        "/suggestions",
+        summary="Addresses that a vendor may have given to a dealer",
+        responses=problem_responses(404),
+    )
     async def suggestions(
         _: Viewer,
         vendor: Annotated[str, Query(max_length=100, description="As listed, in any case.")],
