@@ -7,6 +7,7 @@ written anew from the tree that the ladder made.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,10 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
 def _written_anew(prospect: _Prospect) -> str:
     root = prospect.root
     alone = etree.Element(root.tag, nsmap=cast("dict[str, str]", root.nsmap))
-    alone.attrib.update(root.attrib)
+    for name, value in root.attrib.items():
+        # A name that only mending made out of broken markup cannot be written, and says nothing.
+        with contextlib.suppress(ValueError):
+            alone.set(name, value)
     alone.text = root.text
     alone.extend(
         copy.deepcopy(one) for one in root if one is prospect.element or not is_named(one, "prospect")
