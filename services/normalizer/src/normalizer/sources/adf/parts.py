@@ -7,11 +7,9 @@ written anew from the tree that the ladder made.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from lxml import etree
 
@@ -95,7 +93,7 @@ def _of(whole: Part, prospects: Sequence[_Prospect]) -> Iterator[Part]:
     text = decode(whole.body, whole.content_type).text
     spans = list(_spans(text))
     alike = len(spans) == len(prospects) and len({one.root for one in prospects}) == 1
-    for one in _cut(text, spans) if alike else map(_written_anew, prospects):
+    for one in _cut(text, spans) if alike else _written_anew(prospects):
         yield Part(one.encode("utf-8", "replace"), _UTF8_XML)
 
 
@@ -123,18 +121,31 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
         yield "".join((*between[:number], text[start:end], *between[number:]))
 
 
-def _written_anew(prospect: _Prospect) -> str:
-    root = prospect.root
-    alone = etree.Element(root.tag, nsmap=cast("dict[str, str]", root.nsmap))
-    for name, value in root.attrib.items():
-        # A name that only mending made out of broken markup cannot be written, and says nothing.
-        with contextlib.suppress(ValueError):
-            alone.set(name, value)
-    alone.text = root.text
-    alone.extend(
-        copy.deepcopy(one) for one in root if one is prospect.element or not is_named(one, "prospect")
-    )
-    return etree.tostring(alone, encoding="unicode")
+def _written_anew(prospects: Sequence[_Prospect]) -> Iterator[str]:
+    """Each with all that stands beside prospects in its document.
+
+    Copied and never built: mending makes names and namespaces out of broken markup that could not be set.
+    """
+    frames: dict[int, etree._Element] = {}
+    for prospect in prospects:
+        root = prospect.root
+        if id(root) not in frames:
+            frames[id(root)] = _without(root)
+        alone = copy.deepcopy(frames[id(root)])
+        if prospect.element is not None:
+            before = [
+                one for one in list(root)[: root.index(prospect.element)] if not is_named(one, "prospect")
+            ]
+            alone.insert(len(before), copy.deepcopy(prospect.element))
+        yield etree.tostring(alone, encoding="unicode")
+
+
+def _without(root: etree._Element) -> etree._Element:
+    """A copy of a document without its prospects."""
+    frame = copy.deepcopy(root)
+    for one in _elements(frame):
+        frame.remove(one)
+    return frame
 
 
 def _elements(root: etree._Element) -> list[etree._Element]:
