@@ -29,10 +29,9 @@ class Telling:
         self._why = why
         self._outgoing = outgoing
 
-    async def tell(self) -> None:
-        """Whatever is news."""
+    async def tell(self, needed: Mapping[str, Sequence[str]]) -> None:
+        """Whatever is news; `needed` is what `why` says, as seen just now."""
         async with self._database.acquire() as conn:
-            needed = await self._why(conn)
             told = await connection_told.told(conn, self._kind)
         for name in sorted(needed.keys() | told.keys()):
             if set(needed.get(name, ())) != set(told[name].reasons if name in told else ()):

@@ -23,7 +23,7 @@ class ConnectionEvent(WireModel):
 
 
 class ConnectionNeedsPerson(ConnectionEvent):
-    """It refuses us all or some of its leads until a person mends something; nothing is given up meanwhile.
+    """It refuses us all or some of its leads until a person mends something; it is asked again now and then.
 
     Told again when there is one more reason.
     """

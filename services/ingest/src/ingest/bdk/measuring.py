@@ -52,13 +52,17 @@ class Measuring:
         for gone in self._shown - {standing.name for standing in standings}:
             _show(gone, None, now)
         self._shown = {standing.name for standing in standings}
-        await self._telling.tell()
+        await self._telling.tell(_needing(standings))
 
     async def _standings(self, conn: Connection) -> list[Standing]:
         return await standings_of(conn, await bdk_connections.in_force(conn), self._clock.now())
 
     async def _needing(self, conn: Connection) -> dict[str, Sequence[str]]:
-        return {one.name: one.reasons_in_force for one in await self._standings(conn) if one.reasons_in_force}
+        return _needing(await self._standings(conn))
+
+
+def _needing(standings: Sequence[Standing]) -> dict[str, Sequence[str]]:
+    return {one.name: one.reasons_in_force for one in standings if one.reasons_in_force}
 
 
 def _show(name: str, standing: Standing | None, now: datetime) -> None:

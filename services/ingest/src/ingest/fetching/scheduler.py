@@ -117,6 +117,7 @@ class Scheduler:
         async with self._database.transaction() as conn:
             expired = await store.expire(conn, now)
             succeeded = await store.succeeded_at(conn, KIND)
+            needed = await _needing(conn)
         for attempt_id, name in expired:
             metrics.ATTEMPTS.labels(outcome=Outcome.INTERRUPTED, code="process_ended").inc()
             _log.warning("virtualexpo.interrupted", attempt_id=str(attempt_id), subscription=name)
@@ -126,7 +127,7 @@ class Scheduler:
             age = max(0.0, (now - moment).total_seconds())
             metrics.SUCCESS_AGE.labels(subscription=name).set(age)
         self._shown = set(succeeded)
-        await self._telling.tell()
+        await self._telling.tell(needed)
 
     async def _round(self) -> None:
         now = time.monotonic()
