@@ -19,6 +19,7 @@ from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
 from adf_mailer.desk import Desk
+from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.planning import SINK, Planner
 from adf_mailer.routes import ADF_ROUTE
@@ -251,7 +252,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
     pool = ConnectionPool(host, size=4)
     planner = Planner(
         host.name,
-        "leads@leadbus.example",
+        Letterhead("leads@leadbus.example"),
         clock,
         lambda planned: engine.offer(planned),
         lambda planning: engine.starting(planning),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from adf_mailer.domain import validation
 from adf_mailer.domain.letter import Written, delivery_key, write
+from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.route import Route
 from leadbus.contracts import Lead
 from lxml import etree
@@ -32,7 +33,7 @@ def written(lead: Lead, route: Route) -> Written:
         route,
         status="new",
         date=datetime(2026, 4, 14, 16, 3, 9, tzinfo=UTC),
-        default_from="leads@leadbus.example",
+        letterhead=Letterhead("leads@leadbus.example"),
         key=delivery_key(lead, route),
     )
 

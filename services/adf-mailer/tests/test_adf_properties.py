@@ -9,6 +9,7 @@ from uuid import UUID
 
 from adf_mailer.domain import text, validation
 from adf_mailer.domain.letter import delivery_key, write
+from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, compose
 from adf_mailer.domain.route import AdfRoute, Route
 from hypothesis import HealthCheck, given, settings
@@ -145,7 +146,7 @@ def test_any_lead_is_a_valid_safe_and_true_mail(told: dict[str, Any], spec: dict
         route,
         status="new",
         date=datetime(2026, 1, 1, tzinfo=UTC),
-        default_from="leads@leadbus.example",
+        letterhead=Letterhead("leads@leadbus.example"),
         key=delivery_key(lead, route),
     )
     raw = written.mail.raw

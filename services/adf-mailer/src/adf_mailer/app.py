@@ -60,7 +60,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     def start(planning: Planning) -> AbstractAsyncContextManager[Starting]:
         return engine.starting(planning)
 
-    planner = Planner(pool.host.name, settings.from_address, clock, offer, start)
+    planner = Planner(pool.host.name, settings.letterhead, clock, offer, start)
     engine = DeliveryEngine(
         database,
         AdfMailSink(Desk(database, planner), pool, clock),

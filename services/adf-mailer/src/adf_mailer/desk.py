@@ -84,7 +84,7 @@ class Desk:
                 route,
                 status=await self._status(conn, job, lead, route),
                 date=now,
-                default_from=self._planner.default_from,
+                letterhead=self._planner.letterhead,
                 key=job.key,
                 repeat=job.repeat_number,
                 references=await mails.first_message_id(conn, job.delivery_id),

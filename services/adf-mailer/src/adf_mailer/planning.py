@@ -17,6 +17,7 @@ from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
 from adf_mailer.domain.letter import delivery_key, write
+from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Decision, Deliver, Skip
 from adf_mailer.just_planned import JustPlanned
@@ -47,7 +48,7 @@ class Planner:
     """
 
     destination: str
-    default_from: str
+    letterhead: Letterhead
     clock: Clock
     offer: Callable[[Sequence[Offer]], None]
     start: Callable[[Planning], AbstractAsyncContextManager[Starting]]
@@ -125,7 +126,7 @@ class Planner:
             one.route,
             status=one.status,
             date=now,
-            default_from=self.default_from,
+            letterhead=self.letterhead,
             key=delivery_key(lead, one.route),
         )
         return mails.NewMail(delivery_id, 0, lead.lead_id, lead.revision, one.route.name, written)

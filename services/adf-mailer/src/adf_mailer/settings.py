@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from adf_mailer.delivery import PREPARE_SECONDS, SmartHost, TlsMode
 from adf_mailer.domain.address import AddrSpec
+from adf_mailer.domain.letterhead import Letterhead
 
 _MARGIN_SECONDS = 2.0
 _LEASE_PER_ACT = 1.5
@@ -140,6 +141,10 @@ class AdfMailerSettings(RetentionSettings):
             probe_steps_seconds=self.probe_steps_seconds,
             suspended_probe_steps_seconds=self.suspended_probe_steps_seconds,
         )
+
+    @property
+    def letterhead(self) -> Letterhead:
+        return Letterhead(self.from_address)
 
     @property
     def smart_host(self) -> SmartHost:

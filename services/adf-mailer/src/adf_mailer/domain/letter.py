@@ -10,6 +10,7 @@ from leadbus.contracts import Lead
 from adf_mailer.domain import subject
 from adf_mailer.domain.document import Form, Status, provider_name, render
 from adf_mailer.domain.element import RenderWarning
+from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
 from adf_mailer.domain.route import Route
 
@@ -36,14 +37,14 @@ def write(
     *,
     status: Status,
     date: datetime,
-    default_from: str,
+    letterhead: Letterhead,
     key: str,
     repeat: int = 0,
     references: str | None = None,
 ) -> Written:
     """The mail about `lead` on `route`. The same arguments give the same bytes."""
     spec = route.spec
-    sender = spec.from_address or default_from
+    sender = spec.from_address or letterhead.from_address
     provider = provider_name(lead, spec.provider_name)
     form = Form(spec.address, status, spec.provider_name, spec.time_zone, spec.missing_name)
     document = render(lead, form)
