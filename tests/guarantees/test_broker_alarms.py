@@ -17,7 +17,7 @@ ALARM_SECONDS = 7.0
 _ACCEPTED_MEANWHILE = 20
 
 
-@pytest.mark.parametrize("resource", ["memory", "disk"])
+@pytest.mark.parametrize("resource", ["memory", pytest.param("disk", marks=pytest.mark.full)])
 async def test_an_alarm_loses_no_lead_and_ingest_goes_on(system: System, resource: Resource) -> None:
     assert timeouts.publishing()["confirm"] < ALARM_SECONDS
 

@@ -35,8 +35,8 @@ def test_the_freeze_outlasts_every_timeout() -> None:
     "victim",
     [
         "adf-mailer",
-        "rabbitmq",
         "postgres",
+        pytest.param("rabbitmq", marks=pytest.mark.full),
         pytest.param("normalizer", marks=pytest.mark.full),
         pytest.param("ingest", marks=pytest.mark.full),
         pytest.param("smtp", marks=pytest.mark.full),

@@ -54,7 +54,7 @@ async def test_connections_that_end_lose_no_lead(system: System, server: Server,
     [
         (Mode.BLACKHOLE, Server.RABBITMQ),
         (Mode.BLACKHOLE, Server.POSTGRES),
-        (Mode.DROP_DOWN, Server.RABBITMQ),
+        pytest.param(Mode.DROP_DOWN, Server.RABBITMQ, marks=pytest.mark.full),
         pytest.param(Mode.DROP_DOWN, Server.SMTP, marks=pytest.mark.full),
         pytest.param(Mode.BLACKHOLE, Server.SMTP, marks=pytest.mark.full),
         pytest.param(Mode.DROP_UP, Server.RABBITMQ, marks=pytest.mark.full),
