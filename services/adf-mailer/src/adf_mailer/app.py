@@ -72,6 +72,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         act_timeout_seconds=settings.act_timeout_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,
+        overdue_after_seconds=settings.overdue_after_seconds,
         outgoing=relay,
     )
 
