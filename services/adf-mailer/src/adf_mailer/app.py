@@ -21,7 +21,7 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, vendors_api
+from adf_mailer import api, silence_api, vendors_api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
@@ -29,6 +29,7 @@ from adf_mailer.planning import SINK, Planner
 from adf_mailer.retention import rules
 from adf_mailer.routes import ADF_ROUTE
 from adf_mailer.settings import AdfMailerSettings
+from adf_mailer.silence import Silence
 
 DESCRIPTION = "Sends leads as ADF mail to dealers' CRMs, each once, and says so where it cannot know."
 
@@ -93,6 +94,12 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         prefetch=2 * settings.batch_size,
         reopen=database.ping,
     )
+    silence = Silence(
+        database,
+        clock,
+        expected_leads=settings.silence_expected_leads,
+        interval_seconds=settings.silence_interval_seconds,
+    )
     holding = HoldingReader(settings.amqp_url, SINK)
     kinds: list[Kind] = [
         ParkedRedrive(holding, {QUEUE: Handler(leads.handle, leads.set_aside)}),
@@ -117,6 +124,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             ),
             api.router(database, leads, clock),
             vendors_api.router(),
+            silence_api.router(silence),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
             parked_router(database, holding, [QUEUE]),
             jobs.router(database, kinds, wake=runner.wake),
@@ -125,6 +133,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             "deliveries": engine.run,
             "outbox": relay.run,
             "retention": retention.run,
+            "silence": silence.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(QUEUE)]).run,
         },
