@@ -51,7 +51,7 @@ ROWS = [
     Row("SL11", past(SATURDAY, (1, 1), (9, 9), (1, 1), back=8), SATURDAY, 0, 2, 2, False),
     Row(
         "SL12",
-        past(WEDNESDAY, (4, 4))[:-1] + [Counted(date(2026, 4, 14), 0, 0)],
+        [*past(WEDNESDAY, (4, 4))[:-1], Counted(date(2026, 4, 14), 0, 0)],
         WEDNESDAY,
         0,
         3.8,

@@ -14,7 +14,7 @@ Viewer = Annotated[Actor, require("viewer")]
 
 
 class DealerSilence(BaseModel):
-    """A dealer that had leads in the last four weeks. Tests do not count, nor leads nobody may write about."""
+    """A dealer that had leads in the last four weeks. Tests do not count, nor what nobody may be mailed."""
 
     dealer: str
     time_zone: str = Field(description="IANA name: whose midnight a day begins at. UTC where none is known.")

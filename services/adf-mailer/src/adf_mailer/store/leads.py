@@ -180,3 +180,9 @@ async def latest(conn: Connection, lead_id: UUID) -> Lead | None:
     """The lead as stored; None where it is unknown or erased."""
     data = await conn.fetchval("SELECT data::text FROM lead WHERE lead_id = $1 AND NOT erased", lead_id)
     return None if data is None else Lead.model_validate_json(data)
+
+
+async def deliveries(conn: Connection, lead_id: UUID) -> list[UUID]:
+    """Ids of the lead's deliveries, in the order of their planning."""
+    rows = await conn.fetch("SELECT id FROM delivery WHERE subject_id = $1 ORDER BY seq", str(lead_id))
+    return [row["id"] for row in rows]
