@@ -20,7 +20,7 @@ from adf_mailer.store.counting import DealerSeen
 _UTC = ZoneInfo("UTC")
 # A day more than is looked back on: the dealer's midnight is not ours.
 _SEEN_WITHIN = timedelta(days=LOOKED_BACK_DAYS + 1)
-_DEALERS_AT_ONCE = 200
+_DEALERS_AT_ONCE = 100
 _FILLED_IN_AT_ONCE = 500
 
 
