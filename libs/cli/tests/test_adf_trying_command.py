@@ -90,7 +90,7 @@ def test_a_document_is_tried_before_it_is_applied(leadbus: Any, mailer: Fake, tm
 
 def test_without_a_lead_a_test_is_shown(leadbus: Any, mailer: Fake) -> None:
     assert leadbus("adf", "preview", "--route", "main", "--vehicle", "used").code == 0
-    asked = {"name": "main", "spec": SPEC, "test": {"vehicle": "used"}}
+    asked: dict[str, Any] = {"name": "main", "spec": SPEC, "test": {"vehicle": "used"}}
     assert mailer.asked[-1] == ("POST /v1/preview", {}, asked)
 
 
@@ -120,7 +120,7 @@ def test_one_that_is_refused_or_still_waits_is_an_error(leadbus: Any, mailer: Fa
     assert "550 5.1.1 nobody" in ran.out
     assert f"delivery {DELIVERY} is failed: refused bad_address" in ran.err
 
-    waiting = {"phase": "queued", "outcome": None, "tries": []}
+    waiting: dict[str, Any] = {"phase": "queued", "outcome": None, "tries": []}
     mailer.answers[f"GET /v1/deliveries/{DELIVERY}"] = STORY | waiting
     ran = leadbus("adf", "test", "main", "--wait", "0.01")
     assert (ran.code, "is queued: no answer yet" in ran.err) == (1, True)
