@@ -1,4 +1,4 @@
-"""``leadbus adf preview``, ``test``, ``silence``: what a route would send, if it arrives, who hears nothing."""
+"""``leadbus adf preview``, ``test``, ``silence``: what a route would send, and who hears nothing."""
 
 from __future__ import annotations
 
