@@ -106,7 +106,7 @@ def test_a_test_lead_is_sent_and_its_answer_told(leadbus: Any, mailer: Fake) -> 
     assert (ran.code, ran.err) == (0, "")
     assert f"test lead {LEAD} on main" in ran.out
     assert "try 1: delivered: 250 2.0.0 Ok: queued as 4F2\ndelivered\n" in ran.out
-    asked = ("POST /v1/routes/main/test-lead", {}, {"vehicle": "used", "source_type": "Chat"})
+    asked: Any = ("POST /v1/routes/main/test-lead", {}, {"vehicle": "used", "source_type": "Chat"})
     assert mailer.asked[0] == asked
     assert leadbus("adf", "test", "main", "--json").json["deliveries"] == [STORY]
 
