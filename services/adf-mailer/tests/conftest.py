@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from adf_mailer import api, vendors_api
+from adf_mailer import api, silence_api, trying_api, vendors_api
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
@@ -23,6 +23,7 @@ from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.planning import SINK, Planner
 from adf_mailer.routes import ADF_ROUTE
+from adf_mailer.silence import Silence
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -268,6 +269,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
     )
     consumer = LeadsConsumer(database, planner, clock, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
+    silence = Silence(database, clock, expected_leads=3, interval_seconds=300)
     app = create_app(
         "adf-mailer",
         "adf-mailer",
@@ -283,6 +285,8 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
             ),
             api.router(database, consumer, clock),
             vendors_api.router(),
+            silence_api.router(silence),
+            trying_api.router(database, planner),
             documents.router(store),
         ],
         verifier=TokenVerifier(StaticKey(SecretStr(TOKEN_KEY))),

@@ -88,6 +88,16 @@ async def test_what_sinks_say_of_a_test_counts_nowhere(workshop: Any, payload: A
     assert figures() == before
 
 
+async def test_what_a_sink_tells_of_a_test_of_its_own_passes_by(workshop: Any) -> None:
+    """A test lead of a route never came by the normalizer: nothing is kept of it, and nothing goes wrong."""
+    await Counting(workshop.database, workshop.clock).count()
+    before = figures()
+    await workshop.ledger.handle([skipped(UUID(int=7)), skipped(UUID(int=7))])
+    await Counting(workshop.database, workshop.clock).count()
+    assert await workshop.fetch("SELECT FROM ledger UNION ALL SELECT FROM lead") == []
+    assert figures() == before
+
+
 async def test_what_goes_wrong_with_a_test_counts_nowhere(
     workshop: Any, payload: Any, message: Any, operator: Any
 ) -> None:

@@ -48,6 +48,22 @@ async def test_met1_backlog_by_state_and_age(bench: Bench) -> None:
     assert None not in unwell.values()
 
 
+async def test_met1b_what_was_planned_too_long_ago_is_overdue(bench: Bench) -> None:
+    """Whatever keeps it: never tried, to be retried, held by its destination. Tests and ends do not count."""
+    engine = bench.engine()
+    bench.sink.in_turn(Delivered(), Transient("busy"))
+    await bench.plan("host:delivered", "host:retried")
+    await bench.settle(engine)
+    await bench.plan("host:new", "paused:held", "host:test")
+    await bench.execute("UPDATE destination SET paused_at = now() WHERE name = 'paused'")
+    await bench.execute("UPDATE delivery SET test = true WHERE key = 'test'")
+    for seconds, overdue in ((measures.OVERDUE_AFTER_SECONDS, 0), (1, 3)):
+        bench.clock.advance(seconds)
+        await bench.plan(f"host:just now {seconds}")
+        await gather(bench)
+        assert value("leadbus_overdue_deliveries", sink="met-sink") == overdue
+
+
 async def test_met2_nothing_left_is_nought(bench: Bench) -> None:
     await bench.plan("a")
     await bench.settle(bench.engine())
@@ -75,7 +91,8 @@ async def test_met4_the_backlog_is_read_from_indexes(bench: Bench) -> None:
     """Deliveries that ended stay in the table for good; measuring must not read them."""
     async with bench.database.transaction() as conn:
         await conn.execute("SET LOCAL enable_seqscan = off")
-        plan = [row[0] for row in await conn.fetch(f"EXPLAIN {measures._BACKLOG}", bench.clock.now())]
+        now = bench.clock.now()
+        plan = [row[0] for row in await conn.fetch(f"EXPLAIN {measures._BACKLOG}", now, now)]
     assert any("delivery" in line and "Index Scan" in line for line in plan), plan
     assert not any("Seq Scan on delivery" in line for line in plan), plan
 

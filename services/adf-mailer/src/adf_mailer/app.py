@@ -21,7 +21,7 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, vendors_api
+from adf_mailer import api, silence_api, trying_api, vendors_api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
@@ -29,6 +29,7 @@ from adf_mailer.planning import SINK, Planner
 from adf_mailer.retention import rules
 from adf_mailer.routes import ADF_ROUTE
 from adf_mailer.settings import AdfMailerSettings
+from adf_mailer.silence import Silence
 
 DESCRIPTION = "Sends leads as ADF mail to dealers' CRMs, each once, and says so where it cannot know."
 
@@ -72,6 +73,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         act_timeout_seconds=settings.act_timeout_seconds,
         lease_seconds=settings.lease_seconds,
         drain_seconds=settings.drain_seconds,
+        overdue_after_seconds=settings.overdue_after_seconds,
         outgoing=relay,
     )
 
@@ -91,6 +93,12 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         batch_size=settings.batch_size,
         prefetch=2 * settings.batch_size,
         reopen=database.ping,
+    )
+    silence = Silence(
+        database,
+        clock,
+        expected_leads=settings.silence_expected_leads,
+        interval_seconds=settings.silence_interval_seconds,
     )
     holding = HoldingReader(settings.amqp_url, SINK)
     kinds: list[Kind] = [
@@ -116,6 +124,8 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             ),
             api.router(database, leads, clock),
             vendors_api.router(),
+            silence_api.router(silence),
+            trying_api.router(database, planner),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
             parked_router(database, holding, [QUEUE]),
             jobs.router(database, kinds, wake=runner.wake),
@@ -124,6 +134,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             "deliveries": engine.run,
             "outbox": relay.run,
             "retention": retention.run,
+            "silence": silence.run,
             "jobs": runner.run,
             "held messages": Depths(holding, [parked(QUEUE)]).run,
         },

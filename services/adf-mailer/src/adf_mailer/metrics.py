@@ -42,6 +42,10 @@ REPEATS = metrics.counter(
     "leadbus_adf_repeats_total",
     "Messages of adf-mailer.leads that came again and changed nothing.",
 )
+SILENT_DEALERS = metrics.gauge(
+    "leadbus_adf_silent_dealers",
+    "Dealers without a lead today of whom, as far as the last four weeks tell, leads would have come by now.",
+)
 END_TO_END = metrics.histogram(
     "leadbus_lead_end_to_end_seconds",
     "From the lead's arrival at our door to the destination's acceptance.",

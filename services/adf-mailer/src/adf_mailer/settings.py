@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 from leadbus.delivery import BreakerSettings, Schedule
+from leadbus.delivery.measures import OVERDUE_AFTER_SECONDS
 from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -66,6 +67,21 @@ class AdfMailerSettings(RetentionSettings):
         (60, 300, 900),
         min_length=1,
         description="The same where it refuses us (login, certificate): slower, or it locks the account.",
+    )
+    overdue_after_seconds: float = Field(
+        OVERDUE_AFTER_SECONDS,
+        gt=0,
+        le=86_400,
+        description="A lead not delivered this long after it was planned counts as overdue: raise an alarm.",
+    )
+    silence_expected_leads: float = Field(
+        3,
+        gt=0,
+        le=1000,
+        description="A dealer without a lead today is silent once so many would have come by now.",
+    )
+    silence_interval_seconds: float = Field(
+        300, ge=10, le=3600, description="How often silent dealers are counted."
     )
     batch_size: int = Field(100, ge=1, le=500, description="Events taken into one transaction.")
     drain_seconds: float = Field(60, gt=0, le=900, description="Time given to work in hand on SIGTERM.")

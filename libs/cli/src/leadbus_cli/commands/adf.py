@@ -1,4 +1,4 @@
-"""``leadbus adf``: setting a dealer's ADF route up."""
+"""``leadbus adf``: setting a dealer's ADF route up, and trying it out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Annotated
 import typer
 
 from leadbus_cli.api import ServiceApi
+from leadbus_cli.commands import adf_trying
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.output import Json, listing, print_json, say, table
 
 app = typer.Typer(help="ADF mails to dealers' CRMs.", no_args_is_help=True)
+
+app.command("preview")(adf_trying.preview)
+app.command("test")(adf_trying.send_test)
+app.command("silence")(adf_trying.silence)
 
 _SUGGESTIONS = ("address", "pattern", "vehicles", "missing", "told")
 

@@ -64,6 +64,7 @@ class DeliveryEngine:
         lease_seconds: float = 60.0,
         drain_seconds: float = 40.0,
         poll_seconds: float = POLL_SECONDS,
+        overdue_after_seconds: float = measures.OVERDUE_AFTER_SECONDS,
         luck: Callable[[], float] = random.random,
         outgoing: outbox.Outgoing | None = None,
     ) -> None:
@@ -92,6 +93,7 @@ class DeliveryEngine:
         )
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
+        self._overdue_after_seconds = overdue_after_seconds
         self._acts: dict[UUID, Act] = {}
         self._context = contextvars.copy_context()
         self._one_record = asyncio.Lock()
@@ -200,7 +202,12 @@ class DeliveryEngine:
             await self._ending.sweep(ours=self._acts.keys())
         if self._due("measure", MEASURE_SECONDS):
             async with self._database.acquire() as conn:
-                await measures.gather(conn, self._sink.name, now=self._clock.now())
+                await measures.gather(
+                    conn,
+                    self._sink.name,
+                    now=self._clock.now(),
+                    overdue_after_seconds=self._overdue_after_seconds,
+                )
         if look or not self._looks.wait_seconds(time.monotonic()):
             return await self._look()
         return False

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from leadbus import metrics
 from leadbus.db import Connection
 from leadbus.delivery.health import Change, Condition, Turn
+
+OVERDUE_AFTER_SECONDS = 900.0
+"""A quarter of an hour: a customer who asked is still at the desk, or was."""
 
 _SINK = metrics.configured("name of the sink", 20)
 _DESTINATION = metrics.configured("name of the destination, as configured", 200)
@@ -54,6 +57,12 @@ OLDEST = metrics.gauge(
     "When the oldest delivery without an end was planned (Unix time), 0 when there is none.",
     labels={"sink": _SINK},
 )
+OVERDUE = metrics.gauge(
+    "leadbus_overdue_deliveries",
+    "Deliveries without an end that were planned longer ago than `OVERDUE_AFTER_SECONDS`, whatever keeps "
+    "them: the figure to raise an alarm on; no test leads.",
+    labels={"sink": _SINK},
+)
 OLDEST_DUE_AGE = metrics.gauge(
     "leadbus_delivery_oldest_due_age_seconds",
     "For how long the delivery that waits longest for a free slot has been due.",
@@ -86,7 +95,8 @@ WITH undelivered AS (
 SELECT CASE WHEN phase = 'sending' THEN 'sending'
             WHEN health <> 'healthy' THEN 'held'
             WHEN phase = 'queued' THEN 'pending' ELSE 'retrying' END AS state,
-       count(*) AS number, extract(epoch FROM min(planned_at))::float8 AS oldest,
+       count(*) AS number, count(*) FILTER (WHERE planned_at < $2) AS overdue,
+       extract(epoch FROM min(planned_at))::float8 AS oldest,
        extract(epoch FROM $1 - min(not_before))::float8 AS due_age
 FROM undelivered LEFT JOIN destination ON destination.name = undelivered.destination
 GROUP BY 1
@@ -95,11 +105,15 @@ GROUP BY 1
 _HEALTHS = "SELECT name, health FROM destination"
 
 
-async def gather(conn: Connection, sink: str, *, now: datetime) -> None:
+async def gather(
+    conn: Connection, sink: str, *, now: datetime, overdue_after_seconds: float = OVERDUE_AFTER_SECONDS
+) -> None:
     """Set the gauges from the tables: two queries, to be asked a few times a minute at most."""
-    backlog = {row["state"]: row for row in await conn.fetch(_BACKLOG, now)}
+    overdue_before = now - timedelta(seconds=overdue_after_seconds)
+    backlog = {row["state"]: row for row in await conn.fetch(_BACKLOG, now, overdue_before)}
     for state in ("pending", "sending", "retrying", "held"):
         UNDELIVERED.labels(sink=sink, state=state).set(backlog[state]["number"] if state in backlog else 0)
+    OVERDUE.labels(sink=sink).set(sum(row["overdue"] for row in backlog.values()))
     OLDEST.labels(sink=sink).set(min((row["oldest"] for row in backlog.values()), default=0))
     due = [row["due_age"] for state, row in backlog.items() if state in ("pending", "retrying")]
     OLDEST_DUE_AGE.labels(sink=sink).set(max(0.0, *due) if due else 0)

@@ -14,6 +14,7 @@ from leadbus.db import Connection, Part
 from leadbus.inbox import InboxEntry
 
 from adf_mailer.domain.routing import Before
+from adf_mailer.store.counting import counted_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ ARRAY(SELECT erased FROM held) AS held_erased
 _WRITE = """
 leads_written AS (
     UPDATE lead SET revision = new.revision, data = new.data::jsonb, material = new.material,
-        contactable = new.contactable, received_at = new.received_at, updated_at = $7
-    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
-        AS new (lead_id, revision, data, material, contactable, received_at)
+        contactable = new.contactable, received_at = new.received_at, counted_for = new.counted_for,
+        updated_at = $8
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[], $7::text[])
+        AS new (lead_id, revision, data, material, contactable, received_at, counted_for)
     WHERE lead.lead_id = new.lead_id
     RETURNING lead.lead_id
 )
@@ -57,10 +59,11 @@ leads_written AS (
 
 _ADD = """
 leads_added AS (
-    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at, updated_at)
-    SELECT lead_id, revision, data::jsonb, material, contactable, false, received_at, $7
-    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[])
-        AS new (lead_id, revision, data, material, contactable, received_at)
+    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at, counted_for,
+        updated_at)
+    SELECT lead_id, revision, data::jsonb, material, contactable, false, received_at, counted_for, $8
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[], $7::text[])
+        AS new (lead_id, revision, data, material, contactable, received_at, counted_for)
     ORDER BY lead_id
     RETURNING lead_id
 )
@@ -133,6 +136,7 @@ def _columns(leads: Sequence[tuple[Lead, Before]], now: datetime) -> tuple[Any, 
         [state.material for _, state in leads],
         [state.contactable for _, state in leads],
         [lead.received_at for lead, _ in leads],
+        [counted_for(lead) for lead, _ in leads],
         now,
     )
 
@@ -142,7 +146,43 @@ async def erase(conn: Connection, lead_ids: Sequence[UUID], *, now: datetime) ->
     await conn.execute(_ERASE, list(lead_ids), now)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`lead` is None once it was erased; `counted_for` is the dealer whose it was, where that is known."""
+
+    lead: Lead | None
+    counted_for: str | None
+
+
+async def stored(conn: Connection, lead_id: UUID) -> Stored | None:
+    """The lead as it is now; None where it is unknown."""
+    row = await conn.fetchrow(
+        "SELECT data::text AS data, counted_for FROM lead WHERE lead_id = $1 AND (erased OR revision > 0)",
+        lead_id,
+    )
+    if row is None:
+        return None
+    lead = None if row["data"] is None else Lead.model_validate_json(row["data"])
+    return Stored(lead, row["counted_for"])
+
+
+async def latest_of_dealer(conn: Connection, dealer: str) -> Lead | None:
+    """The last lead that this dealer had, no test; None where there is none that tells anything."""
+    data = await conn.fetchval(
+        "SELECT data::text FROM lead WHERE counted_for = $1 AND counted_for <> '' AND contactable"
+        " AND data IS NOT NULL ORDER BY received_at DESC LIMIT 1",
+        dealer,
+    )
+    return None if data is None else Lead.model_validate_json(data)
+
+
 async def latest(conn: Connection, lead_id: UUID) -> Lead | None:
     """The lead as stored; None where it is unknown or erased."""
     data = await conn.fetchval("SELECT data::text FROM lead WHERE lead_id = $1 AND NOT erased", lead_id)
     return None if data is None else Lead.model_validate_json(data)
+
+
+async def deliveries(conn: Connection, lead_id: UUID) -> list[UUID]:
+    """Ids of the lead's deliveries, in the order of their planning."""
+    rows = await conn.fetch("SELECT id FROM delivery WHERE subject_id = $1 ORDER BY seq", str(lead_id))
+    return [row["id"] for row in rows]

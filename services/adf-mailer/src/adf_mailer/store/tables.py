@@ -26,11 +26,21 @@ def _moment(*, nullable: bool = False) -> Column[datetime]:
 class LeadRow(_Table, table=True):
     """The latest revision of a lead that came by. `data` is the lead as JSON; gone once the lead is erased.
 
-    Revision 0 is a row that was made to be locked and has no content yet.
+    Revision 0 is a row that was made to be locked and has no content yet. `counted_for` is the dealer among
+    whose leads it counts, empty for a test; null where no release since 0010 wrote it.
     """
 
     __tablename__ = "lead"
-    __table_args__ = (Index("lead_received", "received_at", "lead_id"),)
+    __table_args__ = (
+        Index("lead_received", "received_at", "lead_id"),
+        Index(
+            "lead_counted",
+            "counted_for",
+            "received_at",
+            postgresql_where="counted_for <> '' AND contactable",
+        ),
+        Index("lead_uncounted", "received_at", postgresql_where="counted_for IS NULL"),
+    )
 
     lead_id: UUID = Field(primary_key=True)
     revision: int
@@ -39,6 +49,7 @@ class LeadRow(_Table, table=True):
     contactable: bool
     erased: bool
     received_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    counted_for: str | None = Field(default=None, sa_type=Text)
     updated_at: datetime = Field(sa_column=_moment())
 
 
