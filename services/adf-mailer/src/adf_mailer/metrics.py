@@ -52,3 +52,7 @@ END_TO_END = metrics.histogram(
     labels={"sink": ("adf-mailer", "amocrm-sync")},
     buckets=(1, 5, 15, 30, 60, 180, 300, 900, 1800, 3600, 10800, 21600),
 )
+SUSPENDED_ADDRESSES = metrics.gauge(
+    "leadbus_adf_suspended_addresses",
+    "Addresses that refused several mails in a row; what is for them waits or takes an alternate address.",
+)

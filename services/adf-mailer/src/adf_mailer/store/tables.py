@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Index, LargeBinary, MetaData, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -104,3 +116,19 @@ class PoisonRow(_Table, table=True):
     sha256: str = Field(sa_type=Text)
     settled_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     settled_as: str | None = Field(default=None, sa_type=Text)
+
+
+class AddressStandingRow(_Table, table=True):
+    """An address that refused mails since it last took one. `suspended` is for the list."""
+
+    __tablename__ = "address_standing"
+
+    address: str = Field(sa_column=Column(Text, primary_key=True))
+    refusals: int
+    probes: int
+    refused_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    suspended_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    probe_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    suspended: bool | None = Field(
+        default=None, sa_column=Column(Boolean, Computed("suspended_at IS NOT NULL", persisted=True))
+    )

@@ -1,0 +1,83 @@
+"""Keeps book of addresses that refuse: who may try them, and what a try said of them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from leadbus import pulse
+from leadbus.clock import Clock
+from leadbus.db import Database, is_unavailable
+from leadbus.delivery import Delivered, Held, Outcome, Permanent
+from leadbus.log import logger
+
+from adf_mailer.domain.address_standing import BAD_ADDRESS, AddressRules, Standing, key, refused
+from adf_mailer.metrics import SUSPENDED_ADDRESSES
+from adf_mailer.store import addresses
+
+REFRESH_SECONDS = 5.0
+"""How old this process's picture may be of what other replicas and operators did."""
+_LONGEST_HOLD_SECONDS = 900.0
+_SHORTEST_HOLD_SECONDS = 30.0
+
+_log = logger("addresses")
+
+
+class Addresses:
+    """A picture in memory, so that a mail to an address in good standing costs no statement."""
+
+    def __init__(self, database: Database, clock: Clock, rules: AddressRules) -> None:
+        self._database = database
+        self._clock = clock
+        self._rules = rules
+        self._known: dict[str, Standing] = {}
+
+    async def run(self) -> None:
+        """Look what others noted, for ever."""
+        while True:
+            pulse.beat()
+            try:
+                await self.refresh()
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                _log.warning("addresses.database_away", error=type(error).__name__)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh(self) -> None:
+        async with self._database.acquire() as conn:
+            self._known = {one.address: one for one in await addresses.all_of(conn)}
+        SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
+
+    async def hold(self, address: str) -> Held | None:
+        """None where a mail may go there now; of those that wait for a suspended one, one goes, a probe."""
+        known = self._known.get(key(address))
+        if known is None or not known.suspended:
+            return None
+        now = self._clock.now()
+        longest = timedelta(seconds=self._rules.probe_steps_seconds[-1])
+        async with self._database.acquire() as conn:
+            if await addresses.take_probe(conn, known.address, now=now, again_at=now + longest):
+                return None
+        left_seconds = (known.probe_at - now).total_seconds() if known.probe_at else 0.0
+        wait_seconds = min(max(left_seconds, _SHORTEST_HOLD_SECONDS), _LONGEST_HOLD_SECONDS)
+        return Held("address_suspended", wait_seconds)
+
+    async def note(self, address: str, outcome: Outcome) -> None:
+        """What a try said of the address; nothing is written where it says nothing new."""
+        if isinstance(outcome, Permanent) and outcome.reason == BAD_ADDRESS:
+            await self._refused(key(address))
+        elif isinstance(outcome, Delivered) and key(address) in self._known:
+            async with self._database.acquire() as conn:
+                await addresses.forget(conn, key(address))
+            self._known.pop(key(address), None)
+
+    async def _refused(self, address: str) -> None:
+        async with self._database.transaction() as conn:
+            before = await addresses.held(conn, address)
+            after = refused(before, self._rules, now=self._clock.now())
+            await addresses.write(conn, after)
+        self._known[address] = after
+        if after.suspended and not before.suspended:
+            # Never the address itself: the list of them is for operators.
+            _log.warning("adf.address_suspended", refusals=after.refusals)

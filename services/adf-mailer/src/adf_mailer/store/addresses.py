@@ -1,0 +1,86 @@
+"""Addresses that refuse our mails; one that takes them has no row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import asyncpg
+from leadbus.db import Connection
+
+from adf_mailer.domain.address_standing import Standing
+
+_COLUMNS = "address, refusals, probes, refused_at, suspended_at, probe_at"
+
+
+async def all_of(conn: Connection) -> list[Standing]:
+    """Every one there is; they are few, as each waits for a person."""
+    return [_standing(row) for row in await conn.fetch(f"SELECT {_COLUMNS} FROM address_standing")]  # noqa: S608
+
+
+async def held(conn: Connection, address: str) -> Standing:
+    """Lock how an address stands until the transaction ends; one that never refused is made."""
+    await conn.execute(
+        "INSERT INTO address_standing (address, refusals, probes) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING",
+        address,
+    )
+    row = await conn.fetchrow(
+        f"SELECT {_COLUMNS} FROM address_standing WHERE address = $1 FOR UPDATE",  # noqa: S608
+        address,
+    )
+    return Standing(address) if row is None else _standing(row)
+
+
+async def write(conn: Connection, one: Standing) -> None:
+    """What is to be remembered of an address that is held."""
+    await conn.execute(
+        "UPDATE address_standing SET refusals = $2, probes = $3, refused_at = $4, suspended_at = $5, "
+        "probe_at = $6 WHERE address = $1",
+        one.address,
+        one.refusals,
+        one.probes,
+        one.refused_at,
+        one.suspended_at,
+        one.probe_at,
+    )
+
+
+async def take_probe(conn: Connection, address: str, *, now: datetime, again_at: datetime) -> bool:
+    """Whether one mail may find out now how the address is: of all who ask, one is told so."""
+    taken: str | None = await conn.fetchval(
+        "UPDATE address_standing SET probe_at = $3 "
+        "WHERE address = $1 AND suspended_at IS NOT NULL AND probe_at <= $2 RETURNING address",
+        address,
+        now,
+        again_at,
+    )
+    return taken is not None
+
+
+async def forget(conn: Connection, address: str) -> bool:
+    """It takes mails (again), or a person says so; False where nothing was held against it."""
+    gone: str | None = await conn.fetchval(
+        "DELETE FROM address_standing WHERE address = $1 RETURNING address", address
+    )
+    return gone is not None
+
+
+async def make_due(conn: Connection, address: str, *, now: datetime) -> None:
+    """Have what waits for this address tried at once."""
+    await conn.execute(
+        "UPDATE delivery SET not_before = $2 FROM mail "
+        "WHERE phase = 'waiting' AND reason = 'address_suspended' AND mail.delivery_id = delivery.id "
+        "AND mail.repeat_number = delivery.repeat_number AND lower(mail.recipient) = $1",
+        address,
+        now,
+    )
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    return Standing(
+        address=row["address"],
+        refusals=row["refusals"],
+        probes=row["probes"],
+        refused_at=row["refused_at"],
+        suspended_at=row["suspended_at"],
+        probe_at=row["probe_at"],
+    )
