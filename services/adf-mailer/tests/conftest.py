@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from adf_mailer import api, vendors_api
+from adf_mailer import api, profiles_api, vendors_api
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
@@ -283,6 +283,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
             ),
             api.router(database, consumer, clock),
             vendors_api.router(),
+            profiles_api.router(),
             documents.router(store),
         ],
         verifier=TokenVerifier(StaticKey(SecretStr(TOKEN_KEY))),

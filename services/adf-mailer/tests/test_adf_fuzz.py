@@ -26,6 +26,7 @@ OPERATIONS = [
     "POST /v1/destinations/{name}/resume",
     "GET /v1/crm-vendors",
     "GET /v1/crm-vendors/suggestions",
+    "GET /v1/crm-profiles",
     "GET /v1/poison",
     "POST /v1/poison/{poison_id}/retry",
     "POST /v1/poison/{poison_id}/discard",

@@ -21,7 +21,7 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, vendors_api
+from adf_mailer import api, profiles_api, vendors_api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
@@ -116,6 +116,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             ),
             api.router(database, leads, clock),
             vendors_api.router(),
+            profiles_api.router(),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
             parked_router(database, holding, [QUEUE]),
             jobs.router(database, kinds, wake=runner.wake),
