@@ -127,7 +127,7 @@ def test_tr5_an_encoded_word_in_a_value_becomes_a_header(header: str, report: Re
     sprung = written is not None and "Bcc" in message_from_bytes(written, policy=policy.default)
     report(f"TR5 an encoded word in {header} injects a header", sprung=sprung)
 
-    mine = ours(**{"subject" if header == "Subject" else "from_display": INJECTION})
+    mine = ours(subject=INJECTION) if header == "Subject" else ours(from_display=INJECTION)
     assert message_from_bytes(mine, policy=policy.default)["Bcc"] is None
     assert b"=?" not in mine
     assert b"utf-8?q?" in mine

@@ -248,7 +248,7 @@ def test_p7_in_any_form_the_document_says_the_same(told: dict[str, Any], form: d
 def said(document: bytes) -> list[tuple[str, str, dict[str, str]]]:
     """Every element of ADF 1.0 with text and attributes."""
     return [
-        (str(one.tag), "".join((one.text or "").split()), dict(one.attrib))
+        (str(one.tag), "".join((one.text or "").split()), {str(k): str(v) for k, v in one.items()})
         for one in etree.fromstring(document).iter(etree.Element)
         if one.tag not in ("leadtype", "language")
     ]

@@ -24,8 +24,8 @@ from adf_mailer.domain.provider import LeadType, provider_of
 from adf_mailer.domain.shape import DEFAULT, Shape
 from adf_mailer.domain.vehicle import add_vehicles
 
-DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 INSTRUCTION = b'<?adf version="1.0"?>\n'
+PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n' + INSTRUCTION
 
 Status = Literal["new", "resend"]
 
@@ -96,7 +96,7 @@ def _document(lead: Lead, form: Form, body: _Body) -> Document:
 
 def _written(root: Node, shape: Shape) -> bytes:
     elements = etree.tostring(root, encoding="us-ascii", xml_declaration=False, pretty_print=True)
-    prolog = DECLARATION + INSTRUCTION if shape.xml_declaration else INSTRUCTION
+    prolog = PROLOG if shape.xml_declaration else INSTRUCTION
     return prolog + (with_cdata(elements) if shape.cdata else elements)
 
 

@@ -61,7 +61,7 @@ def write(
     )
     document = render(lead, form)
     warnings = document.warnings
-    reply_to = reply_address(lead, spec.reply_to)
+    reply_to = None if spec.reply_to == "none" else reply_address(lead, spec.reply_to)
     if reply_to is None and spec.reply_to != "none":
         warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
     line = subject.fill(spec.subject, subject.values(lead, provider))

@@ -70,7 +70,8 @@ def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DE
     Plain 7bit, or quoted-printable when `encoded` because a link longer than a line must stay whole.
     Raises ValueError when a header or the body cannot be written safely: a bug, not bad input.
     """
-    content = laid_out(document, shape, encoded=encoded, note=_note(letter), seed=letter.message_id)
+    note = "" if shape.layout == "body" else _note(letter)
+    content = laid_out(document, shape, encoded=encoded, note=note, seed=letter.message_id)
     headers = [
         *_field("From", _mailbox(letter.from_display, letter.from_address)),
         *(_field("Reply-To", [addr_spec(letter.reply_to)]) if letter.reply_to else ()),

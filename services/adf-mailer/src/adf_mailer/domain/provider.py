@@ -69,14 +69,14 @@ def provider_of(
     kind = lead_types.get(lead.source_type) if lead_types else None
     name = (kind.provider_name if kind else None) or route_name or _original(lead)
     service = (kind.service if kind else None) or lead.source_type
-    return Provider(name, service, _url(lead) if lead.extras else None)
+    return Provider(name, service, _url(lead) if lead.source == "adf" else None)
 
 
 def _original(lead: Lead) -> str:
-    told = lead.extras.get(ORIGINAL_NAME, "") if lead.source == "adf" else ""
-    return text.line(told) or PROVIDER_NAMES.get(lead.source, lead.source)
+    told = text.line(lead.extras.get(ORIGINAL_NAME, "")) if lead.source == "adf" else ""
+    return told or PROVIDER_NAMES.get(lead.source, lead.source)
 
 
 def _url(lead: Lead) -> str | None:
-    url = text.line(lead.extras.get(ORIGINAL_URL, "")) if lead.source == "adf" else ""
+    url = text.line(lead.extras.get(ORIGINAL_URL, ""))
     return url if is_web_link(url) and text.fits(url, VALUE_BYTES) else None
