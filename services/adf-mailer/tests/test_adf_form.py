@@ -1,4 +1,4 @@
-"""FM1–FM49: the setting `form` of a route, on the bytes of its mails."""
+"""FM1–FM50: the setting `form` of a route, on the bytes of its mails."""
 
 from __future__ import annotations
 
@@ -280,7 +280,8 @@ def test_extensions(
 def test_fm30_with_extensions_a_document_is_checked_all_the_same(written: Make) -> None:
     (document,) = documents(written({"extensions": True}).mail.raw)
     twice = document.replace(b"<leadtype>", b"<leadtype>x</leadtype><leadtype>")
-    elsewhere = document.replace(b"<year>", b"<leadtype>x</leadtype><year>", 1)
+    elsewhere = document.replace(b"<leadtype>Chat</leadtype>", b"")
+    elsewhere = elsewhere.replace(b"<year>", b"<leadtype>Chat</leadtype><year>", 1)
 
     for broken in (twice, elsewhere, document.replace(b"<vendorname>", b"<vendorname/><vendorname>")):
         assert validation.problems(broken, extensions=True) != []
@@ -294,6 +295,7 @@ PHONES = [
     pytest.param("international", "+493012345678", "+49 30 12345678", id="FM35"),
     pytest.param("national", "+9991234567", "+9991234567", id="FM36-of-no-country"),
     pytest.param("international", "12 34 56", "12 34 56", id="FM37-not-to-be-parsed"),
+    pytest.param("national", "+49110", "+49110", id="FM50-too-short-without-its-country"),
 ]
 
 
