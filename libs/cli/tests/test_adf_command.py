@@ -11,7 +11,16 @@ from starlette.responses import JSONResponse
 from tests.support.fake_services import Fake
 
 PATTERN: dict[str, Any] = {"pattern": "dm{number}@highergear.net", "told": "chart", "vehicles": None}
-VENDOR = {"name": "Higher Gear", "patterns": [PATTERN]}
+VENDOR = {"name": "Higher Gear", "patterns": [PATTERN], "profile": "default"}
+BARE = {"name": "DX1", "patterns": [], "profile": "dx1"}
+PROFILE = {
+    "name": "dx1",
+    "known": "told",
+    "why": "It says so.",
+    "form": {"layout": "body", "mime_type": None, "cdata": False},
+    "subject": ["dealer_name"],
+    "vendors": ["DX1"],
+}
 NOTICE = {"pointer": "/address", "code": "address_unlike_vendor", "detail": "ask the vendor"}
 
 
@@ -20,7 +29,8 @@ def mailer(fakes: dict[str, Fake]) -> Fake:
     suggested: dict[str, Any] = {"vendor": "Higher Gear", "address": "dm7@highergear.net", "missing": []}
     change = {"action": "created", "dry_run": True, "diff": [], "document": None, "notices": [NOTICE]}
     fakes["adf-mailer"].answers = {
-        "GET /v1/crm-vendors": {"items": [VENDOR]},
+        "GET /v1/crm-vendors": {"items": [VENDOR, BARE]},
+        "GET /v1/crm-profiles": {"items": [PROFILE]},
         "GET /v1/crm-vendors/suggestions": {"items": [PATTERN | suggested]},
         "GET /v1/settings": {
             "items": [{"kind": "AdfRoute", "references": {}, "spec_schema": {"properties": {}}}]
@@ -37,7 +47,16 @@ def test_vendors_are_listed_with_their_forms(leadbus: Any, mailer: Fake) -> None
     assert (ran.code, ran.err) == (0, "")
     assert "Higher Gear" in ran.out
     assert "dm{number}@highergear.net" in ran.out
-    assert leadbus("adf", "vendors", "--json").json == {"items": [VENDOR]}
+    assert leadbus("adf", "vendors", "--json").json == {"items": [VENDOR, BARE]}
+    assert next(line for line in ran.out.splitlines() if "DX1" in line).split() == ["DX1", "unknown", "dx1"]
+
+
+def test_profiles_are_listed_with_what_they_say(leadbus: Any, mailer: Fake) -> None:
+    ran = leadbus("adf", "profiles")
+    assert (ran.code, ran.err) == (0, "")
+    assert "layout=body cdata=off subject={dealer_name}" in ran.out
+    assert "mime_type" not in ran.out
+    assert leadbus("adf", "profiles", "--json").json == {"items": [PROFILE]}
 
 
 def test_addresses_are_suggested(leadbus: Any, mailer: Fake) -> None:
@@ -49,6 +68,13 @@ def test_addresses_are_suggested(leadbus: Any, mailer: Fake) -> None:
     asked = {"vendor": "Higher Gear", "dealer_name": "P", "dealer_number": "7"}
     assert ("GET /v1/crm-vendors/suggestions", asked, None) in mailer.asked
     assert leadbus(*command, "--json").json["items"][0]["address"] == "dm7@highergear.net"
+
+
+def test_a_vendor_of_whom_no_address_is_known(leadbus: Any, mailer: Fake) -> None:
+    mailer.answers["GET /v1/crm-vendors/suggestions"] = {"items": []}
+    ran = leadbus("adf", "suggest", "--vendor", "DX1")
+    assert (ran.code, ran.err) == (0, "")
+    assert "no form of address is known of DX1: ask it" in ran.out
 
 
 def test_an_unknown_vendor_is_said_in_one_line(leadbus: Any, mailer: Fake) -> None:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from adf_mailer import api, silence_api, trying_api, vendors_api
+from adf_mailer import api, profiles_api, silence_api, trying_api, vendors_api
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
@@ -287,6 +287,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
             vendors_api.router(),
             silence_api.router(silence),
             trying_api.router(database, planner),
+            profiles_api.router(),
             documents.router(store),
         ],
         verifier=TokenVerifier(StaticKey(SecretStr(TOKEN_KEY))),

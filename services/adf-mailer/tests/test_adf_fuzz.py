@@ -30,6 +30,7 @@ OPERATIONS = [
     "GET /v1/leads/{lead_id}/preview",
     "POST /v1/preview",
     "POST /v1/routes/{name}/test-lead",
+    "GET /v1/crm-profiles",
     "GET /v1/poison",
     "POST /v1/poison/{poison_id}/retry",
     "POST /v1/poison/{poison_id}/discard",

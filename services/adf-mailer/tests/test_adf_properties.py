@@ -1,4 +1,4 @@
-"""P1–P5: whatever a lead holds, the mail is one that every receiver can parse."""
+"""P1–P7: whatever a lead holds, the mail is one that every receiver can parse."""
 
 from __future__ import annotations
 
@@ -197,6 +197,61 @@ def assert_says(prospect: Any, lead: Lead) -> None:
             assert phone.e164 in numbers or text.line(phone.raw).replace(" ", "")[:200] in words
     if "https://" not in (lead.message or ""):
         assert "".join(text.block(lead.message or "").split()) in "".join(words.split())
+
+
+FORM = st.fixed_dictionaries(
+    {},
+    optional={
+        "layout": st.sampled_from(["body", "attachment", "both", "multipart"]),
+        "mime_type": st.sampled_from(["text/plain", "application/xml", "application/x-adf+xml"]),
+        "charset": st.sampled_from(["us-ascii", "utf-8"]),
+        **dict.fromkeys(("cdata", "xml_declaration", "extensions"), st.booleans()),
+        "phone_format": st.sampled_from(["e164", "national", "international"]),
+    },
+)
+
+
+@relaxed
+@given(LEAD, FORM)
+def test_p7_in_any_form_the_document_says_the_same(told: dict[str, Any], form: dict[str, Any]) -> None:
+    lead = Lead.model_validate(told)
+
+    def documents(form: dict[str, Any] | None) -> list[bytes]:
+        spec = AdfRoute.model_validate({"dealer": "d", "address": "leads@x.example", "form": form})
+        written = write(
+            lead,
+            Route("r", spec),
+            status="new",
+            date=datetime(2026, 1, 1, tzinfo=UTC),
+            letterhead=Letterhead("leads@leadbus.example"),
+            key="k",
+        )
+        raw = written.mail.raw
+        assert raw.isascii()
+        assert all(len(one) <= 998 and b"\n" not in one and b"\r" not in one for one in raw.split(b"\r\n"))
+        assert "degraded" not in {warning.code for warning in written.warnings}
+        message = message_from_bytes(raw, policy=policy.default)
+        leaves = [part for part in message.walk() if not part.is_multipart()]
+        assert not any(part.defects for part in (message, *leaves))
+        contents = [part.get_payload(decode=True) for part in leaves]
+        return [one for one in contents if isinstance(one, bytes) and b"<adf>" in one]
+
+    found = documents(form)
+    assert len(found) == (2 if form.get("layout") == "both" else 1)
+    assert len(set(map(bytes.strip, found))) == 1
+    assert validation.problems(found[0], extensions=form.get("extensions", False)) == []
+    if form.get("phone_format", "e164") == "e164":
+        (plain,) = documents(None)
+        assert said(found[0]) == said(plain)
+
+
+def said(document: bytes) -> list[tuple[str, str, dict[str, str]]]:
+    """Every element of ADF 1.0 with text and attributes."""
+    return [
+        (str(one.tag), "".join((one.text or "").split()), {str(k): str(v) for k, v in one.items()})
+        for one in etree.fromstring(document).iter(etree.Element)
+        if one.tag not in ("leadtype", "language")
+    ]
 
 
 @relaxed

@@ -57,6 +57,11 @@ def test_an_address_of_a_vendors_form(
         assert of_address(address) == known
 
 
+def test_of_some_vendors_only_a_form_of_mail_is_known() -> None:
+    assert [vendor.name for vendor in VENDORS.values() if not vendor.patterns] == ["DealerTeam", "DX1"]
+    assert codes("leads@crm.prairie.example", "dx1") == []
+
+
 def test_the_table_is_all_there_is() -> None:
     forms = [(vendor.name, pattern.told) for vendor in VENDORS.values() for pattern in vendor.patterns]
     assert forms == [(vendor, told) for _, vendor, told, _, _ in ROWS]
@@ -177,7 +182,8 @@ def test_each_form_is_found_by_no_other_vendor() -> None:
     for vendor in VENDORS.values():
         for one in suggest(vendor, NAME, NUMBER):
             if one.address is not None:
-                like = [other.name for other in VENDORS.values() if not unlike(one.address, other)]
+                known = [other for other in VENDORS.values() if other.patterns]
+                like = [other.name for other in known if not unlike(one.address, other)]
                 assert like == [vendor.name]
 
 
@@ -185,6 +191,13 @@ async def test_vendors_and_suggestions_are_served(mailer: Any) -> None:
     viewer = mailer.token("viewer")
     listed = (await mailer.http.get("/v1/crm-vendors", headers=viewer)).json()["items"]
     assert [one["name"] for one in listed] == [vendor.name for vendor in VENDORS.values()]
+    assert {one["name"]: one["profile"] for one in listed if one["profile"] != "default"} == {
+        "eLead CRM": "elead",
+        "DealerCenter": "dealercenter",
+        "dealr.cloud": "dealr-cloud",
+        "DealerTeam": "dealerteam",
+        "DX1": "dx1",
+    }
     asked = {"vendor": "cobalt", "dealer_number": NUMBER}
     found = (await mailer.http.get("/v1/crm-vendors/suggestions", headers=viewer, params=asked)).json()[
         "items"

@@ -21,7 +21,7 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, silence_api, trying_api, vendors_api
+from adf_mailer import api, profiles_api, silence_api, trying_api, vendors_api
 from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
@@ -126,6 +126,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             vendors_api.router(),
             silence_api.router(silence),
             trying_api.router(database, planner),
+            profiles_api.router(),
             documents.router(documents.DocumentStore(database, [ADF_ROUTE], clock=clock)),
             parked_router(database, holding, [QUEUE]),
             jobs.router(database, kinds, wake=runner.wake),

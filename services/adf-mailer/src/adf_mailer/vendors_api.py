@@ -8,6 +8,7 @@ from leadbus.web.problems import NOT_FOUND
 from pydantic import BaseModel, Field
 
 from adf_mailer.domain import crm_vendors
+from adf_mailer.domain.crm_profiles import of_vendor
 from adf_mailer.domain.crm_vendors import Pattern, Suggestion, Vendor
 
 Viewer = Annotated[Actor, require("viewer")]
@@ -31,11 +32,16 @@ class VendorView(BaseModel):
     """A maker of CRMs, or whoever runs the domain."""
 
     name: str
-    patterns: list[PatternView]
+    patterns: list[PatternView] = Field(description="Empty where none is known.")
+    profile: str = Field(description="CRM profile of its routes that name no other, as `/v1/crm-profiles`.")
 
     @classmethod
     def of(cls, vendor: Vendor) -> "VendorView":
-        return cls(name=vendor.name, patterns=[PatternView.of(pattern) for pattern in vendor.patterns])
+        return cls(
+            name=vendor.name,
+            patterns=[PatternView.of(pattern) for pattern in vendor.patterns],
+            profile=of_vendor(vendor.name).name,
+        )
 
 
 class Vendors(BaseModel):

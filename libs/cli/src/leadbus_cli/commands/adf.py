@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,8 +27,34 @@ def vendors(as_json: Json = False) -> None:
     if as_json:
         print_json({"items": found})
         return
-    rows = [{"vendor": one["name"], **pattern} for one in found for pattern in one["patterns"]]
-    listing(rows, ("vendor", "pattern", "vehicles", "told"), as_json=False)
+    rows = [
+        {"vendor": one["name"], "profile": one["profile"], **pattern}
+        for one in found
+        for pattern in one["patterns"] or [{"pattern": "unknown", "vehicles": None, "told": None}]
+    ]
+    listing(rows, ("vendor", "pattern", "vehicles", "told", "profile"), as_json=False)
+
+
+@app.command("profiles")
+def profiles(as_json: Json = False) -> None:
+    """Forms of mail that receivers are known to take, for `form.profile` of a route."""
+    found = _mailer().get("v1", "crm-profiles")["items"]
+    if as_json:
+        print_json({"items": found})
+        return
+    rows = [one | {"form": _said(one), "vendors": ", ".join(one["vendors"])} for one in found]
+    listing(rows, ("name", "form", "vendors", "known", "why"), as_json=False)
+
+
+def _said(profile: dict[str, Any]) -> str:
+    """What it says and no more: `layout=body subject={dealer_name}`."""
+    form = {name: value for name, value in profile["form"].items() if value is not None}
+    wanted = {"subject": "".join(f"{{{name}}}" for name in profile["subject"])} if profile["subject"] else {}
+    return " ".join(f"{name}={_plain(value)}" for name, value in (form | wanted).items())
+
+
+def _plain(value: object) -> str:
+    return ("off", "on")[value] if isinstance(value, bool) else str(value)
 
 
 @app.command("suggest")
@@ -49,6 +75,9 @@ def suggest(
     )["items"]
     if as_json:
         print_json({"items": found})
+        return
+    if not found:
+        say(f"no form of address is known of {vendor}: ask it")
         return
     table(found, _SUGGESTIONS)
     say("suggestions only: ask the vendor for the address, and send a test lead")

@@ -1,12 +1,13 @@
 """Lead → ADF 1.0 document, in the form that receivers parse.
 
 ASCII bytes whose lines end in LF: a hand-written XML declaration (lxml would quote it singly and call it
-us-ascii), the `adf` processing instruction, then the elements in DTD order. No CDATA, no DOCTYPE.
+us-ascii), the `adf` processing instruction, then the elements in DTD order. No CDATA, no DOCTYPE. The form's
+shape may have it otherwise: without declaration, comments as CDATA, other elements beside those of ADF 1.0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal
@@ -14,21 +15,17 @@ from typing import Literal
 from leadbus.contracts.lead import OWN_ID_SOURCE, Lead, SourceId
 from lxml import etree
 
-from adf_mailer.domain import comments, moment, text, validation
+from adf_mailer.domain import comments, moment, phone_format, text, validation
+from adf_mailer.domain.cdata import with_cdata
 from adf_mailer.domain.element import LINE_BYTES, Draft, Node, RenderWarning
+from adf_mailer.domain.extensions import add_extensions
 from adf_mailer.domain.party import MissingName, add_customer_contact, add_provider, add_vendor
+from adf_mailer.domain.provider import LeadType, provider_of
+from adf_mailer.domain.shape import DEFAULT, Shape
 from adf_mailer.domain.vehicle import add_vehicles
 
-PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n<?adf version="1.0"?>\n'
-
-PROVIDER_NAMES = {
-    "contactatonce": "ContactAtOnce!",
-    "virtualexpo": "VirtualExpo",
-    "bdk": "BDK",
-    "alfatrack": "Alfa-Track",
-    "adf": "ADF",
-    "dms": "DMS",
-}
+INSTRUCTION = b'<?adf version="1.0"?>\n'
+PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n' + INSTRUCTION
 
 Status = Literal["new", "resend"]
 
@@ -42,6 +39,8 @@ class Form:
     provider_name: str | None = None
     time_zone: str | None = None
     missing_name: MissingName = "contact"
+    lead_types: Mapping[str, LeadType] | None = None
+    shape: Shape = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def render(lead: Lead, form: Form) -> Document:
     """
     try:
         document = _document(lead, form, _full)
-        found = validation.problems(document.content)
+        found = validation.problems(document.content, extensions=form.shape.extensions)
     except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
         return _degraded(lead, form, type(error).__name__)
     return _degraded(lead, form, found[0].where) if found else document
@@ -71,16 +70,12 @@ def _degraded(lead: Lead, form: Form, where: str) -> Document:
     return Document(plain.content, (*plain.warnings, RenderWarning("degraded", where)), plain.long_lines)
 
 
-def provider_name(lead: Lead, override: str | None) -> str:
-    """The fixed string of the source, unless the route has its own."""
-    return override or PROVIDER_NAMES.get(lead.source, lead.source)
-
-
 _Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]
 
 
 def _document(lead: Lead, form: Form, body: _Body) -> Document:
-    draft = Draft()
+    shape = form.shape
+    draft = Draft(phone_format.writer(shape.phone_format))
     root = etree.Element("adf")
     prospect = draft.branch(root, "prospect", {"status": form.status})
     where = _zone(draft, lead, form)
@@ -88,12 +83,21 @@ def _document(lead: Lead, form: Form, body: _Body) -> Document:
     draft.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
     body(draft, prospect, lead, form, where)
     add_vendor(draft, prospect, lead.dealer, form.lead_address)
-    add_provider(draft, prospect, provider_name(lead, form.provider_name), lead.source_type)
-    content = PROLOG + etree.tostring(root, encoding="us-ascii", xml_declaration=False, pretty_print=True)
+    provider = provider_of(lead, form.provider_name, form.lead_types)
+    add_provider(draft, prospect, provider)
+    if shape.extensions:
+        add_extensions(draft, prospect, lead, provider)
+    content = _written(root, shape)
     long_lines = max(map(len, content.split(b"\n"))) > LINE_BYTES
     if long_lines:
         draft.warn("encoded", "customer/comments")
     return Document(content, tuple(draft.warnings), long_lines)
+
+
+def _written(root: Node, shape: Shape) -> bytes:
+    elements = etree.tostring(root, encoding="us-ascii", xml_declaration=False, pretty_print=True)
+    prolog = PROLOG if shape.xml_declaration else INSTRUCTION
+    return prolog + (with_cdata(elements) if shape.cdata else elements)
 
 
 def _full(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:

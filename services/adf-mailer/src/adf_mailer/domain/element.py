@@ -6,7 +6,7 @@ which end in the customer's comments) and what was odd (`warnings`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
@@ -30,6 +30,7 @@ WarningCode = Literal[
     "link_shortened",
     "encoded",
     "time_zone_unknown",
+    "reply_to_missing",
     "degraded",
 ]
 WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
@@ -48,8 +49,9 @@ class RenderWarning:
 
 @dataclass(slots=True)
 class Draft:
-    """One document in the making."""
+    """One document in the making. `dialled` writes a number in E.164 as the receiver wants to read it."""
 
+    dialled: Callable[[str], str] = text.line
     notes: list[str] = field(default_factory=list)
     warnings: list[RenderWarning] = field(default_factory=list)
 

@@ -8,10 +8,13 @@ from datetime import datetime
 from leadbus.contracts import Lead
 
 from adf_mailer.domain import subject
-from adf_mailer.domain.document import Form, Status, provider_name, render
+from adf_mailer.domain.document import Form, Status, render
 from adf_mailer.domain.element import RenderWarning
+from adf_mailer.domain.form import shape_of
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
+from adf_mailer.domain.provider import provider_of
+from adf_mailer.domain.reply_to import reply_address
 from adf_mailer.domain.route import Route
 
 
@@ -45,13 +48,26 @@ def write(
     """The mail about `lead` on `route`. The same arguments give the same bytes."""
     spec = route.spec
     sender = spec.from_address or letterhead.from_address
-    provider = provider_name(lead, spec.provider_name)
-    form = Form(spec.address, status, spec.provider_name, spec.time_zone, spec.missing_name)
+    provider = provider_of(lead, spec.provider_name, spec.lead_types)
+    shape = shape_of(spec.form, spec.crm)
+    form = Form(
+        spec.address,
+        status,
+        spec.provider_name,
+        spec.time_zone,
+        spec.missing_name,
+        lead_types=spec.lead_types,
+        shape=shape,
+    )
     document = render(lead, form)
+    warnings = document.warnings
+    reply_to = None if spec.reply_to == "none" else reply_address(lead, spec.reply_to)
+    if reply_to is None and spec.reply_to != "none":
+        warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
     line = subject.fill(spec.subject, subject.values(lead, provider))
     letter = Letter(
         from_address=sender,
-        from_display=spec.from_display or provider,
+        from_display=spec.from_display or provider.name,
         to_address=spec.address,
         subject=subject.marked(line) if lead.test else line,
         date=date,
@@ -60,6 +76,7 @@ def write(
         revision=lead.revision,
         test=lead.test,
         references=references,
+        reply_to=reply_to,
     )
-    mail = compose(letter, document.content, encoded=document.long_lines)
-    return Written(mail, sender, spec.address, status, document.warnings)
+    mail = compose(letter, document.content, encoded=document.long_lines, shape=shape)
+    return Written(mail, sender, spec.address, status, warnings)

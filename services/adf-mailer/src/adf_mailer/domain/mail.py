@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from leadbus.contracts import NAMESPACE
 
 from adf_mailer.domain import text
 from adf_mailer.domain.address import addr_spec, domain
+from adf_mailer.domain.layout import laid_out
+from adf_mailer.domain.shape import DEFAULT, Shape
 
 _LINE = re.compile(rb"[ -~]{1,998}")
 _LINES = re.compile(rb"[ -~]{0,998}+(?:\n[ -~]{0,998}+)*+")
@@ -42,6 +43,7 @@ class Letter:
     revision: int
     test: bool = False
     references: str | None = None
+    reply_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +64,40 @@ def message_id(key: str, from_address: str, repeat: int = 0) -> str:
     return f"<{uuid5(NAMESPACE, name)}@{domain(from_address)}>"
 
 
-def compose(letter: Letter, document: bytes, *, encoded: bool) -> Mail:
-    """The mail with `document` (ASCII, LF) as its whole body.
+def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DEFAULT) -> Mail:
+    """The mail with `document` (ASCII, LF) as its whole body, or where `shape` has it.
 
     Plain 7bit, or quoted-printable when `encoded` because a link longer than a line must stay whole.
     Raises ValueError when a header or the body cannot be written safely: a bug, not bad input.
     """
-    transfer_encoding = "quoted-printable" if encoded else "7bit"
+    note = "" if shape.layout == "body" else _note(letter)
+    content = laid_out(document, shape, encoded=encoded, note=note, seed=letter.message_id)
     headers = [
         *_field("From", _mailbox(letter.from_display, letter.from_address)),
+        *(_field("Reply-To", [addr_spec(letter.reply_to)]) if letter.reply_to else ()),
         *_field("To", [addr_spec(letter.to_address)]),
         *_field("Subject", _unstructured(letter.subject)),
         *_field("Date", [format_datetime(letter.date)]),
         *_field("Message-ID", [letter.message_id]),
         *(_field("References", [letter.references]) if letter.references else ()),
         *_field("MIME-Version", ["1.0"]),
-        *_field("Content-Type", ["text/plain; charset=us-ascii"]),
-        *_field("Content-Transfer-Encoding", [transfer_encoding]),
+        *_field("Content-Type", [content.content_type]),
+        *_field("Content-Transfer-Encoding", [content.transfer_encoding]),
         *_field("Auto-Submitted", ["auto-generated"]),
         *_field("X-Leadbus-Lead", [str(letter.lead_id)]),
         *_field("X-Leadbus-Revision", [str(letter.revision)]),
         *(_field("X-Leadbus-Test", ["yes"]) if letter.test else ()),
     ]
-    body = quopri.encodestring(document) if encoded else document
-    body = body.rstrip(b"\n")
+    body = content.content.rstrip(b"\n")
     if not _LINES.fullmatch(body):
         raise ValueError("the body is not 7-bit text in lines of at most 998 bytes")
     return Mail(b"\r\n".join([*headers, b"", body.replace(b"\n", b"\r\n"), b""]), letter.message_id)
+
+
+def _note(letter: Letter) -> str:
+    """For a person who opens a mail that has the document beside its text. No word of it is the lead's."""
+    test = "This is a test: nobody is to be called.\n" if letter.test else ""
+    return f"A lead for a CRM to read: the ADF document of this mail.\n{test}Lead {letter.lead_id}\n"
 
 
 def _field(name: str, words: list[str]) -> Iterator[bytes]:

@@ -9,10 +9,11 @@ from leadbus.contracts.lead import Address, Customer, Dealer, Email, Name, Phone
 
 from adf_mailer.domain import text
 from adf_mailer.domain.element import Draft, Node
+from adf_mailer.domain.provider import Provider
 
 MissingName = Literal["contact", "empty"]
 
-PHONE = re.compile(r"\+?[0-9][0-9 ()./\-]{3,30}[0-9]( x[0-9]{1,10})?")
+PHONE = re.compile(r"\+?\(?[0-9][0-9 ()./\-]{3,30}[0-9]( x[0-9]{1,10})?")
 """A number somebody can dial, with or without an extension."""
 
 _STREET_LINES = 5
@@ -64,11 +65,12 @@ def add_vendor(document: Draft, parent: Node, dealer: Dealer, lead_address: str)
         _add_address(document, contact, dealer.address)
 
 
-def add_provider(document: Draft, parent: Node, name: str, service: str) -> None:
-    """Who originated the lead and what kind it is: the two strings CRMs break their reports down by."""
-    provider = document.branch(parent, "provider")
-    document.leaf(provider, "name", name, {"part": "full", "type": "business"})
-    document.optional(provider, "service", service)
+def add_provider(document: Draft, parent: Node, provider: Provider) -> None:
+    """Who originated the lead and what kind it is."""
+    element = document.branch(parent, "provider")
+    document.leaf(element, "name", provider.name, {"part": "full", "type": "business"})
+    document.optional(element, "service", provider.service)
+    document.optional(element, "url", provider.url)
 
 
 def _add_names(document: Draft, contact: Node, customer: Customer) -> bool:
@@ -107,7 +109,7 @@ def _phones(document: Draft, customer: Customer) -> list[tuple[str, Phone]]:
     found: dict[str, Phone] = {}
     for phone in customer.phones:
         extension = f" x{text.line(phone.extension)}" if phone.extension else ""
-        number = text.line(phone.e164 or phone.raw)
+        number = document.dialled(phone.e164) if phone.e164 else text.line(phone.raw)
         if PHONE.fullmatch(number + extension):
             found.setdefault(number + extension, phone)
         elif PHONE.fullmatch(number):

@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adf_mailer.domain.address import AddrSpec
+from adf_mailer.domain.form import MailForm
 from adf_mailer.domain.moment import zone
 from adf_mailer.domain.party import MissingName
+from adf_mailer.domain.provider import LeadType
+from adf_mailer.domain.reply_to import ReplyTo
 from adf_mailer.domain.subject import DEFAULT, PLACEHOLDERS, check_template
 
 
@@ -26,6 +29,7 @@ def _known_zone(value: str) -> str:
 
 
 Words = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
+SourceType = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 
 
 class AdfRoute(BaseModel):
@@ -55,7 +59,15 @@ class AdfRoute(BaseModel):
     provider_name: Words | None = Field(
         None,
         title="Provider name",
-        description="In provider/name; without it the source's fixed name, such as `ContactAtOnce!`.",
+        description="In provider/name; without it the source's fixed name, such as `ContactAtOnce!`, or "
+        "that of the ADF document it came as.",
+    )
+    lead_types: dict[SourceType, LeadType] = Field(
+        default_factory=dict,
+        title="Lead types",
+        description="By the source's own type, as `Chat`: provider name and service of such leads, byte for "
+        "byte. What is not named stays.",
+        examples=[{"Chat": {"service": "Live Chat"}}],
     )
     from_address: AddrSpec | None = Field(
         None,
@@ -64,6 +76,12 @@ class AdfRoute(BaseModel):
     )
     from_display: Words | None = Field(
         None, title="From name", description="Shown name of the sender; without it the provider's name."
+    )
+    reply_to: ReplyTo = Field(
+        "none",
+        title="Reply-To",
+        description="Where an answer goes: `none`: to the sender; `customer`: to the shopper's e-mail; "
+        "`dealer`: to the dealer's. Without a usable address there is none, and a warning.",
     )
     subject: Annotated[str, Field(min_length=1), AfterValidator(check_template)] = Field(
         DEFAULT,
@@ -75,6 +93,13 @@ class AdfRoute(BaseModel):
         title="Time zone",
         description="IANA name for requestdate and transcript; without it the dealer's.",
         examples=["America/Chicago"],
+    )
+    form: MailForm | None = Field(
+        None,
+        title="Form",
+        description="Profile, layout and spelling of the mail; what is left out is as the CRM is known to "
+        "take it, else as most do.",
+        examples=[{"profile": "adf-multipart"}, {"layout": "attachment", "attachment_name": "adf.xml"}],
     )
     missing_name: MissingName = Field(
         "contact",

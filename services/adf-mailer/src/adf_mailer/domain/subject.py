@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from leadbus.contracts.lead import OWN_ID_SOURCE, Lead
 
 from adf_mailer.domain import text
+from adf_mailer.domain.provider import Provider
 
 DEFAULT = "{dealer_name}: {provider} {service} lead {lead_ref}"
 PLACEHOLDERS = ("dealer_name", "provider", "service", "lead_id", "lead_ref", "vehicle", "channel")
@@ -35,6 +36,11 @@ def check_template(template: str) -> str:
     return template
 
 
+def names(template: str) -> frozenset[str]:
+    """The placeholders in a template that was checked."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """One line of at most `MAX_CHARACTERS`; not yet safe for a header, that is the mail form's part."""
     filled = text.line(template.format_map(values))
@@ -46,15 +52,15 @@ def marked(subject: str) -> str:
     return f"{TEST_MARK}{subject}"[:MAX_CHARACTERS].rstrip()
 
 
-def values(lead: Lead, provider: str) -> dict[str, str]:
+def values(lead: Lead, provider: Provider) -> dict[str, str]:
     """What the placeholders stand for. `lead_ref` is the id the source's own reports use."""
     wanted = next((one for one in lead.vehicles if one.wanted), None)
     vehicle = [wanted.year, wanted.make, wanted.model] if wanted else []
     reference = next((entry.value for entry in lead.ids if entry.source != OWN_ID_SOURCE), None)
     return {
         "dealer_name": lead.dealer.name,
-        "provider": provider,
-        "service": lead.source_type,
+        "provider": provider.name,
+        "service": provider.service,
         "lead_id": str(lead.lead_id),
         "lead_ref": reference or str(lead.lead_id),
         "vehicle": " ".join(filter(None, vehicle)),

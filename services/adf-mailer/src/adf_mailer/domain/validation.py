@@ -11,6 +11,7 @@ from importlib import resources
 
 from lxml import etree
 
+from adf_mailer.domain.extensions import PLACES
 from adf_mailer.domain.party import PHONE
 
 
@@ -22,14 +23,27 @@ class Problem:
     where: str
 
 
-def problems(document: bytes) -> list[Problem]:
-    """Everything that keeps `document` from being ADF 1.0 of our profile; empty when it is."""
+def problems(document: bytes, *, extensions: bool = False) -> list[Problem]:
+    """Everything that keeps `document` from being ADF 1.0 of our profile; empty when it is.
+
+    With `extensions` it may have each of ours once, where it belongs.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
     try:
         root = etree.fromstring(document, parser)
     except etree.XMLSyntaxError:
         return [Problem("not_well_formed", "adf")]
+    if extensions:
+        _take_out_extensions(root)
     return [*_structure(root), *_values(root)]
+
+
+def _take_out_extensions(root: etree._Element) -> None:
+    for place in PLACES:
+        element = root.find(place)
+        parent = element.getparent() if element is not None else None
+        if element is not None and parent is not None:
+            parent.remove(element)
 
 
 @functools.cache
