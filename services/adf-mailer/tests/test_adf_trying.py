@@ -63,6 +63,7 @@ async def rows_of_everything(mailer: Any) -> list[dict[str, Any]]:
     tables = ("lead", "mail", "delivery", "attempt", "outbox", "setting", "destination")
     found: list[dict[str, Any]] = await mailer.rows(
         " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) FROM {name}" for name in tables)
+        + " ORDER BY name"
     )
     return found
 
