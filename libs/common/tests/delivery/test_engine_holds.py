@@ -21,7 +21,7 @@ async def test_eng50_holds_in_a_row_are_one_line_of_the_story(bench: Bench) -> N
         bench.clock.advance(1)
         await bench.settle(engine)
     row = await bench.row("a")
-    assert (row["phase"], row["outcome"], row["reason"]) == ("waiting", "held", "domain_busy")
+    assert (row["phase"], row["outcome"], row["reason"]) == ("queued", "held", "domain_busy")
     assert (row["attempts"], row["failures"]) == (1, 0)
     (attempt,) = await bench.attempts("a")
     assert (attempt["n"], attempt["outcome"], attempt["reason"]) == (1, "held", "domain_busy")

@@ -221,6 +221,7 @@ class Play:
     async def end(self) -> None:
         """Everybody behaves from now on: time must bring everything to an end."""
         for number in range(2):
+            await self.plan(number)  # where all were cancelled nothing would be left to probe with
             await self.resume(number)
         for _ in range(40):
             await self.bench.settle(*self.engines)

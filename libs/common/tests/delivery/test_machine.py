@@ -214,7 +214,8 @@ def test_mac18_claim_nobody_acted_on_is_undone_without_doubt() -> None:
 
 def test_mac19_held_waits_and_burns_nothing_and_says_nothing() -> None:
     decision = run(*tried(HELD))
-    assert (decision.state.phase, decision.state.failures, decision.state.attempts) == (Phase.WAITING, 0, 1)
+    assert (decision.state.phase, decision.state.failures, decision.state.attempts) == (Phase.QUEUED, 0, 1)
+    assert run(*tried(Transient("busy")), *tried(HELD)).state.phase is Phase.WAITING
     assert (decision.outcome, decision.reason) == ("held", "domain_busy")
     assert (decision.signal, decision.announce, decision.joins) == (Signal.NOTHING, None, False)
 
@@ -269,7 +270,7 @@ class World(RuleBasedStateMachine):
             self.told.append(decision.announce)
         if decision.state.repeat_number != before.repeat_number:
             self.accepted = self.doubtful = 0
-        if decision.state.phase is Phase.WAITING:
+        if decision.state.phase in (Phase.QUEUED, Phase.WAITING):
             assert decision.wait_seconds is not None, "who waits knows for how long"
         return decision
 

@@ -7,7 +7,7 @@ and nothing else writes a delivery's phase but the claim, which is the event ``C
              ├─ claimed ─▶ sending ──┼─▶ failed     ── redriven ─▶ waiting
     waiting ─┘                │      └─▶ skipped
        ▲                      │
-       └── transient, ambiguous, held, lease expired
+       └── transient, ambiguous, held, lease expired; held before the first try ─▶ queued
 
     queued, waiting ── cancel asked ─▶ cancelled; ── deadline passed ─▶ failed
 """
@@ -35,7 +35,7 @@ from leadbus.delivery.schedule import Schedule
 
 class Phase(StrEnum):
     QUEUED = "queued"
-    """Never tried."""
+    """Never tried, though perhaps held."""
     SENDING = "sending"
     """Claimed: from here until an answer is recorded, only the leaseholder knows."""
     WAITING = "waiting"
@@ -239,7 +239,9 @@ def _down(
 
 def _held(state: State, reason: str, wait_seconds: float) -> Decision:
     attempts = state.attempts - state.held
-    waiting = replace(state, phase=Phase.WAITING, attempts=attempts, held=True)
+    # A first try that is still to come does not take the slots of retries.
+    phase = Phase.QUEUED if attempts == 1 else Phase.WAITING
+    waiting = replace(state, phase=phase, attempts=attempts, held=True)
     return Decision(waiting, HELD, reason, wait_seconds, joins=state.held)
 
 
