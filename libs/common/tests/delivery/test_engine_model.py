@@ -17,6 +17,7 @@ from leadbus.delivery import (
     Ambiguous,
     Delivered,
     DeliveryEngine,
+    Held,
     Job,
     Limits,
     NewDelivery,
@@ -40,7 +41,7 @@ Bench = Any
 DESTINATIONS = ("x", "y")
 WAYS = (
     *("taken", "busy", "down", "refused", "suspended"),
-    *("skipped", "lost_taken", "lost_untaken", "crash_taken"),
+    *("skipped", "held", "lost_taken", "lost_untaken", "crash_taken"),
 )
 
 Command = tuple[str, int]
@@ -109,6 +110,7 @@ class World:
             "refused": Permanent("refused"),
             "suspended": Suspended("auth_refused"),
             "skipped": Skipped("consent"),
+            "held": Held("domain_busy", 5),
         }
         return answers.get(way, Ambiguous("lost"))
 
@@ -219,6 +221,7 @@ class Play:
     async def end(self) -> None:
         """Everybody behaves from now on: time must bring everything to an end."""
         for number in range(2):
+            await self.plan(number)  # where all were cancelled nothing would be left to probe with
             await self.resume(number)
         for _ in range(40):
             await self.bench.settle(*self.engines)

@@ -11,7 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from leadbus.delivery import (
     Ambiguous,
     Delivered,
+    Held,
     Outcome,
+    Pace,
     Permanent,
     Phase,
     Schedule,
@@ -38,8 +40,17 @@ from leadbus.delivery.machine import (
     decide,
 )
 
-SCHEDULE = Schedule(steps_seconds=(10, 30), then_every_seconds=60, give_up_after_seconds=100)
-"""Waits of 10, 30 and 60 seconds; the fourth failure gives up."""
+SCHEDULE = Schedule(
+    steps_seconds=(10, 30),
+    then_every_seconds=60,
+    give_up_after_seconds=100,
+    paces={"slow": Pace(steps_seconds=(40,))},
+)
+"""Waits of 10, 30 and 60 seconds, 40 and 60 at the slow pace; the fourth failure gives up, or the third."""
+
+
+DOWN = Transient("refused", destination_down=True)
+HELD = Held("domain_busy", 5)
 
 
 def run(*events: Event, state: State | None = None) -> Decision:
@@ -88,7 +99,27 @@ def test_mac5_destination_down_burns_no_try() -> None:
     assert (decision.state.phase, decision.state.failures) == (Phase.WAITING, 0)
     assert decision.state.attempts == 50
     assert decision.signal is Signal.DOWN
-    assert decision.wait_seconds == 10
+    assert decision.wait_seconds == 30
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wait_seconds"),
+    [
+        pytest.param([DOWN], 10, id="MAC5d-first"),
+        pytest.param([DOWN, DOWN], 30, id="MAC5e-second"),
+        pytest.param([DOWN, DOWN, DOWN], 30, id="MAC5f-the-last-step-repeats"),
+        pytest.param([DOWN, DOWN, Transient("busy"), DOWN], 10, id="MAC5g-in-a-row"),
+        pytest.param([DOWN, DOWN, HELD, DOWN], 30, id="MAC5h-holds-are-no-answer"),
+        pytest.param([DOWN, DOWN, Suspended("auth_refused")], 10, id="MAC5i-suspended-has-slow-probes"),
+        pytest.param(
+            [Transient("quota", after_seconds=500, destination_down=True)], 500, id="MAC5j-as-asked-for"
+        ),
+    ],
+)
+def test_a_destination_that_is_down_is_asked_ever_more_seldom(
+    outcomes: list[Outcome], wait_seconds: float
+) -> None:
+    assert run(*(event for one in outcomes for event in tried(one))).wait_seconds == wait_seconds
 
 
 def test_mac5b_suspended_burns_no_try() -> None:
@@ -181,6 +212,44 @@ def test_mac18_claim_nobody_acted_on_is_undone_without_doubt() -> None:
     assert (decision.state.phase, decision.state.doubts, decision.wait_seconds) == (Phase.WAITING, 0, 0)
 
 
+def test_mac19_held_waits_and_burns_nothing_and_says_nothing() -> None:
+    decision = run(*tried(HELD))
+    assert (decision.state.phase, decision.state.failures, decision.state.attempts) == (Phase.QUEUED, 0, 1)
+    assert run(*tried(Transient("busy")), *tried(HELD)).state.phase is Phase.WAITING
+    assert (decision.outcome, decision.reason) == ("held", "domain_busy")
+    assert (decision.signal, decision.announce, decision.joins) == (Signal.NOTHING, None, False)
+
+
+@pytest.mark.parametrize(("luck", "wait_seconds"), [(0.0, 5.0), (0.5, 5.5), (0.999999, 6.0)])
+def test_mac20_held_waits_at_least_as_long_as_told(luck: float, wait_seconds: float) -> None:
+    decision = run(Claimed(), Answered(HELD, luck))
+    assert decision.wait_seconds == pytest.approx(wait_seconds, abs=0.001)
+
+
+def test_mac21_holds_in_a_row_are_one_try() -> None:
+    decision = run(*tried(HELD, 50))
+    assert (decision.state.attempts, decision.joins) == (1, True)
+    after = run(*tried(Transient("busy")), state=decision.state)
+    assert (after.state.attempts, after.state.failures, after.wait_seconds) == (2, 1, 10)
+    again = run(*tried(HELD), state=after.state)
+    assert (again.state.attempts, again.joins) == (3, False), "one that comes later is a try of its own"
+
+
+def test_mac22_a_claim_nobody_acted_on_breaks_no_row_of_holds() -> None:
+    decision = run(*tried(HELD), Claimed(), NotActed(), *tried(HELD))
+    assert (decision.state.attempts, decision.joins) == (1, True)
+
+
+def test_mac23_an_outcome_names_its_pace() -> None:
+    decisions = [run(*tried(Transient("full", pace="slow"), n)) for n in (1, 2, 3)]
+    assert [decision.wait_seconds for decision in decisions] == [40, 60, None]
+    assert decisions[-1].outcome == "gave_up"
+
+
+def test_mac24_a_pace_nobody_knows_is_the_default_one() -> None:
+    assert run(*tried(Transient("full", pace="unknown"))).wait_seconds == 10
+
+
 class World(RuleBasedStateMachine):
     """One delivery, an outside that takes or does not take, and an auditor who sees both."""
 
@@ -201,7 +270,7 @@ class World(RuleBasedStateMachine):
             self.told.append(decision.announce)
         if decision.state.repeat_number != before.repeat_number:
             self.accepted = self.doubtful = 0
-        if decision.state.phase is Phase.WAITING:
+        if decision.state.phase in (Phase.QUEUED, Phase.WAITING):
             assert decision.wait_seconds is not None, "who waits knows for how long"
         return decision
 
@@ -229,6 +298,7 @@ class World(RuleBasedStateMachine):
                 Suspended("auth_refused"),
                 Permanent("no"),
                 Skipped("consent"),
+                Held("domain_busy", 5),
             ]
         )
     )
@@ -286,7 +356,9 @@ class World(RuleBasedStateMachine):
     @invariant()
     def counts_never_run_backwards(self) -> None:
         for before, now in pairwise([*self.history, self.state]):
-            assert now.attempts - before.attempts in (0, 1)
+            # What joins the hold before it was no try.
+            joined = before.phase is Phase.SENDING and before.held and now.held
+            assert now.attempts - before.attempts in ((-1,) if joined else (0, 1))
             assert (now.attempts > before.attempts) == (now.phase is Phase.SENDING)
             assert now.repeat_number - before.repeat_number in (0, 1)
             assert now.announcements - before.announcements in (0, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leadbus.delivery import Schedule
+from leadbus.delivery import Pace, Schedule
 
 HOUR = 3600
 
@@ -70,3 +70,53 @@ def test_sch7_waits_are_positive_and_once_given_up_is_for_good(
     else:
         assert wait > 0
         assert wait >= min(after or 0, schedule.longest_after_seconds)
+
+
+PACED = Schedule(
+    steps_seconds=(10, 30),
+    then_every_seconds=60,
+    give_up_after_seconds=1000,
+    paces={"late": Pace(steps_seconds=(180, 300), never_early=True), "slow": Pace(steps_seconds=(900,))},
+)
+
+
+@pytest.mark.parametrize(
+    ("pace", "failures", "luck", "wait"),
+    [
+        pytest.param(None, 1, 0.5, 10, id="SCH8-default"),
+        pytest.param("slow", 1, 0.5, 900, id="SCH9-another-pace"),
+        pytest.param("slow", 1, 0.0, 720, id="SCH10-jitter-shortens-it"),
+        pytest.param("slow", 2, 0.5, 60, id="SCH11-then-as-all"),
+        pytest.param("late", 1, 0.0, 180, id="SCH12-never-early"),
+        pytest.param("late", 1, 0.5, 198, id="SCH13-only-later"),
+        pytest.param("late", 2, 0.0, 300, id="SCH14-nor-at-its-second-step"),
+        pytest.param("unknown", 1, 0.5, 10, id="SCH15-unknown-is-the-default"),
+    ],
+)
+def test_paces(pace: str | None, failures: int, luck: float, wait: float) -> None:
+    assert PACED.wait_seconds(failures, luck=luck, pace=pace) == pytest.approx(wait)
+
+
+def test_sch16_a_pace_is_given_up_by_its_own_waits() -> None:
+    assert PACED.wait_seconds(2, luck=0.5, pace="slow") == 60
+    assert PACED.wait_seconds(3, luck=0.5, pace="slow") is None
+    assert PACED.wait_seconds(3, luck=0.5) == 60
+
+
+@pytest.mark.parametrize(
+    ("steps", "downs", "wait"),
+    [
+        pytest.param((10, 30), 1, 10, id="SCH17-first"),
+        pytest.param((10, 30), 2, 30, id="SCH18-second"),
+        pytest.param((10, 30), 1000, 30, id="SCH19-the-last-step-repeats-for-ever"),
+        pytest.param((), 3, 7200, id="SCH20-no-steps"),
+    ],
+)
+def test_waits_while_the_destination_is_down(steps: tuple[float, ...], downs: int, wait: float) -> None:
+    assert Schedule(steps_seconds=steps).down_seconds(downs, luck=0.5) == wait
+
+
+@given(after=st.floats(0, 1e6), luck=st.floats(0, 1, exclude_max=True))
+def test_sch21_a_hold_lasts_at_least_as_long_as_told(after: float, luck: float) -> None:
+    schedule = Schedule()
+    assert schedule.held_seconds(after, luck=luck) >= min(after, schedule.longest_after_seconds)

@@ -23,6 +23,25 @@ IN_DOUBT = metrics.counter(
     "leadbus_smtp_in_doubt_total",
     "Mails whose answer after the final dot is missing: the host may have them.",
 )
+_HOST = metrics.configured("host:port of a smart host, as set", 20)
+HOST_RESULTS = metrics.counter(
+    "leadbus_smtp_host_results_total",
+    "Mails by smart host and what it did: answered (taken or refused), deferred, failed, refused us, in doubt.",
+    labels={"host": _HOST, "result": ("answered", "deferred", "failed", "refused_us", "in_doubt")},
+)
+HOST_RESTING = metrics.gauge(
+    "leadbus_smtp_host_resting",
+    "1 while the smart host failed last and is left alone if there are others, else 0.",
+    labels={"host": _HOST},
+)
+FAILOVERS = metrics.counter(
+    "leadbus_smtp_failovers_total",
+    "Mails that another smart host answered within the try in which one had failed.",
+)
+SLOWED_DOMAINS = metrics.gauge(
+    "leadbus_smtp_slowed_domains",
+    "Recipient domains that asked this replica to slow down (421, 4.7.x) and are not up to speed again.",
+)
 WARNINGS = metrics.counter(
     "leadbus_adf_warnings_total",
     "Oddities met while rendering ADF documents.",

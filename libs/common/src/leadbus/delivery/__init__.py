@@ -8,7 +8,7 @@ the delivery says that nobody knows (``ambiguous``).
 from leadbus.delivery.announcing import GATHER_SECONDS
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.claiming import Offer
-from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, INDEXES_V2, INDEXES_V3
+from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, DDL_V4, INDEXES_V2, INDEXES_V3
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.limits import Limits
@@ -23,8 +23,8 @@ from leadbus.delivery.operations import (
     redrive,
     skip,
 )
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
-from leadbus.delivery.schedule import Schedule
+from leadbus.delivery.outcomes import Ambiguous, Delivered, Held, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery.schedule import Pace, Schedule
 from leadbus.delivery.starting import Starting
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
 from leadbus.delivery.tables import metadata
@@ -33,6 +33,7 @@ __all__ = [
     "DDL_V1",
     "DDL_V2",
     "DDL_V3",
+    "DDL_V4",
     "GATHER_SECONDS",
     "INDEXES_V2",
     "INDEXES_V3",
@@ -40,6 +41,7 @@ __all__ = [
     "BreakerSettings",
     "Delivered",
     "DeliveryEngine",
+    "Held",
     "Job",
     "LeaseLost",
     "Limits",
@@ -49,6 +51,7 @@ __all__ = [
     "Offer",
     "OperationRefused",
     "Outcome",
+    "Pace",
     "Permanent",
     "Phase",
     "Planning",

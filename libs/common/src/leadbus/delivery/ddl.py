@@ -120,3 +120,6 @@ INDEXES_V3 = {
     "attempt_finished": "attempt (finished_at) WHERE finished_at IS NOT NULL",
 }
 """Frozen: the list of test deliveries; and by which retention finds old tries."""
+
+DDL_V4 = "ALTER TABLE delivery ADD COLUMN downs integer NOT NULL DEFAULT 0"
+"""Frozen: tries in a row that found the destination down. A constant default rewrites no row."""

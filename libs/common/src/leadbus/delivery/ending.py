@@ -14,7 +14,16 @@ from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import machine, measures, store
 from leadbus.delivery.acting import Act
 from leadbus.delivery.machine import Phase
-from leadbus.delivery.outcomes import ANSWER_LIMIT, Ambiguous, Delivered, Outcome, Skipped, code_of, reason_of
+from leadbus.delivery.outcomes import (
+    ANSWER_LIMIT,
+    Ambiguous,
+    Delivered,
+    Held,
+    Outcome,
+    answer_of,
+    code_of,
+    reason_of,
+)
 from leadbus.delivery.recording import (
     ByDestination,
     Happening,
@@ -171,7 +180,7 @@ class Ending:
                 happening = self._happening(act, rows.get(act.row.id))
                 if happening is not None:
                     happenings.append(happening)
-                else:
+                elif not isinstance(act.outcome, Held):
                     strays.append(self._end(act))
             recorded = await record(conn, self._rules, happenings, now=now)
             await store.end_attempts(conn, strays)
@@ -188,6 +197,8 @@ class Ending:
         if row is not None and row.lease_token == act.token:
             return Happening(row, machine.Answered(_outcome(act), self._luck()), self._end(act))
         _log.error("delivery.answered_late", sink=self._rules.sink, delivery_id=str(act.row.id))
+        if isinstance(act.outcome, Held):
+            return None
         last = row is not None and row.state.attempts == act.attempt
         if row is not None and last and row.state.phase in (Phase.WAITING, Phase.FAILED):
             return Happening(row, machine.AnsweredLate(_outcome(act)), self._end(act))
@@ -202,7 +213,7 @@ class Ending:
             duration_ms=act.duration_ms,
             outcome=code_of(outcome),
             reason=reason_of(outcome),
-            answer=_storable("" if isinstance(outcome, Skipped) else outcome.answer),
+            answer=_storable(answer_of(outcome)),
             ambiguous=isinstance(outcome, Ambiguous),
         )
 
@@ -224,7 +235,7 @@ class Ending:
         measures.ATTEMPTS.labels(sink=sink, outcome=code_of(outcome), reason=reason).inc()
         if isinstance(outcome, Ambiguous):
             measures.AMBIGUOUS.labels(sink=sink).inc()
-        if duration_ms is not None:
+        if duration_ms is not None and not isinstance(outcome, Held):
             measures.DURATION.labels(sink=sink).observe(duration_ms / 1000)
 
 

@@ -7,7 +7,7 @@ and nothing else writes a delivery's phase but the claim, which is the event ``C
              ├─ claimed ─▶ sending ──┼─▶ failed     ── redriven ─▶ waiting
     waiting ─┘                │      └─▶ skipped
        ▲                      │
-       └── transient, ambiguous, lease expired
+       └── transient, ambiguous, held, lease expired; held before the first try ─▶ queued
 
     queued, waiting ── cancel asked ─▶ cancelled; ── deadline passed ─▶ failed
 """
@@ -19,13 +19,23 @@ from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from leadbus.delivery.breaker import Signal
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery.outcomes import (
+    HELD,
+    Ambiguous,
+    Delivered,
+    Held,
+    Outcome,
+    Permanent,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.delivery.schedule import Schedule
 
 
 class Phase(StrEnum):
     QUEUED = "queued"
-    """Never tried."""
+    """Never tried, though perhaps held."""
     SENDING = "sending"
     """Claimed: from here until an answer is recorded, only the leaseholder knows."""
     WAITING = "waiting"
@@ -54,7 +64,8 @@ class State:
     """The part of a delivery that decisions depend on.
 
     ``attempts`` counts all tries, ``failures`` those that burnt a step of the schedule, ``doubts`` those of
-    this repeat that may have been taken without our knowing.
+    this repeat that may have been taken without our knowing, ``downs`` the last ones in a row that found the
+    destination down. ``held``: the last one was no real try, and the next hold is part of it.
     """
 
     phase: Phase = Phase.QUEUED
@@ -64,6 +75,8 @@ class State:
     repeat_number: int = 0
     announced: Announcement | None = None
     announcements: int = 0
+    downs: int = 0
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,8 @@ class Decision:
     """What to write.
 
     ``outcome`` and ``reason`` are codes (None: leave them). ``wait_seconds`` is set when the delivery is to
-    be tried (again): due that long from now.
+    be tried (again): due that long from now. ``joins``: what was claimed turned out to be no try of its own,
+    it is part of the one before, a hold like it.
     """
 
     state: State
@@ -141,6 +155,7 @@ class Decision:
     wait_seconds: float | None = None
     announce: Announcement | None = None
     signal: Signal = Signal.NOTHING
+    joins: bool = False
 
 
 def decide(state: State, event: Event, schedule: Schedule) -> Decision:
@@ -157,7 +172,7 @@ def decide(state: State, event: Event, schedule: Schedule) -> Decision:
             return _answered(state, Ambiguous("lease_expired"), luck, schedule)
         case NotActed():
             _require(state, event, Phase.SENDING)
-            return Decision(replace(state, phase=Phase.WAITING), wait_seconds=0)
+            return _given_back(state)
         case AnsweredLate(outcome):
             return _answered_late(state, event, outcome)
         case DeadlinePassed():
@@ -187,13 +202,16 @@ def _answered(state: State, outcome: Outcome, luck: float, schedule: Schedule) -
             refused = _finish(state, Phase.FAILED, Announcement.FAILED, "refused", reason)
             return replace(refused, signal=Signal.UP)
         case Transient(reason, _, _, True):
-            held = _held(state, "destination_down", reason, luck, schedule, outcome.after_seconds)
-            return replace(held, signal=Signal.DOWN)
+            return _down(state, reason, luck, schedule, outcome.after_seconds)
         case Suspended(reason):
-            held = _held(state, "suspended", reason, luck, schedule, None)
-            return replace(held, signal=Signal.SUSPEND)
+            # The slow probes of a suspended destination are its only pace.
+            wait = schedule.down_seconds(1, luck=luck)
+            waiting = replace(state, phase=Phase.WAITING, held=False)
+            return Decision(waiting, "suspended", reason, wait, signal=Signal.SUSPEND)
+        case Held(reason, after_seconds):
+            return _held(state, reason, schedule.held_seconds(after_seconds, luck=luck))
         case Transient(reason, after_seconds):
-            retried = _try_again(state, "transient", reason, luck, schedule, after_seconds)
+            retried = _try_again(state, "transient", reason, luck, schedule, after_seconds, outcome.pace)
             return replace(retried, signal=Signal.UP if outcome.destination_heard else Signal.NOTHING)
         case Ambiguous(reason, _, destination_down):
             doubted = replace(state, doubts=state.doubts + 1)
@@ -210,19 +228,39 @@ def _delivered(state: State) -> Decision:
     return replace(taken, signal=Signal.UP)
 
 
-def _held(
-    state: State, code: str, reason: str, luck: float, schedule: Schedule, after_seconds: float | None
+def _down(
+    state: State, reason: str, luck: float, schedule: Schedule, after_seconds: float | None
 ) -> Decision:
-    """The fault is the destination's: it waits, and no step of its schedule is burnt."""
-    wait = max(schedule.hold_seconds(luck=luck), schedule.honoured_seconds(after_seconds))
-    return Decision(replace(state, phase=Phase.WAITING), code, reason, wait)
+    """The fault is the destination's: it waits, longer each time, and no step of its schedule is burnt."""
+    waiting = replace(state, phase=Phase.WAITING, downs=state.downs + 1, held=False)
+    wait = max(schedule.down_seconds(waiting.downs, luck=luck), schedule.honoured_seconds(after_seconds))
+    return Decision(waiting, "destination_down", reason, wait, signal=Signal.DOWN)
+
+
+def _held(state: State, reason: str, wait_seconds: float) -> Decision:
+    attempts = state.attempts - state.held
+    # A first try that is still to come does not take the slots of retries.
+    phase = Phase.QUEUED if attempts == 1 else Phase.WAITING
+    waiting = replace(state, phase=phase, attempts=attempts, held=True)
+    return Decision(waiting, HELD, reason, wait_seconds, joins=state.held)
+
+
+def _given_back(state: State) -> Decision:
+    waiting = replace(state, phase=Phase.WAITING, attempts=state.attempts - state.held)
+    return Decision(waiting, wait_seconds=0, joins=state.held)
 
 
 def _try_again(
-    state: State, code: str, reason: str, luck: float, schedule: Schedule, after_seconds: float | None
+    state: State,
+    code: str,
+    reason: str,
+    luck: float,
+    schedule: Schedule,
+    after_seconds: float | None,
+    pace: str | None = None,
 ) -> Decision:
-    burnt = replace(state, failures=state.failures + 1)
-    wait = schedule.wait_seconds(burnt.failures, luck=luck, after_seconds=after_seconds)
+    burnt = replace(state, failures=state.failures + 1, downs=0, held=False)
+    wait = schedule.wait_seconds(burnt.failures, luck=luck, after_seconds=after_seconds, pace=pace)
     if wait is None:
         return _finish(burnt, Phase.FAILED, Announcement.FAILED, "gave_up", reason)
     return Decision(replace(burnt, phase=Phase.WAITING), code, reason, wait)
@@ -241,7 +279,7 @@ def _redriven(state: State, event: Event) -> Decision:
         raise NotAllowed(state.phase, event)
     if state.phase in (Phase.QUEUED, Phase.WAITING):
         return Decision(state, wait_seconds=0)
-    again = replace(state, phase=Phase.WAITING, failures=0)
+    again = replace(state, phase=Phase.WAITING, failures=0, downs=0)
     if state.phase is Phase.DELIVERED:
         again = replace(again, repeat_number=state.repeat_number + 1, doubts=0)
     return Decision(again, wait_seconds=0)
@@ -250,5 +288,7 @@ def _redriven(state: State, event: Event) -> Decision:
 def _finish(
     state: State, phase: Phase, announcement: Announcement, code: str, reason: str | None = None
 ) -> Decision:
-    ended = replace(state, phase=phase, announced=announcement, announcements=state.announcements + 1)
+    ended = replace(
+        state, phase=phase, announced=announcement, announcements=state.announcements + 1, downs=0, held=False
+    )
     return Decision(ended, code, reason, announce=announcement)

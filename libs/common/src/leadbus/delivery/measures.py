@@ -29,6 +29,7 @@ ATTEMPTS = metrics.counter(
             "destination_down",
             "suspended",
             "ambiguous",
+            "held",
             "refused",
             "gave_up",
             "skipped",

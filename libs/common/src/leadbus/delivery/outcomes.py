@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 ANSWER_LIMIT = 2000
+HELD = "held"
+"""The word for ``Held``; stored, because it says whether the next hold joins the last try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Transient:
     ``after_seconds`` is what the other side asked for. With ``destination_down`` the fault is the host's or
     the account's, not this delivery's: the breaker counts it and the delivery's tries do not burn.
     Without ``destination_heard`` the try ended on our side, before the destination could say anything.
+    ``pace`` names the waits of the schedule that fit this answer; without it, or where the schedule knows
+    no such pace, its default ones.
     """
 
     reason: str
@@ -33,6 +37,7 @@ class Transient:
     answer: str = ""
     destination_down: bool = False
     destination_heard: bool = True
+    pace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,25 @@ class Ambiguous:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Nothing was tried: it is not this delivery's turn, for a cause that lies with us.
+
+    It waits at least ``after_seconds``, burns no step of the schedule, and says nothing of the destination.
+    Holds that follow one another count as one try.
+    """
+
+    reason: str
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Decided at the moment of acting not to deliver: ``consent``, ``filtered``."""
 
     reason: str
 
 
-Outcome: TypeAlias = Delivered | Transient | Suspended | Permanent | Ambiguous | Skipped
+Outcome: TypeAlias = Delivered | Transient | Suspended | Permanent | Ambiguous | Held | Skipped
 
 
 def code_of(outcome: Outcome) -> str:
@@ -89,9 +106,16 @@ def code_of(outcome: Outcome) -> str:
             return "refused"
         case Ambiguous():
             return "ambiguous"
+        case Held():
+            return HELD
         case Skipped():
             return "skipped"
 
 
 def reason_of(outcome: Outcome) -> str | None:
     return None if isinstance(outcome, Delivered) else outcome.reason
+
+
+def answer_of(outcome: Outcome) -> str:
+    """What the other side said; nothing where it was not asked."""
+    return "" if isinstance(outcome, Held | Skipped) else outcome.answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -67,7 +67,8 @@ async def record(
         return Recorded()
     decided = [(it, machine.decide(it.row.state, it.event, rules.schedule)) for it in happenings]
     await store.write(conn, [_change(it.row, decision, it.event, now) for it, decision in decided])
-    await store.end_attempts(conn, [it.attempt for it in happenings if it.attempt is not None])
+    ends = [(it.attempt, decision.joins) for it, decision in decided if it.attempt is not None]
+    await store.end_attempts(conn, [replace(end, joins=joins) for end, joins in ends])
     turns = await _note_health(conn, rules, _heard(decided), now)
     told = _told(decided, now)
     checkpoint.passed("delivery.state_written")

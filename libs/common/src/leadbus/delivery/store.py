@@ -56,6 +56,8 @@ class AttemptEnd:
     reason: str | None
     answer: str
     ambiguous: bool
+    joins: bool = False
+    """It is no try of its own: its row goes, and the one before lasts until now."""
 
 
 Lease: TypeAlias = tuple[UUID, UUID]
@@ -65,7 +67,8 @@ NotOurs = asyncpg.DivisionByZeroError
 """A lease was lost, and nothing of the statement is written."""
 
 COLUMNS = """id, key, subject_id, destination, route, ordering_key, planned_at, deadline, lease_token,
-    phase, attempts, failures, doubts, repeat_number, announced, announcements, test"""
+    phase, attempts, failures, doubts, repeat_number, announced, announcements, test, downs,
+    outcome = 'held' AS held"""
 
 _IS_EXPIRED = "phase = 'sending' AND lease_expires_at < clock_timestamp() AND lease_token <> ALL($1::uuid[])"
 _IS_TOO_LATE = "phase IN ('queued', 'waiting') AND deadline <= $1"
@@ -85,16 +88,16 @@ _LOCKED = f"SELECT {COLUMNS} FROM delivery WHERE id = ANY($1::uuid[]) ORDER BY i
 _NEW_STATE = """
     phase = new.phase, attempts = new.attempts, failures = new.failures, doubts = new.doubts,
     repeat_number = new.repeat_number, announced = new.announced, announcements = new.announcements,
-    outcome = coalesce(new.outcome, delivery.outcome),
+    downs = new.downs, outcome = coalesce(new.outcome, delivery.outcome),
     reason = CASE WHEN new.outcome IS NULL THEN delivery.reason ELSE new.reason END,
     not_before = coalesce(new.not_before, delivery.not_before),
     deadline = CASE WHEN new.forget_deadline THEN NULL ELSE delivery.deadline END,
     finished_at = new.finished_at, lease_token = NULL, lease_expires_at = NULL
 """
 _STATES = """$1::uuid[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[], $8::int[],
-    $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::boolean[]"""
+    $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::int[]"""
 _STATE_COLUMNS = """id, phase, attempts, failures, doubts, repeat_number, announced, announcements,
-    outcome, reason, not_before, finished_at, forget_deadline"""
+    outcome, reason, not_before, finished_at, forget_deadline, downs"""
 
 _WRITE = f"""
 UPDATE delivery SET {_NEW_STATE} FROM unnest({_STATES}) AS new ({_STATE_COLUMNS}) WHERE delivery.id = new.id
@@ -103,7 +106,7 @@ UPDATE delivery SET {_NEW_STATE} FROM unnest({_STATES}) AS new ({_STATE_COLUMNS}
 _WRITE_LEASED = f"""
 ended AS (
     UPDATE delivery SET {_NEW_STATE}
-    FROM unnest({_STATES}, $14::uuid[]) AS new ({_STATE_COLUMNS}, held)
+    FROM unnest({_STATES}, $15::uuid[]) AS new ({_STATE_COLUMNS}, held)
     WHERE delivery.id = new.id AND delivery.lease_token = new.held
     RETURNING delivery.id, delivery.destination, delivery.ordering_key
 )
@@ -126,6 +129,16 @@ FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::int[], $5::text[], $6:
             $8::boolean[])
     AS done (delivery_id, n, finished_at, duration_ms, outcome, reason, answer, ambiguous)
 WHERE attempt.delivery_id = done.delivery_id AND attempt.n = done.n
+"""
+
+_JOIN_ATTEMPTS = """
+WITH gone AS (
+    DELETE FROM attempt USING unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::text[])
+        AS done (delivery_id, n, finished_at, reason)
+    WHERE attempt.delivery_id = done.delivery_id AND attempt.n = done.n RETURNING done.*
+)
+UPDATE attempt SET finished_at = gone.finished_at, reason = coalesce(gone.reason, attempt.reason)
+FROM gone WHERE attempt.delivery_id = gone.delivery_id AND attempt.n = gone.n - 1
 """
 
 
@@ -176,8 +189,18 @@ def writing_leased(changes: Sequence[Change], tokens: Sequence[UUID]) -> Part:
 
 async def end_attempts(conn: Connection, ends: Sequence[AttemptEnd]) -> None:
     """Complete attempts' rows. An attempt once called ambiguous stays so, whatever is learnt later."""
-    if ends:
-        await conn.execute(_END_ATTEMPTS, *_ends(ends))
+    own = [end for end in ends if not end.joins]
+    if own:
+        await conn.execute(_END_ATTEMPTS, *_ends(own))
+    joined = [end for end in ends if end.joins]
+    if joined:
+        await conn.execute(
+            _JOIN_ATTEMPTS,
+            [end.delivery_id for end in joined],
+            [end.n for end in joined],
+            [end.finished_at for end in joined],
+            [end.reason for end in joined],
+        )
 
 
 def ending_attempts(ends: Sequence[AttemptEnd]) -> Part:
@@ -205,6 +228,7 @@ def _states(changes: Sequence[Change]) -> tuple[list[Any], ...]:
         [change.not_before for change in changes],
         [change.finished_at for change in changes],
         [change.forget_deadline for change in changes],
+        [state.downs for state in states],
     )
 
 
@@ -240,6 +264,8 @@ def row_of(row: asyncpg.Record) -> Row:
             repeat_number=row["repeat_number"],
             announced=Announcement(row["announced"]) if row["announced"] else None,
             announcements=row["announcements"],
+            downs=row["downs"],
+            held=bool(row["held"]),
         ),
         test=row["test"],
     )

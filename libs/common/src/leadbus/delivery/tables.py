@@ -76,7 +76,7 @@ class Delivery(SQLModel, table=True):
     """One subject on one route. ``key`` is the sink's natural key; ``seq`` is the order of planning.
 
     ``failures`` counts the tries that burnt a step of the schedule, ``doubts`` the ambiguous ones of this
-    repeat, ``announced`` is the last event told to the outside and ``announcements`` how many there were.
+    repeat, ``downs`` the ones in a row that found the destination down, ``announced`` is the last event told to the outside and ``announcements`` how many there were.
     """
 
     __tablename__ = "delivery"
@@ -155,6 +155,7 @@ class Delivery(SQLModel, table=True):
     attempts: int = _count()
     failures: int = _count()
     doubts: int = _count()
+    downs: int = _count()
     repeat_number: int = _count()
     announced: str | None = Field(default=None, sa_column=Column(Text))
     announcements: int = _count()

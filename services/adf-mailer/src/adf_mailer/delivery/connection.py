@@ -19,10 +19,10 @@ from leadbus import checkpoint
 from leadbus.delivery import Ambiguous, Outcome, Transient
 from pydantic import SecretStr
 
-from adf_mailer.delivery.replies import Reply, Step, accepted, lost, refusal
+from adf_mailer.delivery.replies import Reply, Step, Verdict, accepted, lost, refusal
 
 T = TypeVar("T")
-TlsMode = Literal["required", "opportunistic", "off"]
+TlsMode = Literal["required", "implicit", "opportunistic", "off"]
 
 _NO_LONGER = (421, -1)
 _DOT_AT_LINE_START = re.compile(rb"(?m)^\.")
@@ -52,7 +52,8 @@ class SmartHost:
         return f"{self.host}:{self.port}"
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """`required` proves the host's certificate; `opportunistic` only hides the mail from listeners.
+        """`required` and `implicit` prove the host's certificate, by STARTTLS and from the first byte on;
+        `opportunistic` only hides the mail from listeners.
 
         Raises OSError when there is no such `ca_file`.
         """
@@ -107,7 +108,8 @@ class SmtpConnection:
             port=host.port,
             timeout=host.step_timeout_seconds,
             local_hostname=host.ehlo_name,
-            use_tls=False,
+            use_tls=host.tls == "implicit",
+            tls_context=tls if host.tls == "implicit" else None,
             start_tls=False,
         )
         self._step = Step.CONNECT
@@ -130,7 +132,7 @@ class SmtpConnection:
 
     async def transact(
         self, envelope: Envelope, before_data: Callable[[], Awaitable[None]], *, dot_until: float
-    ) -> Outcome:
+    ) -> Verdict:
         """Send one mail. Only a failure after the final dot is Ambiguous.
 
         `before_data` runs once the recipient is accepted and before anything of the mail is sent; the final
@@ -150,17 +152,17 @@ class SmtpConnection:
                 await self._guarded(self._write(envelope.raw))
         except Refused as refused:
             own_sender = envelope.sender == self._host.sender
-            return refusal(refused.step, refused.reply, own_sender=own_sender)
+            return Verdict(refusal(refused.step, refused.reply, own_sender=own_sender), refused.step)
         except TimeoutError:
             return self._not_taken(self._step, "timeout")
         except Lost as gone:
             return self._not_taken(gone.step, gone.reason)
-        return await self._finish()
+        return Verdict(await self._finish(), Step.CONTENT)
 
-    def _not_taken(self, step: Step, reason: str) -> Outcome:
+    def _not_taken(self, step: Step, reason: str) -> Verdict:
         self.close()
         # A text that kills every connection has to use up its tries: that step is not the host's fault.
-        return Transient(reason) if step is Step.CONTENT else lost(reason)
+        return Verdict(Transient(reason) if step is Step.CONTENT else lost(reason), step)
 
     async def quit(self) -> None:
         """Leave politely, without waiting long."""
@@ -178,7 +180,7 @@ class SmtpConnection:
         self._step = Step.CONNECT
         await self._client.connect()
         await self._ehlo()
-        if self._tls is not None:
+        if self._tls is not None and self._host.tls != "implicit":
             await self._encrypt(self._tls)
         if self._host.username:
             self._step = Step.AUTH
@@ -279,10 +281,15 @@ class SmtpConnection:
             raise Refused(self._step, Reply(error.code, error.message)) from error
         except TimeoutError as error:
             raise Lost(self._step, "connect_timeout" if self._step is Step.CONNECT else "timeout") from error
-        except ssl.SSLCertVerificationError as error:
-            raise Lost(self._step, "certificate_untrusted") from error
         except ssl.SSLError as error:
-            raise Lost(self._step, "tls_failed") from error
+            raise Lost(self._step, _tls_reason(error)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
+            # The library has its own name for whatever went wrong while connecting.
+            if isinstance(error.__cause__, ssl.SSLError):
+                raise Lost(Step.STARTTLS, _tls_reason(error.__cause__)) from error
             reason = "connect_failed" if self._step is Step.CONNECT else "connection_lost"
             raise Lost(self._step, reason) from error
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    return "certificate_untrusted" if isinstance(error, ssl.SSLCertVerificationError) else "tls_failed"

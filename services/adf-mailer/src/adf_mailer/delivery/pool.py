@@ -1,4 +1,4 @@
-"""Connections to the smart host, kept for the next mail."""
+"""Connections to one smart host, kept for the next mail."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from leadbus.delivery import Outcome, Suspended, Transient
+from leadbus.delivery import Suspended, Transient
 
 from adf_mailer.delivery.connection import Envelope, Gone, Lost, Refused, SmartHost, SmtpConnection
-from adf_mailer.delivery.replies import lost, refusal
+from adf_mailer.delivery.replies import Step, Verdict, lost, refusal
 from adf_mailer.metrics import CONNECTIONS
 
 
@@ -29,40 +29,56 @@ class ConnectionPool:
         self._max_idle_seconds = max_idle_seconds
         self._idle: list[SmtpConnection] = []
 
-    async def send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
-        """One transaction over a kept connection or a new one; never raises for the host's answers."""
-        outcome = await self._send(envelope, before_data)
-        if isinstance(outcome, Suspended):
+    async def send(
+        self,
+        envelope: Envelope,
+        before_data: Callable[[], Awaitable[None]],
+        *,
+        dot_until: float,
+        open_until: float | None = None,
+    ) -> Verdict:
+        """One transaction over a kept connection or a new one; never raises for the host's answers.
+
+        The final dot is sent before the loop's time `dot_until` or not at all; a new connection is given up
+        at `open_until`.
+        """
+        verdict = await self._send(envelope, before_data, dot_until, open_until or dot_until)
+        if isinstance(verdict.outcome, Suspended):
             # Those that are logged in still would hide from the probes whether the account is well again.
             while self._idle:
                 self._discard(self._idle.pop())
-        return outcome
+        return verdict
 
     async def close(self) -> None:
         while self._idle:
             await self._idle.pop().quit()
 
-    async def _send(self, envelope: Envelope, before_data: Callable[[], Awaitable[None]]) -> Outcome:
-        dot_until = asyncio.get_running_loop().time() + self.host.before_dot_timeout_seconds
+    async def _send(
+        self,
+        envelope: Envelope,
+        before_data: Callable[[], Awaitable[None]],
+        dot_until: float,
+        open_until: float,
+    ) -> Verdict:
         await self._let_go_of_old_ones()
         while self._idle:
             # The one used last is taken first; those at the other end grow old.
             try:
-                outcome = await self._transact(self._idle.pop(), envelope, before_data, dot_until)
+                verdict = await self._transact(self._idle.pop(), envelope, before_data, dot_until)
             except Gone:
                 continue
             CONNECTIONS.labels(event="reused").inc()
-            return outcome
+            return verdict
         connection = SmtpConnection(self.host, self._tls)
         try:
-            async with asyncio.timeout_at(dot_until):
+            async with asyncio.timeout_at(min(open_until, dot_until)):
                 await connection.open()
         except Refused as refused:
-            return refusal(refused.step, refused.reply)
+            return Verdict(refusal(refused.step, refused.reply), refused.step)
         except Lost as gone:
-            return lost(gone.reason)
+            return Verdict(lost(gone.reason), gone.step)
         except TimeoutError:
-            return Transient("timeout", destination_down=True)
+            return Verdict(Transient("timeout", destination_down=True), Step.CONNECT)
         CONNECTIONS.labels(event="opened").inc()
         return await self._transact(connection, envelope, before_data, dot_until)
 
@@ -72,15 +88,15 @@ class ConnectionPool:
         envelope: Envelope,
         before_data: Callable[[], Awaitable[None]],
         dot_until: float,
-    ) -> Outcome:
+    ) -> Verdict:
         try:
-            outcome = await connection.transact(envelope, before_data, dot_until=dot_until)
+            verdict = await connection.transact(envelope, before_data, dot_until=dot_until)
         except BaseException:
             # Gone, cancelled, or the lease is lost: what the host believes now is unknown.
             self._discard(connection)
             raise
         await self._give_back(connection)
-        return outcome
+        return verdict
 
     async def _let_go_of_old_ones(self) -> None:
         while self._idle and time.monotonic() - self._idle[0].idle_since > self._max_idle_seconds:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TypeAlias
 
-from leadbus.delivery import Delivered, Permanent, Suspended, Transient
+from leadbus.delivery import Ambiguous, Delivered, Outcome, Permanent, Suspended, Transient
 
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _UNPRINTABLE = re.compile(r"[^ -~\u00a0-\ud7ff\ue000-\uffff]+")
@@ -27,6 +27,50 @@ class Step(Enum):
 
 
 _SESSION = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH})
+_ADDRESSED = frozenset({Step.RCPT, Step.DATA, Step.CONTENT})
+"""The recipient is named: what is said may be about its domain."""
+
+
+class Paces(StrEnum):
+    """How patient the retry of a refusal for now has to be; the schedule has the waits."""
+
+    DEFERRED = "deferred"
+    """450, 451, greylisting: in vain within minutes."""
+    FULL = "full"
+    """A full mailbox or disk, too many recipients: somebody has to make room first."""
+    OTHER = "other"
+    """Any other 4xx."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mail in one transaction, and the step that decided it."""
+
+    outcome: Outcome
+    step: Step
+
+    @property
+    def host_failed(self) -> bool:
+        """The trouble is the host's or the account's with it, or nobody knows whether the host took it."""
+        outcome = self.outcome
+        return isinstance(outcome, Suspended | Ambiguous) or (
+            isinstance(outcome, Transient) and outcome.destination_down
+        )
+
+    @property
+    def may_go_elsewhere(self) -> bool:
+        """The host failed before it had asked for the mail's text: another one may have the mail."""
+        return self.host_failed and self.step is not Step.CONTENT
+
+    @property
+    def asks_to_slow_down(self) -> bool:
+        """421 or 4.7.x, said when the recipient was named: its domain wants less of us."""
+        if self.step not in _ADDRESSED or not isinstance(self.outcome, Transient):
+            return False
+        reply = Reply.of(self.outcome.answer)
+        return reply is not None and (
+            reply.code == 421 or (reply.enhanced is not None and reply.enhanced[:2] == (4, 7))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +79,12 @@ class Reply:
 
     code: int
     text: str
+
+    @classmethod
+    def of(cls, answer: str) -> Reply | None:
+        """Read back what `answer` told operators; None where the other side said nothing readable."""
+        code, _, text = answer.partition(" ")
+        return cls(int(code), text) if len(code) == 3 and code.isdigit() else None
 
     @property
     def enhanced(self) -> tuple[int, int, int] | None:
@@ -72,6 +122,9 @@ def refusal(step: Step, reply: Reply, *, own_sender: bool = False) -> Refusal:
     all mails come from whose route names no other.
     """
     answer = reply.answer
+    if reply.code == 521 and step not in _ADDRESSED:
+        # RFC 7504: by its own word no mail server, whoever configured it as one.
+        return Suspended("takes_no_mail", answer)
     if reply.code == 421:
         return Transient("service_unavailable", answer=answer, destination_down=True)
     if reply.code == 454:
@@ -83,7 +136,8 @@ def refusal(step: Step, reply: Reply, *, own_sender: bool = False) -> Refusal:
     if step in _SESSION:
         return Transient("host_refused", answer=answer, destination_down=True)
     if 400 <= reply.code < 500:
-        return Transient(_transient_reason(reply), answer=answer)
+        reason, pace = _for_now(reply)
+        return Transient(reason, answer=answer, pace=pace)
     if 500 <= reply.code < 600:
         refused = _permanent(step, reply)
         if own_sender and step is Step.MAIL and refused.reason in ("sender_refused", "policy"):
@@ -112,19 +166,28 @@ def _account_refused(reason: str, reply: Reply) -> Refusal:
     return Suspended(reason, reply.answer)
 
 
-def _transient_reason(reply: Reply) -> str:
+_BY_CODE = {
+    450: ("mailbox_busy", Paces.DEFERRED),
+    451: ("deferred", Paces.DEFERRED),
+    452: ("storage_full", Paces.FULL),
+}
+
+
+def _for_now(reply: Reply) -> tuple[str, Paces]:
+    """Reason and pace of a 4xx."""
     match reply.enhanced:
         case (_, 7, 1):
-            return "greylisted"
+            return "greylisted", Paces.DEFERRED
         case (_, 2, 2):
-            return "mailbox_full"
+            return "mailbox_full", Paces.FULL
         case (_, 5, 3):
-            return "too_many_recipients"
-    return {450: "mailbox_busy", 451: "deferred", 452: "storage_full"}.get(reply.code, "deferred")
+            return "too_many_recipients", Paces.FULL
+    return _BY_CODE.get(reply.code, ("deferred", Paces.OTHER))
 
 
 def _permanent(step: Step, reply: Reply) -> Refusal:
-    if reply.code in (500, 501, 502, 503, 504, 555):
+    about_address = reply.enhanced is not None and reply.enhanced[1] == 1
+    if reply.code in (500, 501, 502, 503, 504, 555) and not about_address:
         return Permanent("protocol", reply.answer)
     return _by_enhanced_code(reply) or _by_step(step, reply)
 
@@ -133,7 +196,7 @@ def _by_enhanced_code(reply: Reply) -> Refusal | None:
     match reply.enhanced:
         case (_, 2, 2):
             # Full now is not full for ever; the schedule bounds how often it is asked.
-            return Transient("mailbox_full", answer=reply.answer)
+            return _full(reply)
         case (_, 4, 5):
             # Congestion by the book, the day's quota of the account in practice: over by itself.
             return Transient("quota_exceeded", answer=reply.answer, destination_down=True)
@@ -154,14 +217,20 @@ def _by_step(step: Step, reply: Reply) -> Refusal:
     if step is Step.MAIL:
         return Permanent("too_large" if reply.code == 552 else "sender_refused", reply.answer)
     if step is Step.RCPT:
-        return Permanent("mailbox_full" if reply.code == 552 else "bad_address", reply.answer)
+        return _full(reply) if reply.code == 552 else Permanent("bad_address", reply.answer)
+    if reply.code in (521, 556):
+        return Permanent("bad_address", reply.answer)
     return Permanent("too_large" if reply.code == 552 else "content_refused", reply.answer)
+
+
+def _full(reply: Reply) -> Transient:
+    return Transient("mailbox_full", answer=reply.answer, pace=Paces.FULL)
 
 
 def answered(answer: str) -> tuple[str, str]:
     """Class and first two enhanced digits of an outcome's answer, for counting: `("5xx", "5.1")`."""
-    code, _, text = answer.partition(" ")
-    if not (len(code) == 3 and code.isdigit()):
+    reply = Reply.of(answer)
+    if reply is None:
         return "lost", "none"
-    enhanced = Reply(int(code), text).enhanced
-    return f"{code[0]}xx", f"{enhanced[0]}.{enhanced[1]}" if enhanced else "none"
+    enhanced = reply.enhanced
+    return f"{reply.code // 100}xx", f"{enhanced[0]}.{enhanced[1]}" if enhanced else "none"

@@ -7,13 +7,15 @@ import asyncio
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
-from leadbus.delivery import Ambiguous, Delivered, Job, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery import Ambiguous, Delivered, Held, Job, Outcome, Permanent, Skipped, Suspended, Transient
 from leadbus.log import logger
 
 from adf_mailer.delivery.connection import Envelope
-from adf_mailer.delivery.pool import ConnectionPool
+from adf_mailer.delivery.domains import DomainBusy, DomainGates
+from adf_mailer.delivery.hosts import SmartHosts
 from adf_mailer.delivery.replies import answered
 from adf_mailer.desk import Desk
+from adf_mailer.domain.address import domain
 from adf_mailer.metrics import END_TO_END, IN_DOUBT, RESPONSES
 from adf_mailer.planning import SINK
 from adf_mailer.store.mails import Posted
@@ -25,13 +27,14 @@ _log = logger("delivery")
 
 
 class AdfMailSink:
-    """Sends what the desk prepares through the pool."""
+    """Sends what the desk prepares to the smart hosts, as fast as each recipient's domain takes it."""
 
     name = SINK
 
-    def __init__(self, desk: Desk, pool: ConnectionPool, clock: Clock) -> None:
+    def __init__(self, desk: Desk, hosts: SmartHosts, gates: DomainGates, clock: Clock) -> None:
         self._desk = desk
-        self._pool = pool
+        self._hosts = hosts
+        self._gates = gates
         self._clock = clock
 
     async def deliver(self, job: Job) -> Outcome:
@@ -49,7 +52,13 @@ class AdfMailSink:
             return Skipped("erased")
         mail = posted.mail
         checkpoint.passed("mailer.prepared")
-        outcome = await self._pool.send(Envelope(mail.sender, mail.recipient, mail.raw), job.renew)
+        envelope = Envelope(mail.sender, mail.recipient, mail.raw)
+        try:
+            async with self._gates.passing(domain(mail.recipient)) as passing:
+                verdict = passing.verdict = await self._hosts.send(envelope, job.renew)
+        except DomainBusy as busy:
+            return Held("domain_busy", busy.after_seconds)
+        outcome = verdict.outcome
         if not job.test:
             self._count(posted, outcome)
         return outcome
