@@ -30,7 +30,10 @@ _PLAIN = re.compile("[ -~]*")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again."""
+    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again.
+
+    `charset` is that of the body, in which anything but ASCII has to be encoded.
+    """
 
     from_address: str
     from_display: str
@@ -42,6 +45,8 @@ class Letter:
     revision: int
     test: bool = False
     references: str | None = None
+    copy: bool = False
+    charset: str = "us-ascii"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,10 @@ def message_id(key: str, from_address: str, repeat: int = 0) -> str:
 
 
 def compose(letter: Letter, document: bytes, *, encoded: bool) -> Mail:
-    """The mail with `document` (ASCII, LF) as its whole body.
+    """The mail with `document` (LF line ends) as its whole body.
 
-    Plain 7bit, or quoted-printable when `encoded` because a link longer than a line must stay whole.
+    Plain 7bit, or quoted-printable when `encoded`: a link longer than a line must stay whole, or people's
+    text is not ASCII.
     Raises ValueError when a header or the body cannot be written safely: a bug, not bad input.
     """
     transfer_encoding = "quoted-printable" if encoded else "7bit"
@@ -77,11 +83,12 @@ def compose(letter: Letter, document: bytes, *, encoded: bool) -> Mail:
         *_field("Message-ID", [letter.message_id]),
         *(_field("References", [letter.references]) if letter.references else ()),
         *_field("MIME-Version", ["1.0"]),
-        *_field("Content-Type", ["text/plain; charset=us-ascii"]),
+        *_field("Content-Type", [f"text/plain; charset={letter.charset}"]),
         *_field("Content-Transfer-Encoding", [transfer_encoding]),
         *_field("Auto-Submitted", ["auto-generated"]),
         *_field("X-Leadbus-Lead", [str(letter.lead_id)]),
         *_field("X-Leadbus-Revision", [str(letter.revision)]),
+        *(_field("X-Leadbus-Copy", ["yes"]) if letter.copy else ()),
         *(_field("X-Leadbus-Test", ["yes"]) if letter.test else ()),
     ]
     body = quopri.encodestring(document) if encoded else document
