@@ -46,16 +46,25 @@ class RouteSpec(Spec):
     enabled: bool = True
 
 
-async def _no_shouting(_connection: Any, _name: str, spec: RouteSpec) -> None:
+async def _check_route(connection: Any, name: str, spec: RouteSpec) -> None:
     if spec.address.isupper():
         raise InvalidSpec("/address", "do not shout")
+    other = await connection.fetchval(
+        "SELECT name FROM setting WHERE kind = 'AdfRoute' AND name <> $1"
+        " AND spec ->> 'dealer' = $2 AND spec ->> 'address' = $3",
+        name,
+        spec.dealer,
+        spec.address,
+    )
+    if other is not None:
+        raise InvalidSpec("/address", f"{other} goes there already")
 
 
 NORMALIZER = [
     Kind("Dealer", DealerSpec),
     Kind("Location", LocationSpec, references={"dealer": "Dealer"}),
 ]
-MAILER = [Kind("AdfRoute", RouteSpec, check=_no_shouting)]
+MAILER = [Kind("AdfRoute", RouteSpec, check=_check_route)]
 KINDS = {"normalizer": NORMALIZER, "adf-mailer": MAILER}
 
 ROUTE = """\
@@ -223,6 +232,51 @@ def test_one_wrong_document_stops_all_before_anything_changed(
     assert ran.complaints[0].startswith(complaint)
     assert setting(urls["normalizer"], "Dealer", "prairie") is None
     assert setting(urls["adf-mailer"], "AdfRoute", "prairie-crm") is None
+
+
+def routes(*addresses: str) -> str:
+    """One for each address, of one dealer."""
+    return "---\n".join(
+        ROUTE.replace("prairie-crm", f"route-{number}").replace("leads@prairie.example", address)
+        for number, address in enumerate(addresses)
+    )
+
+
+def test_documents_that_cannot_stand_beside_each_other_are_refused_before_anything_changed(
+    leadbus: Any, urls: dict[str, str]
+) -> None:
+    write(routes("a@x.example", "a@x.example") + "---\n" + DEALER)
+    ran = leadbus("apply", "-f", ".")
+    assert (ran.code, ran.out) == (1, "")
+    (complaint,) = ran.complaints
+    assert complaint.endswith("AdfRoute/route-1: address: route-0 goes there already")
+    assert setting(urls["normalizer"], "Dealer", "prairie") is None
+    assert setting(urls["adf-mailer"], "AdfRoute", "route-0") is None
+
+
+def test_what_one_document_leaves_another_may_have_in_the_same_run(
+    leadbus: Any, urls: dict[str, str]
+) -> None:
+    write(routes("a@x.example", "b@x.example") + "---\n" + DEALER)
+    assert leadbus("apply", "-f", ".").code == 0
+    write(routes("c@x.example", "a@x.example"))
+    assert leadbus("apply", "-f", ".").out.splitlines()[-1] == "2 changed"
+    taken = setting(urls["adf-mailer"], "AdfRoute", "route-1")
+    assert taken is not None
+    assert taken["spec"]["address"] == "a@x.example"
+
+
+def test_an_exchange_is_refused_before_anything_changed(leadbus: Any, urls: dict[str, str]) -> None:
+    write(routes("a@x.example", "b@x.example") + "---\n" + DEALER)
+    assert leadbus("apply", "-f", ".").code == 0
+    write(routes("b@x.example", "a@x.example"))
+    ran = leadbus("apply", "-f", ".")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.complaints[0].endswith("AdfRoute/route-0: address: route-1 goes there already")
+    for number, address in enumerate(("a@x.example", "b@x.example")):
+        kept = setting(urls["adf-mailer"], "AdfRoute", f"route-{number}")
+        assert kept is not None
+        assert kept["spec"]["address"] == address
 
 
 def test_every_wrong_document_is_told(leadbus: Any, urls: dict[str, str]) -> None:

@@ -155,7 +155,7 @@ def send(connect: Callable[..., SamplePool]) -> Callable[..., Awaitable[Outcome]
 
 
 TABLES = (
-    *("mail", "lead", "poison", "attempt", "delivery", "destination", "inbox", "outbox"),
+    *("mail", "lead", "poison", "unrouted", "attempt", "delivery", "destination", "inbox", "outbox"),
     *("setting", "setting_history", "audit"),
 )
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"

@@ -60,6 +60,9 @@ class DiedError(Exception):
     """What ends a replica before its commit."""
 
 
+LEADS = {"status": "new", "role": "lead"}
+
+
 async def take_both(
     mailer: Any, first: IncomingMessage, second: IncomingMessage, *, commit: bool = True
 ) -> None:
@@ -79,19 +82,19 @@ async def take_both(
 
 
 @pytest.mark.parametrize("number", [1, 40])
-@pytest.mark.parametrize("routes", [1, 2])
+@pytest.mark.parametrize("addresses", [1, 4])
 async def test_n1_a_batch_of_new_leads_is_two_round_trips(
-    mailer: Any, golden_lead: Leads, number: int, routes: int
+    mailer: Any, golden_lead: Leads, number: int, addresses: int
 ) -> None:
-    for one in range(routes):
-        await mailer.route(f"route-{one}", address=f"leads{one}@prairie.example")
+    names = ("more_addresses", "copies", "notify")[: addresses - 1]
+    await mailer.route(**{name: [f"{name}@prairie.example"] for name in names})
     # asyncpg asks for types once per connection, and the pool hands out the one used last.
     await mailer.take(mailer.event("received", golden_lead()))
     batch = [mailer.event("received", lead) for lead in several(golden_lead, number)]
     said = await asked_for(mailer, *batch)
 
     assert [query.split()[0].rstrip(";") for query in said] == ["WITH", "WITH"], said
-    mails = (number + 1) * routes
+    mails = (number + 1) * addresses
     assert await counts(mailer) == {
         "inbox": number + 1,
         "lead": number + 1,
@@ -143,14 +146,14 @@ async def test_n5_a_delivery_planned_before_gets_no_second_mail(
     key = delivery_key(known, make_route())
     async with mailer.database.transaction() as conn:
         (planned,) = await plan(conn, [NewDelivery(key, str(known.lead_id), "host", "main")])
-    counted = metrics.REGISTRY.get_sample_value("leadbus_adf_mails_total", {"status": "new"}) or 0
+    counted = metrics.REGISTRY.get_sample_value("leadbus_adf_mails_total", LEADS) or 0
     await mailer.take(*(mailer.event("received", lead) for lead in (known, new)))
 
     assert planned is not None
     assert await counts(mailer) == {"inbox": 2, "lead": 2, "delivery": 2, "mail": 1, "poison": 0}
     (mail,) = await mailer.rows("SELECT * FROM mail")
     assert (mail["lead_id"], mail["delivery_id"] != planned) == (new.lead_id, True)
-    assert metrics.REGISTRY.get_sample_value("leadbus_adf_mails_total", {"status": "new"}) == counted + 1
+    assert metrics.REGISTRY.get_sample_value("leadbus_adf_mails_total", LEADS) == counted + 1
     assert [row["revision"] for row in await mailer.rows("SELECT revision FROM lead")] == [1, 1]
 
 

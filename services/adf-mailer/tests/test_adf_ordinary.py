@@ -105,8 +105,10 @@ async def test_sw1_both_ways_write_the_same(
     mailer: Any, golden_lead: Leads, seed: int, started: bool
 ) -> None:
     luck = random.Random(seed)
-    for number in range(luck.randint(1, 2)):
-        await mailer.route(f"route-{number}", address=f"leads{number}@prairie.example")
+    names = ("more_addresses", "copies", "notify")
+    await mailer.route(**{name: [f"{name}@x.example"] for name in names if luck.random() < 0.5})
+    if luck.random() < 0.5:
+        await mailer.route("callbacks", address="calls@x.example", intents=["callback"])
     batches = [generated(luck, golden_lead, mailer, odd=odd) for odd in (0, 0.1, 0, 0.3)]
     ways: list[Any] = []
     for take in (taken_long, type(mailer).take):

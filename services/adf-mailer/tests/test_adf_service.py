@@ -251,8 +251,8 @@ async def test_c17_every_route_is_a_mail_of_its_own_with_one_recipient(
     mailer: Any, smtp: SmtpServer, golden_lead: Leads
 ) -> None:
     await mailer.route("one")
-    await mailer.route("two", address="second@prairie.example")
-    await mailer.take(mailer.event("received", golden_lead()))
+    await mailer.route("two", address="second@prairie.example", intents=["callback"])
+    await mailer.take(mailer.event("received", golden_lead(intents=["test_drive", "callback"])))
     await mailer.work()
 
     assert sorted(mail.rcpt_to for mail in smtp.messages()) == [

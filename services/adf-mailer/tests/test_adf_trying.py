@@ -121,10 +121,13 @@ async def test_tr3_what_is_known_of_it_for_who_wants_json(mailer: Any, golden_le
         "revision": 1,
         "test": False,
         "route": "main",
-        "decisions": [{"action": "deliver", "status": "resend", "reason": None}],
+        "decisions": [
+            {"action": "deliver", "status": "resend", "recipient": SPEC["address"], "reason": None}
+        ],
         "status": "resend",
         "sender": "leads@leadbus.example",
-        "recipients": [SPEC["address"]],
+        "recipient": {"address": SPEC["address"], "role": "lead"},
+        "recipients": [{"address": SPEC["address"], "role": "lead"}],
         "warnings": [
             {"code": "name_missing", "field": "customer/contact/name"},
             {"code": "contact_missing", "field": "customer/contact"},

@@ -161,7 +161,7 @@ def test_another_form_than_the_profile_knows_is_told(
     if spec.get("crm") == "eLead CRM":
         address = "prairie@eleadtrack.net"
     route = AdfRoute.model_validate({"dealer": "d", "address": address, **spec})
-    assert [(one.field, one.code) for one in notices(address, route)] == told
+    assert [(one.field, one.code) for one in notices({"address": address}, route)] == told
 
 
 async def test_profiles_are_served_and_a_name_unknown_is_refused(mailer: Any) -> None:

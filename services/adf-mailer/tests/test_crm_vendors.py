@@ -129,7 +129,7 @@ def test_whatever_a_dealer_is_called_an_address_is_one(name: str, number: str) -
 
 def codes(address: str, crm: str | None = None) -> list[tuple[str, str]]:
     route = AdfRoute(dealer="prairie", address=address, crm=crm)
-    return [(one.field, one.code) for one in notices(address, route)]
+    return [(one.field, one.code) for one in notices({"address": address}, route)]
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_is_no_address_stays_none(address: str) -> None:
 
 
 def test_a_notice_names_the_forms_and_says_what_to_do() -> None:
-    (notice,) = notices("x@gs.reyrey.com", AdfRoute(dealer="d", address="x@gs.reyrey.com", crm="NetTrak"))
+    (notice,) = notices({}, AdfRoute(dealer="d", address="x@gs.reyrey.com", crm="NetTrak"))
     assert "{name}@leadcrm.com" in notice.detail
     assert "ask the vendor" in notice.detail
 

@@ -173,6 +173,35 @@ async def _leads_in_quarantine(scene: Scene) -> None:
     await _until_quarantined(scene)
 
 
+# A dealer for whom nobody has said where leads go.
+
+
+async def _leads_that_no_route_took(scene: Scene) -> None:
+    scene.dealer = f"unrouted-{scene.run}"
+    dealer = {"name": "Unrouted", "country": "US", "time_zone": "America/Chicago", "phone": "+13125550100"}
+    await scene.put("normalizer", "Dealer", scene.dealer, dealer)
+    location = {"source": "contactatonce", "external_id": scene.dealer, "dealer": scene.dealer}
+    await scene.put("normalizer", "Location", f"cao-{scene.run}", location)
+    await _some_leads(scene)
+
+    async def skipped() -> int:
+        (row,) = await scene.sql(
+            "adf-mailer",
+            "SELECT count(*) FROM delivery WHERE dealer = $1 AND reason = 'no_route'",
+            scene.dealer,
+        )
+        return int(row["count"])
+
+    await scene.eventually("every lead skipped", skipped, len(scene.leads))
+    scene.unrouted = len(scene.leads)
+    await scene.eventually("nothing left to publish", scene.unpublished, 0)
+
+
+async def _a_route_appears(scene: Scene) -> None:
+    route = {"dealer": scene.dealer, "address": f"leads@{scene.dealer}.example"}
+    await scene.put("adf-mailer", "AdfRoute", scene.dealer, route)
+
+
 # A lead of which more is told.
 
 
@@ -349,6 +378,9 @@ UNMAPPED_DEALER = Circumstance(
     "leads of an unmapped dealer", _leads_of_an_unmapped_dealer, mend=_quarantined_then_mapped
 )
 DEALER_MAPPED = Circumstance("a dealer becomes mapped", _map_the_dealer, prepare=_leads_in_quarantine)
+ROUTE_APPEARS = Circumstance(
+    "a route appears for leads that none took", _a_route_appears, prepare=_leads_that_no_route_took
+)
 NO_QUEUE_FOR_THE_EVENT = Circumstance(
     "no queue for the event", _some_leads, prepare=_no_queue_for_the_event, mend=_queue_again
 )

@@ -234,6 +234,12 @@ def _adf_mailer_plans() -> Iterator[Crash]:
         "nothing kept: delivered again and set aside once",
         when.BROKEN_LEAD_EVENT,
     )
+    yield Crash(
+        "adf-mailer",
+        "mailer.released",
+        "nothing planned: released once by the next look",
+        when.ROUTE_APPEARS,
+    )
 
 
 def _adf_mailer_sends() -> Iterator[Crash]:

@@ -32,6 +32,7 @@ class Scene:
     """One crash. `leads`: provider's ids that were sent; `unanswered`: how many sendings got no answer.
 
     `sent_again`: how many of the leads were told a second time, with nothing new that a mail is written for.
+    `unrouted`: how many no route took at first, which stays on record.
     """
 
     stack: MortalStack
@@ -39,6 +40,7 @@ class Scene:
     leads: list[str] = field(default_factory=list)
     unanswered: int = 0
     sent_again: int = 0
+    unrouted: int = 0
     dealer: str = "1001"
 
     @property

@@ -51,6 +51,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "mailer.found_ordinary": "a batch all of which is new is decided about; nothing is written",
         "mailer.planned": "leads, deliveries and the mails' bytes are written; nothing is committed",
         "mailer.poison_kept": "messages that cannot be read are written; nothing is committed",
+        "mailer.released": "leads that no route took are planned for a new one; nothing is committed",
         "mailer.prepared": "a try has its mail in hand; no connection is taken",
         "delivery.offered": "the engine heard of what is committed and could not start as it was planned",
         "delivery.probed": "the one probe of an unhealthy destination is taken; nothing is committed",

@@ -95,6 +95,27 @@ async def test_overwriting_unseen_is_428_and_creating_twice_412(http: httpx2.Asy
     assert (await http.put(DEALER, json=NORTH, headers={"If-Match": "*"})).json()["action"] == "unchanged"
 
 
+@pytest.mark.parametrize(
+    ("asked", "dry_run", "answer"),
+    [
+        ({"south": {"title": "South"}}, "true", None),
+        ({"south": {"title": "South"}}, "false", ("/after", "unexpected")),
+        ({"south": {"titel": "South"}}, "true", ("/after/south", "invalid")),
+        ({"so/uth": {"title": "South"}}, "true", ("/after/so~1uth", "string_pattern_mismatch")),
+    ],
+)
+async def test_others_are_put_before_it_only_in_a_dry_run(
+    http: httpx2.AsyncClient, asked: Any, dry_run: str, answer: tuple[str, str] | None
+) -> None:
+    would = await http.put(DEALER, json=NORTH | {"after": asked}, params={"dry_run": dry_run})
+    if answer is None:
+        assert (would.status_code, would.json()["action"]) == (200, "created")
+    else:
+        (error,) = would.json()["errors"]
+        assert (would.status_code, error["pointer"][: len(answer[0])], error["code"]) == (422, *answer)
+    assert (await http.get("/v1/settings/Dealer")).json()["items"] == []
+
+
 async def test_a_dry_run_says_what_would_be(http: httpx2.AsyncClient) -> None:
     would = await http.put(DEALER, json=NORTH, params={"dry_run": "true"})
     assert (would.status_code, would.json()["action"], would.json()["dry_run"]) == (200, "created", True)

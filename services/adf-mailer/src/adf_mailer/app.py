@@ -26,6 +26,7 @@ from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
 from adf_mailer.planning import SINK, Planner
+from adf_mailer.releasing import Releasing
 from adf_mailer.retention import rules
 from adf_mailer.routes import ADF_ROUTE
 from adf_mailer.settings import AdfMailerSettings
@@ -82,6 +83,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         engine.wake()
         relay.wake()
 
+    releasing = Releasing(database, planner, clock, wake, window_seconds=settings.no_route_window_seconds)
     retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
     leads = LeadsConsumer(database, planner, clock, relay.wake)
     consumer = BatchConsumer(
@@ -134,6 +136,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         tasks={
             "deliveries": engine.run,
             "outbox": relay.run,
+            "releasing": releasing.run,
             "retention": retention.run,
             "silence": silence.run,
             "jobs": runner.run,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
 
-from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import write
+from adf_mailer.domain.recipients import Recipient, Told, first, recipients
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Deliver, Skip, decide
+from adf_mailer.domain.routing import Deliver, Skip, decide, untold
 from adf_mailer.planning import Planner, count
 from adf_mailer.store import leads, mails, routes
 
@@ -19,8 +20,8 @@ from adf_mailer.store import leads, mails, routes
 class Desk:
     """Consent and route are those of the moment of acting: of the commit that started the try, or read now.
 
-    Writes mails for repeats and for redriven skips. A route whose address was corrected meanwhile gets a
-    delivery of its own, which takes this one's place.
+    Writes mails for repeats and for redriven skips. Where the route names the mail's recipient no more, those
+    it names now and that got none take its place, each with a delivery of its own.
     """
 
     def __init__(self, database: Database, planner: Planner) -> None:
@@ -45,10 +46,18 @@ class Desk:
             route = await routes.by_name(conn, job.route)
             if route is None:
                 return Skipped("no_route")
+            told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
             if _moved(posted):
-                await self._planner.carry_out(conn, [(lead, Deliver(route, "new"))])
+                await self._planner.carry_out(conn, [(lead, one) for one in untold(route, told)])
                 return Skipped("address_changed")
-            await self._write(conn, job, lead, route)
+            before = await mails.first(conn, job.delivery_id)
+            recipient = _recipient(route, before, told)
+            if recipient is None:
+                return Skipped("address_changed")
+            await self._write(conn, job, lead, route, recipient, before, told)
+            if before is None:
+                others = [one for one in untold(route, told) if one.recipient != recipient]
+                await self._planner.carry_out(conn, [(lead, one) for one in others])
             # Read back: of two writers the first one's bytes count.
             return await self._look(conn, job)
 
@@ -71,7 +80,16 @@ class Desk:
             return Skipped("test_lead")
         return posted
 
-    async def _write(self, conn: Connection, job: Job, lead: Lead, route: Route) -> None:
+    async def _write(
+        self,
+        conn: Connection,
+        job: Job,
+        lead: Lead,
+        route: Route,
+        recipient: Recipient,
+        before: mails.FirstMail | None,
+        told: AbstractSet[Told],
+    ) -> None:
         now = self._planner.clock.now()
         mail = mails.NewMail(
             delivery_id=job.delivery_id,
@@ -82,36 +100,45 @@ class Desk:
             written=write(
                 lead,
                 route,
-                status=await self._status(conn, job, lead, route),
+                status="resend" if job.repeat or recipient.told in told else "new",
                 date=now,
                 letterhead=self._planner.letterhead,
                 key=job.key,
                 repeat=job.repeat_number,
-                references=await mails.first_message_id(conn, job.delivery_id),
+                references=before.message_id if before else None,
+                recipient=recipient,
             ),
         )
         await mails.insert(conn, [mail], now=now)
         count(mail, test=lead.test)
-
-    async def _status(self, conn: Connection, job: Job, lead: Lead, route: Route) -> Status:
-        told = await mails.told(conn, [lead.lead_id])
-        known = (route.name, route.spec.address) in told.get(lead.lead_id, set())
-        return "resend" if job.repeat or known else "new"
 
     async def _plan_by_todays_routes(self, conn: Connection, lead: Lead) -> Skipped:
         """Redriving `no_route` asks the routes of today; what they want become deliveries of their own."""
         found = await routes.of_dealers(conn, [lead.dealer.dealer_id])
         told = await mails.told(conn, [lead.lead_id])
         decisions = decide(lead, None, found, told.get(lead.lead_id, set()))
-        refusals = [one.reason for one in decisions if isinstance(one, Skip)]
-        if len(refusals) == len(decisions):
-            return Skipped(refusals[0])
+        wanted = [one for one in decisions if isinstance(one, Deliver)]
+        if not wanted:
+            return Skipped(next(one.reason for one in decisions if isinstance(one, Skip)))
         await self._planner.carry_out(conn, [(lead, one) for one in decisions])
         return Skipped("planned_anew")
 
 
+def _recipient(route: Route, before: mails.FirstMail | None, told: AbstractSet[Told]) -> Recipient | None:
+    """Of the mail to be written: a repeat's is the one of before, or who took its place in the same role.
+
+    None where the route has nobody in that role any more.
+    """
+    if before is None:
+        return first(route.spec)
+    there = [one for one in recipients(route.spec) if one.role == before.recipient.role]
+    if before.recipient in there:
+        return before.recipient
+    return next((one for one in there if one.told not in told), next(iter(there), None))
+
+
 def _moved(posted: mails.Posted) -> bool:
-    return posted.mail is not None and posted.address != posted.mail.recipient
+    return posted.mail is not None and not posted.listed
 
 
 def _goes_out(posted: mails.Posted, job: Job) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from leadbus import metrics
 
 from adf_mailer.domain.element import WARNING_CODES
+from adf_mailer.domain.recipients import ROLES
+from adf_mailer.domain.routing import UnroutedReason
 
 CONNECTIONS = metrics.counter(
     "leadbus_smtp_connections_total",
@@ -49,8 +53,18 @@ WARNINGS = metrics.counter(
 )
 MAILS = metrics.counter(
     "leadbus_adf_mails_total",
-    "ADF mails written, by the status they say.",
-    labels={"status": ("new", "resend")},
+    "Mails written about leads, by the status they say and by whom they are for.",
+    labels={"status": ("new", "resend"), "role": ROLES},
+)
+UNROUTED = metrics.counter(
+    "leadbus_adf_unrouted_total",
+    "Times a lead was told of that no route took: its dealer has none, none that matches, or they are off.",
+    labels={"reason": get_args(UnroutedReason)},
+)
+RELEASED = metrics.counter(
+    "leadbus_adf_released_total",
+    "Leads that no route took, and that got their mails when one appeared, by why it was none before.",
+    labels={"reason": get_args(UnroutedReason)},
 )
 POISON = metrics.counter(
     "leadbus_adf_poison_total",

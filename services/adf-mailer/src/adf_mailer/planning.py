@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from typing import get_args
 from uuid import UUID
 
 import asyncpg
@@ -18,13 +19,16 @@ from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
+from adf_mailer.domain.recipients import Recipient, first
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Decision, Deliver, Skip
+from adf_mailer.domain.routing import Decision, Deliver, Skip, UnroutedReason
 from adf_mailer.just_planned import JustPlanned
-from adf_mailer.metrics import MAILS, WARNINGS
+from adf_mailer.metrics import MAILS, UNROUTED, WARNINGS
 from adf_mailer.store import mails
 
 SINK = "adf-mailer"
+
+UNROUTED_REASONS: frozenset[str] = frozenset(get_args(UnroutedReason))
 
 _PRIORITY = {"normal": 0, "high": 1, "highest": 2}
 
@@ -70,7 +74,10 @@ class Planner:
         checkpoint.passed("mailer.planned")
         for lead, one in decided:
             if isinstance(one, Skip):
-                await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
+                new = self._new(lead, one.route, first(one.route.spec)) if one.route else self._nowhere(lead)
+                skipped = await skip(conn, new, one.reason, sink=SINK, now=now)
+                if skipped is not None and not lead.test and one.reason in UNROUTED_REASONS:
+                    on_commit(conn, UNROUTED.labels(reason=one.reason).inc)
 
     async def commit(
         self, conn: Connection, decided: Sequence[tuple[Lead, Deliver]], *, beside: Sequence[Part]
@@ -84,9 +91,9 @@ class Planner:
         async with self.start(letters.planning) as starting:
             row = await at_once(conn, *beside, *starting.parts, letters.storing)
             starting.committed(row)
-            for (lead, one), mail in zip(decided, letters.mails, strict=True):
+            for lead, mail in zip(letters.leads, letters.mails, strict=True):
                 if mail.delivery_id in starting.started:
-                    self.just_planned.keep(mail, mails.posted_new(mail, lead, one.route.spec.address))
+                    self.just_planned.keep(mail, mails.posted_new(mail, lead))
         left = [one for one in self._count(letters, row) if one.id not in starting.started]
         if left:
             self.offer(left)
@@ -103,7 +110,7 @@ class Planner:
         on_commit(conn, partial(self.offer, self._count(letters, row)))
 
     def _letters(self, wanted: Sequence[tuple[Lead, Deliver]], now: datetime) -> _Letters:
-        planning = Planning([self._new(lead, one.route) for lead, one in wanted], now)
+        planning = Planning([self._new(lead, one.route, one.recipient) for lead, one in wanted], now)
         written = [
             self._mail(lead, one, delivery_id, now)
             for (lead, one), delivery_id in zip(wanted, planning.ids, strict=True)
@@ -127,20 +134,28 @@ class Planner:
             status=one.status,
             date=now,
             letterhead=self.letterhead,
-            key=delivery_key(lead, one.route),
+            key=delivery_key(lead, one.route, one.recipient),
+            recipient=one.recipient,
         )
         return mails.NewMail(delivery_id, 0, lead.lead_id, lead.revision, one.route.name, written)
 
-    def _new(self, lead: Lead, route: Route | None) -> NewDelivery:
+    def _new(self, lead: Lead, route: Route, recipient: Recipient) -> NewDelivery:
+        # An update must not overtake the lead it updates at the same address; no address waits for another.
+        ordering_key = f"{lead.lead_id}/{recipient.address}"
+        new = self._nowhere(lead)
+        return replace(
+            new, key=delivery_key(lead, route, recipient), route=route.name, ordering_key=ordering_key
+        )
+
+    def _nowhere(self, lead: Lead) -> NewDelivery:
+        """Of a lead that no route takes."""
         return NewDelivery(
-            key=delivery_key(lead, route) if route else f"{lead.lead_id}/no_route/{lead.revision}",
+            key=f"{lead.lead_id}/no_route/{lead.revision}",
             subject_id=str(lead.lead_id),
             # Skipped ones have it too, so that an operator can redrive them.
             destination=self.destination,
-            route=route.name if route else "",
+            route="",
             priority=_PRIORITY[lead.urgency],
-            # An update must not overtake the lead it updates.
-            ordering_key=f"{lead.lead_id}/{route.name}" if route else None,
             dealer=lead.dealer.dealer_id,
             test=lead.test,
         )
@@ -150,6 +165,6 @@ def count(mail: mails.NewMail, *, test: bool) -> None:
     """Mails about test leads are counted nowhere."""
     if test:
         return
-    MAILS.labels(status=mail.written.status).inc()
+    MAILS.labels(status=mail.written.status, role=mail.written.role).inc()
     for warning in mail.written.warnings:
         WARNINGS.labels(code=warning.code).inc()

@@ -9,31 +9,32 @@ from leadbus.db import Connection
 from leadbus.settings.documents import InvalidSpec, Kind, Notice
 
 from adf_mailer.domain.route import AdfRoute, Route
+from adf_mailer.domain.route_conflicts import conflict
 from adf_mailer.domain.route_notices import notices
 from adf_mailer.store import routes
 
 
-async def _one_route_per_address(conn: Connection, name: str, spec: AdfRoute) -> None:
-    """The same lead twice at one address would look like two leads."""
-    if spec.enabled and (other := await routes.same_address(conn, Route(name, spec))):
-        raise InvalidSpec(
-            "/address", f"the enabled route {other} of this dealer goes to the same address", "route_overlaps"
-        )
+async def _one_for_each_lead(conn: Connection, name: str, spec: AdfRoute) -> None:
+    """Of a dealer's enabled routes it can be said which takes a lead."""
+    if not spec.enabled:
+        return
+    route = Route(name, spec)
+    if found := conflict(route, await routes.enabled_beside(conn, route)):
+        raise InvalidSpec(f"/{found.field}", found.detail, found.code)
 
 
 def _notices(written: Mapping[str, Any], spec: AdfRoute) -> list[Notice]:
     return [
-        Notice(pointer=f"/{one.field}", code=one.code, detail=one.detail)
-        for one in notices(written.get("address"), spec)
+        Notice(pointer=f"/{one.field}", code=one.code, detail=one.detail) for one in notices(written, spec)
     ]
 
 
 ADF_ROUTE = Kind(
     routes.KIND,
     AdfRoute,
-    check=_one_route_per_address,
+    check=_one_for_each_lead,
     dealer_of=lambda _, spec: spec.dealer,
     notices_of=_notices,
     title="ADF route",
-    description="Where a dealer's leads go as ADF mail, and in which form.",
+    description="Which leads of a dealer go where, and in which form.",
 )

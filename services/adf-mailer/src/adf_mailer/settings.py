@@ -84,6 +84,12 @@ class AdfMailerSettings(RetentionSettings):
         300, ge=10, le=3600, description="How often silent dealers are counted."
     )
     batch_size: int = Field(100, ge=1, le=500, description="Events taken into one transaction.")
+    no_route_window_seconds: float = Field(
+        259_200,
+        ge=0,
+        le=_LEAST_LEADS_DAYS * 86_400,
+        description="How long a lead that no route took waits for one; 0: until an operator redrives it.",
+    )
     drain_seconds: float = Field(60, gt=0, le=900, description="Time given to work in hand on SIGTERM.")
     grace_seconds: float = Field(
         90,

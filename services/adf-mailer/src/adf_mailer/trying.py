@@ -13,6 +13,7 @@ from leadbus.db import Connection, in_turn
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.example_lead import ExampleVehicle, Wanted, example_lead, is_example
 from adf_mailer.domain.preview import Preview, preview
+from adf_mailer.domain.recipients import recipients
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Before, Deliver, Skip, decide, material
 from adf_mailer.planning import Planner
@@ -29,6 +30,10 @@ class TestRefused(Exception):  # noqa: N818 -- it names what happened
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class NoSuchRecipient(LookupError):  # noqa: N818 -- it names a condition
+    """The route writes to no such address."""
 
 
 class KeyReused(Exception):  # noqa: N818 -- it names what happened
@@ -54,13 +59,25 @@ class TestLead:
 
 
 async def show(
-    conn: Connection, planner: Planner, lead: Lead, route: Route, status: Status | None
+    conn: Connection,
+    planner: Planner,
+    lead: Lead,
+    route: Route,
+    status: Status | None,
+    to: str | None = None,
 ) -> Preview:
-    """What `route`, stored or not, would send about `lead` now; nothing is stored."""
+    """What `route`, stored or not, would send about `lead` now; nothing is stored.
+
+    `to` is one of its addresses, without it the first. Raises NoSuchRecipient.
+    """
+    recipient = next((one for one in recipients(route.spec) if to in (None, one.address)), None)
+    if recipient is None:
+        raise NoSuchRecipient
     told = await mails.told(conn, [lead.lead_id])
     return preview(
         lead,
         route,
+        recipient,
         told.get(lead.lead_id, set()),
         status=status,
         date=planner.clock.now(),

@@ -24,6 +24,9 @@ from adf_mailer.trying_views import PreviewView, TestLeadView, TestOptions, Tria
 
 Operator = Annotated[Actor, require("operator")]
 RouteName = Annotated[str, Path(pattern=NAME_PATTERN, description="Name of an `AdfRoute`.")]
+AskedRecipient = Annotated[
+    str | None, Query(max_length=320, description="One of the route's addresses; without it the first.")
+]
 AskedStatus = Annotated[Status | None, Query(description="Without it: what the mail would say.")]
 
 LEAD_ERASED = problem_type(
@@ -75,12 +78,13 @@ def _add_previews(api: APIRouter, database: Database, planner: Planner) -> None:
         actor: Operator,
         route: Annotated[str, Query(pattern=NAME_PATTERN, description="Name of an `AdfRoute`.")],
         status: AskedStatus = None,
+        to: AskedRecipient = None,
     ) -> Response:
         """Nothing is stored or sent. Holds personal data; who asked is put on record."""
         async with database.transaction() as conn:
             lead = await _lead(conn, actor, lead_id)
             stored = await _route(conn, actor, route)
-            shown = await trying.show(conn, planner, lead, stored, status)
+            shown = await _shown(conn, planner, lead, stored, status, to)
             await _on_record(conn, actor, lead, stored, applied=True)
         return _answer(request, shown, stored, lead, [])
 
@@ -95,7 +99,7 @@ def _add_previews(api: APIRouter, database: Database, planner: Planner) -> None:
                 lead = await trying.example(conn, planner, route, trial.test.read())
             else:
                 lead = await _lead(conn, actor, trial.lead_id)
-            shown = await trying.show(conn, planner, lead, route, trial.status)
+            shown = await _shown(conn, planner, lead, route, trial.status, trial.to)
             await _on_record(conn, actor, lead, route, applied=False)
         return _answer(request, shown, route, lead, ADF_ROUTE.notices(trial.spec, spec))
 
@@ -153,6 +157,15 @@ async def _route(conn: Connection, actor: Actor, name: str) -> Route:
         raise Problem(NOT_FOUND, "there is no such route")
     actor.must_see(route.spec.dealer)
     return route
+
+
+async def _shown(
+    conn: Connection, planner: Planner, lead: Lead, route: Route, status: Status | None, to: str | None
+) -> Preview:
+    try:
+        return await trying.show(conn, planner, lead, route, status, to)
+    except trying.NoSuchRecipient:
+        raise Problem(NOT_FOUND, "the route writes to no such address") from None
 
 
 async def _on_record(conn: Connection, actor: Actor, lead: Lead, route: Route, *, applied: bool) -> None:

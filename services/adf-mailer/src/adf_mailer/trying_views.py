@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.example_lead import ExampleVehicle
 from adf_mailer.domain.preview import Preview
+from adf_mailer.domain.recipients import Role, recipients
 from adf_mailer.domain.route import Route, Words
 from adf_mailer.domain.routing import Decision, Deliver
 from adf_mailer.trying import Options
@@ -55,6 +56,9 @@ class Trial(BaseModel):
     )
     spec: dict[str, Any] = Field(description="As of `PUT /v1/settings/AdfRoute/{name}`.")
     status: Status | None = Field(None, description="Without it: what the mail would say.")
+    to: Annotated[str, Field(max_length=320)] | None = Field(
+        None, description="One of the route's addresses; without it the first."
+    )
     test: TestOptions = Field(default_factory=TestOptions, description="Only without lead_id.")
 
 
@@ -63,13 +67,21 @@ class DecisionView(BaseModel):
 
     action: Literal["deliver", "skip"]
     status: Status | None = None
+    recipient: str | None = None
     reason: str | None = Field(None, description="Code of the skip.")
 
     @classmethod
     def of(cls, one: Decision) -> "DecisionView":
         if isinstance(one, Deliver):
-            return cls(action="deliver", status=one.status)
+            return cls(action="deliver", status=one.status, recipient=one.recipient.address)
         return cls(action="skip", reason=one.reason)
+
+
+class RecipientView(BaseModel):
+    """An address, and in which role a route writes to it."""
+
+    address: str
+    role: Role
 
 
 class WarningView(BaseModel):
@@ -96,7 +108,8 @@ class PreviewView(BaseModel):
     decisions: list[DecisionView]
     status: Status = Field(description="What the mail shown says.")
     sender: str
-    recipients: list[str]
+    recipient: RecipientView = Field(description="Whom the mail shown is for.")
+    recipients: list[RecipientView] = Field(description="Everyone the route writes to.")
     message_id: str
     warnings: list[WarningView]
     problems: list[ProblemView] = Field(description="Of the ADF in the mail; empty when it is valid.")
@@ -116,7 +129,8 @@ class PreviewView(BaseModel):
             decisions=[DecisionView.of(one) for one in shown.decisions],
             status=shown.written.status,
             sender=shown.written.sender,
-            recipients=[shown.written.recipient],
+            recipient=RecipientView(address=shown.written.recipient, role=shown.written.role),
+            recipients=[RecipientView(address=one.address, role=one.role) for one in recipients(route.spec)],
             message_id=mail.message_id,
             warnings=[WarningView(code=one.code, field=one.field) for one in shown.written.warnings],
             problems=[ProblemView(rule=one.rule, where=one.where) for one in shown.problems],

@@ -47,6 +47,9 @@ def preview(
     status: Annotated[
         str | None, typer.Option("--status", help="new or resend; else as it would be.")
     ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="One of the route's addresses; else the first.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the exact bytes into this file.")] = None,
     vehicle: Vehicle = "new",
     source_type: SourceType = None,
@@ -57,7 +60,7 @@ def preview(
         raise CliError("which route? Give --route NAME, or --file with a document that need not be applied")
     mailer = _mailer()
     if lead is not None and route is not None:
-        asked = {"route": route, "status": status}
+        asked = {"route": route, "status": status, "to": to}
         answer = mailer.request("GET", "v1", "leads", lead, "preview", query=asked, headers=_JSON).json()
     else:
         name, spec = _document(file) if file else _in_force(mailer, str(route))
@@ -66,6 +69,7 @@ def preview(
             "name": name,
             "spec": spec,
             **_given("status", status),
+            **_given("to", to),
             **({"lead_id": lead} if lead else {"test": options}),
         }
         answer = mailer.request("POST", "v1", "preview", body=body, headers=_JSON).json()
@@ -80,6 +84,12 @@ def preview(
         say("")
         for line in content.decode("utf-8", "backslashreplace").split("\r\n"):
             say(line)
+
+
+def _named(recipient: Mapping[str, str]) -> str:
+    """Its address, and its role where that is not the usual one."""
+    role = recipient["role"]
+    return recipient["address"] if role == "lead" else f"{recipient['address']} ({role})"
 
 
 def send_test(
@@ -143,7 +153,8 @@ def _write(out: Path, content: bytes) -> None:
 
 def _tell(answer: Mapping[str, Any]) -> None:
     facts({name: answer[name] for name in _FACTS})
-    facts({"recipients": ", ".join(answer["recipients"])})
+    facts({"to": _named(answer["recipient"])})
+    facts({"recipients": ", ".join(_named(one) for one in answer["recipients"])})
     for one in answer["decisions"]:
         sent = one["action"] == "deliver"
         say(f"would be sent as {one['status']}" if sent else f"would be skipped: {one['reason']}")

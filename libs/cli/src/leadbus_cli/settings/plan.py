@@ -49,6 +49,8 @@ class _Drawing:
     wanted: Mapping[tuple[str, str], WantedDocument]
     options: Options
     wrong: list[str] = field(default_factory=list)
+    puts: list[WantedDocument] = field(default_factory=list)
+    """What comes before the one that is looked at, and changes something."""
 
 
 def draw(wanted: Iterable[WantedDocument], kinds: Mapping[str, OwnedKind], options: Options) -> list[Step]:
@@ -139,6 +141,8 @@ def _put_step(drawing: _Drawing, document: WantedDocument) -> Step | None:
             drawing.wrong += _complaints(document, problem)
             return None
         raise
+    if change["action"] != "unchanged":
+        drawing.puts.append(document)
     etag = present["etag"] if present else None
     notices = change.get("notices", ())
     return Step(kind, document.name, change["action"], change["diff"], etag, document, notices)
@@ -148,6 +152,9 @@ def _dry_run(
     drawing: _Drawing, document: WantedDocument, present: Mapping[str, Any] | None
 ) -> Mapping[str, Any]:
     kind = drawing.kinds[document.kind]
+    body: dict[str, Any] = {"spec": document.spec, "managed_by": drawing.options.manager}
+    if after := _after(drawing, document):
+        body["after"] = after
     try:
         response = kind.owner.request(
             "PUT",
@@ -156,7 +163,7 @@ def _dry_run(
             document.kind,
             document.name,
             query={"dry_run": True, "take_over": drawing.options.take_over or None},
-            body={"spec": document.spec, "managed_by": drawing.options.manager},
+            body=body,
         )
     except ApiProblem as problem:
         if not _only_awaits(drawing, document, problem):
@@ -166,6 +173,18 @@ def _dry_run(
         return {"action": action, "diff": _difference(present["spec"] if present else {}, document.spec)}
     change: Mapping[str, Any] = response.json()
     return change
+
+
+def _after(drawing: _Drawing, document: WantedDocument) -> dict[str, Any]:
+    """Documents that will be put before this one and name the same as it: what it has to stand beside."""
+    kind = drawing.kinds[document.kind]
+    named = {(each.kind, each.name) for each in kind.referred(document.spec)}
+    return {
+        other.name: other.spec
+        for other in drawing.puts
+        if other.kind == document.kind
+        and named & {(each.kind, each.name) for each in kind.referred(other.spec)}
+    }
 
 
 def _only_awaits(drawing: _Drawing, document: WantedDocument, problem: ApiProblem) -> bool:

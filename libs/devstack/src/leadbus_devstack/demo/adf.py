@@ -30,7 +30,7 @@ _DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 """
 _PRAIRIE = ("Prairie Motors", "prairiemotors@eleadtrack.example")
 _HOFFMANN = ("Autohaus Hoffmann", "leads@autohaus-hoffmann.dealercrm.example")
-_LAKESIDE = ("Lakeside Ford", "sales@lakesideford.dealerspace.example")
+_LAKESIDE = ("Lakeside Ford", "used@lakesideford.dealerspace.example")
 
 
 def leads() -> list[DemoLead]:

@@ -144,7 +144,7 @@ def _text(now: datetime) -> DemoLead:
         payload,
         "+17735550162",
         "Lakeside Ford",
-        "sales@lakesideford.dealerspace.example",
+        "used@lakesideford.dealerspace.example",
     )
 
 

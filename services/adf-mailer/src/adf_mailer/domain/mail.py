@@ -31,7 +31,10 @@ _PLAIN = re.compile("[ -~]*")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again."""
+    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again.
+
+    `charset` is that of the body, in which anything but ASCII has to be encoded.
+    """
 
     from_address: str
     from_display: str
@@ -44,6 +47,7 @@ class Letter:
     test: bool = False
     references: str | None = None
     reply_to: str | None = None
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ def message_id(key: str, from_address: str, repeat: int = 0) -> str:
 
 
 def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DEFAULT) -> Mail:
-    """The mail with `document` (ASCII, LF) as its whole body, or where `shape` has it.
+    """The mail with `document` (LF line ends) as its whole body, or where `shape` has it.
 
-    Plain 7bit, or quoted-printable when `encoded` because a link longer than a line must stay whole.
+    Plain 7bit, or quoted-printable when `encoded`: a link longer than a line must stay whole, or people's
+    text is not ASCII.
     Raises ValueError when a header or the body cannot be written safely: a bug, not bad input.
     """
     note = "" if shape.layout == "body" else _note(letter)
@@ -86,6 +91,7 @@ def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DE
         *_field("Auto-Submitted", ["auto-generated"]),
         *_field("X-Leadbus-Lead", [str(letter.lead_id)]),
         *_field("X-Leadbus-Revision", [str(letter.revision)]),
+        *(_field("X-Leadbus-Copy", ["yes"]) if letter.copy else ()),
         *(_field("X-Leadbus-Test", ["yes"]) if letter.test else ()),
     ]
     body = content.content.rstrip(b"\n")

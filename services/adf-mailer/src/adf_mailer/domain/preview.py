@@ -14,8 +14,9 @@ from adf_mailer.domain import validation
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import Written, delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
+from adf_mailer.domain.recipients import Recipient, Told
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Decision, Deliver, Told, decide
+from adf_mailer.domain.routing import Decision, Deliver, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +34,35 @@ class Preview:
 def preview(
     lead: Lead,
     route: Route,
+    recipient: Recipient,
     told: AbstractSet[Told],
     *,
     status: Status | None,
     date: datetime,
     letterhead: Letterhead,
 ) -> Preview:
-    """`status` None: what the mail would say. But for the moment in it, the mail is the one that would go."""
+    """The mail to one recipient of the route; `status` None: what it would say.
+
+    But for the moment in it, the mail is the one that would go.
+    """
     decisions = decide(lead, None, [route], told)
     written = write(
         lead,
         route,
-        status=status or _status(decisions, route, told),
+        status=status or _status(decisions, recipient, told),
         date=date,
         letterhead=letterhead,
-        key=delivery_key(lead, route),
+        key=delivery_key(lead, route, recipient),
+        recipient=recipient,
     )
     return Preview(tuple(decisions), written, tuple(_problems(written.mail.raw)))
 
 
-def _status(decisions: Sequence[Decision], route: Route, told: AbstractSet[Told]) -> Status:
+def _status(decisions: Sequence[Decision], recipient: Recipient, told: AbstractSet[Told]) -> Status:
     for one in decisions:
-        if isinstance(one, Deliver):
+        if isinstance(one, Deliver) and one.recipient == recipient:
             return one.status
-    return "resend" if (route.name, route.spec.address) in told else "new"
+    return "resend" if recipient.told in told else "new"
 
 
 def _problems(raw: bytes) -> Iterator[validation.Problem]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from leadbus.contracts.vocabulary import Intent
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from adf_mailer.domain.address import AddrSpec
+from adf_mailer.domain.conditions import VehicleClass, pairs
 from adf_mailer.domain.form import MailForm
 from adf_mailer.domain.moment import zone
 from adf_mailer.domain.party import MissingName
@@ -28,12 +31,16 @@ def _known_zone(value: str) -> str:
     return value
 
 
+MAX_ADDRESSES = 10
+"""In each list of a route."""
+
+Addresses = Annotated[tuple[AddrSpec, ...], Field(max_length=MAX_ADDRESSES)]
 Words = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
 SourceType = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 
 
 class AdfRoute(BaseModel):
-    """One XML Lead Address of one dealer."""
+    """Which leads of a dealer go where: to the addresses of one CRM, copies of it, and people."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -43,10 +50,41 @@ class AdfRoute(BaseModel):
         # Another service owns that kind; `leadbus apply` sees both and checks.
         json_schema_extra={"x-reference": "Dealer"},
     )
+    intents: tuple[Intent, ...] = Field(
+        (),
+        title="Intents",
+        description="Only leads that ask for one of these. `inquiry` is a lead that asks for nothing else. "
+        "Empty: any.",
+        examples=[["test_drive", "callback"]],
+    )
+    vehicle: tuple[VehicleClass, ...] = Field(
+        (),
+        title="Vehicle",
+        description="Only leads about a `new` or a `used` vehicle, or about `service`. Empty: any, also "
+        "those that do not tell.",
+        examples=[["used"]],
+    )
     address: AddrSpec = Field(
         title="XML Lead Address",
         description="Address the CRM gave for ADF leads; exactly one. Blanks around it, its @ and its dots "
         "are dropped, and the domain is written in lower case; that is told.",
+    )
+    more_addresses: Addresses = Field(
+        (),
+        title="More XML Lead Addresses",
+        description=f"Each gets the lead as `address` does, in a mail of its own; at most {MAX_ADDRESSES}.",
+    )
+    copies: Addresses = Field(
+        (),
+        title="Copies",
+        description="Each gets the same document in a mail of its own, marked `X-Leadbus-Copy`; "
+        f"at most {MAX_ADDRESSES}.",
+    )
+    notify: Addresses = Field(
+        (),
+        title="Notify",
+        description="People: each gets a mail to read, not ADF, about every lead of this route; "
+        f"at most {MAX_ADDRESSES}.",
     )
     crm: Words | None = Field(
         None,
@@ -114,6 +152,43 @@ class AdfRoute(BaseModel):
     send_test_leads: bool = Field(
         False, title="Send test leads", description="Off: test leads are skipped as `test_lead`."
     )
+
+    @field_validator("intents", "vehicle")
+    @classmethod
+    def _each_named_once(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := sorted({one for one in named if named.count(one) > 1}):
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        return named
+
+    @field_validator("vehicle")
+    @classmethod
+    def _can_be(cls, vehicle: tuple[VehicleClass, ...], info: ValidationInfo) -> tuple[VehicleClass, ...]:
+        if not pairs(info.data.get("intents", ()), vehicle):
+            raise ValueError(
+                "no lead has these intents and is of these classes: one that asks for service is of the "
+                "class `service`, and no other is"
+            )
+        return vehicle
+
+    @field_validator("more_addresses", "copies", "notify")
+    @classmethod
+    def _each_address_once(cls, addresses: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """In the whole route; those fields are looked at that stand before this one."""
+        seen = {one.lower(): field for field, one in _addresses(info.data)}
+        for place, address in enumerate(addresses, start=1):
+            if other := seen.get(address.lower()):
+                raise ValueError(f"number {place} stands in `{other}` already: one mail per address")
+            seen[address.lower()] = str(info.field_name)
+        return addresses
+
+
+def _addresses(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, address) of fields that were read without complaint."""
+    if "address" in fields:
+        yield "address", fields["address"]
+    for name in ("more_addresses", "copies", "notify"):
+        for address in fields.get(name, ()):
+            yield name, address
 
 
 @dataclass(frozen=True, slots=True)

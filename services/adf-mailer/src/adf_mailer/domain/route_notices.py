@@ -1,10 +1,10 @@
-"""What is odd about a route's address or form, for whoever sets it: never a reason to refuse it."""
+"""What is odd about a route's addresses or form, for whoever sets it: never a reason to refuse it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from adf_mailer.domain import crm_vendors
 from adf_mailer.domain.form import profile_of
@@ -20,39 +20,53 @@ Code = Literal[
     "subject_unlike_profile",
 ]
 
+_LISTS = ("more_addresses", "copies", "notify")
+
 
 @dataclass(frozen=True, slots=True)
 class RouteNotice:
-    """`field` is that of the route, `form/layout` one within it."""
+    """`field` is that of the route; after a `/` comes a field within it, or a place in a list."""
 
     field: str
     code: Code
     detail: str
 
 
-def notices(written_address: object, route: AdfRoute) -> Iterator[RouteNotice]:
-    """`written_address` is the address as it was sent to us."""
-    if isinstance(written_address, str) and written_address != route.address:
-        yield RouteNotice(
-            "address",
-            "address_repaired",
-            f"read as {route.address}: blanks and the domain's case are repaired",
-        )
-    yield from _of_address(route)
+def notices(written: Mapping[str, Any], route: AdfRoute) -> Iterator[RouteNotice]:
+    """`written` is the route as it was sent to us."""
+    yield from _repaired("address", written.get("address"), route.address)
+    for name in _LISTS:
+        sent = written.get(name)
+        for place, address in enumerate(getattr(route, name)):
+            if isinstance(sent, list | tuple) and place < len(sent):
+                yield from _repaired(f"{name}/{place}", sent[place], address)
+    yield from _of_addresses(route)
     yield from _of_form(route)
 
 
-def _of_address(route: AdfRoute) -> Iterator[RouteNotice]:
+def _of_addresses(route: AdfRoute) -> Iterator[RouteNotice]:
     vendor = crm_vendors.find(route.crm) if route.crm else crm_vendors.of_address(route.address)
-    if vendor is None:
-        if route.crm:
-            yield RouteNotice(
-                "crm", "crm_unknown", "no vendor whose addresses are known; `leadbus adf vendors` lists them"
-            )
-        return
-    if patterns := crm_vendors.unlike(route.address, vendor):
+    if vendor is None and route.crm:
         yield RouteNotice(
-            "address",
+            "crm", "crm_unknown", "no vendor whose addresses are known; `leadbus adf vendors` lists them"
+        )
+    yield from _unlike("address", route.address, vendor)
+    for place, address in enumerate(route.more_addresses):
+        # A dealer with two CRMs: each address is compared with the forms of its own vendor.
+        yield from _unlike(f"more_addresses/{place}", address, crm_vendors.of_address(address) or vendor)
+
+
+def _repaired(field: str, written: object, address: str) -> Iterator[RouteNotice]:
+    if isinstance(written, str) and written != address:
+        yield RouteNotice(
+            field, "address_repaired", f"read as {address}: blanks and the domain's case are repaired"
+        )
+
+
+def _unlike(field: str, address: str, vendor: crm_vendors.Vendor | None) -> Iterator[RouteNotice]:
+    if vendor is not None and (patterns := crm_vendors.unlike(address, vendor)):
+        yield RouteNotice(
+            field,
             "address_unlike_vendor",
             f"{vendor.name} is known to give {' or '.join(patterns)}: ask the vendor, and send a test lead",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -12,26 +12,29 @@ from typing import Literal, TypeAlias
 from leadbus.contracts import Lead
 
 from adf_mailer.domain.comments import recording_url
+from adf_mailer.domain.conditions import pairs, pairs_of
 from adf_mailer.domain.document import Status
+from adf_mailer.domain.recipients import ROLES, Recipient, Told, recipients
 from adf_mailer.domain.route import Route
 
-SkipReason = Literal[
-    "no_route", "route_disabled", "consent", "erased", "test_lead", "not_material", "updates_ignored"
-]
+UnroutedReason = Literal["no_route", "no_matching_route", "route_disabled"]
+"""Why nobody was there for a lead: the dealer has no route, none that matches, only such that are off."""
 
-Told: TypeAlias = tuple[str, str]
-"""Route name and address that a mail about the lead was written for."""
+SkipReason = Literal[UnroutedReason, "consent", "erased", "test_lead", "not_material", "updates_ignored"]
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
+    """A mail to one address of a route."""
+
     route: Route
     status: Status
+    recipient: Recipient
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """`route` is None where the dealer has none."""
+    """Nothing goes on this route. `route` is None where the dealer has none, or none that matches."""
 
     route: Route | None
     reason: SkipReason
@@ -51,20 +54,47 @@ class Before:
 def decide(
     lead: Lead, before: Before | None, routes: Sequence[Route], told: AbstractSet[Told]
 ) -> list[Decision]:
-    """One decision per enabled route of the lead's dealer; a skip where there is none.
+    """A mail for each address of the routes that the lead takes, or a skip for each of those routes.
 
     `before` is None the first time this service hears of the lead, whatever the event was called: an
     update that overtook its lead counts as the lead. Once a mail was written, only material changes, and a
     consent that was missing, deliver; `told` decides between `new` and `resend`.
     """
     own = [route for route in routes if route.spec.dealer == lead.dealer.dealer_id]
-    if not own:
-        return [Skip(None, "no_route")]
     enabled = [route for route in own if route.spec.enabled]
-    if not enabled:
-        return [Skip(route, "route_disabled") for route in own]
+    taken = winners(lead, enabled)
+    if not taken:
+        return _nobody(lead, own)
+    if reason := refusal(lead):
+        return [Skip(route, reason) for route in taken]
+    refused = [route for route in taken if lead.test and not route.spec.send_test_leads]
+    ready = [route for route in taken if route not in refused]
     fresh = before is None or not before.contactable or before.material != material(lead)
-    return [_for_route(lead, route, told, fresh=fresh) for route in enabled]
+    shared = _shared_out(ready)
+    decisions: list[Decision] = [Skip(route, "test_lead") for route in refused]
+    for route in ready:
+        # An unmaterial update of a lead that reached nobody yet (its dealer had no route) is the lead itself.
+        if not fresh and told:
+            decisions.append(Skip(route, "not_material"))
+        else:
+            decisions += _for_route(route, shared[route.name], told)
+    return decisions
+
+
+def winners(lead: Lead, routes: Sequence[Route]) -> list[Route]:
+    """For everything the lead asks for the most specific of `routes`, by name; equal ones all.
+
+    One route is more specific than another when its conditions let through a proper part of what the
+    other's do. A route without conditions is the least specific.
+    """
+    found = dict[str, Route]()
+    let_through = [(route, pairs(route.spec.intents, route.spec.vehicle)) for route in routes]
+    for pair in pairs_of(lead):
+        matching = [(route, its) for route, its in let_through if pair in its]
+        found |= {
+            route.name: route for route, its in matching if not any(other < its for _, other in matching)
+        }
+    return [found[name] for name in sorted(found)]
 
 
 def refusal(lead: Lead) -> SkipReason | None:
@@ -99,16 +129,36 @@ def material(lead: Lead) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _for_route(lead: Lead, route: Route, told: AbstractSet[Told], *, fresh: bool) -> Decision:
-    if reason := refusal(lead):
-        return Skip(route, reason)
-    if lead.test and not route.spec.send_test_leads:
-        return Skip(route, "test_lead")
-    # An unmaterial update of a lead that reached nobody yet (its dealer had no route) is the lead itself.
-    if not fresh and told:
-        return Skip(route, "not_material")
-    if (route.name, route.spec.address) not in told:
-        return Deliver(route, "new")
-    if route.spec.updates == "ignore":
-        return Skip(route, "updates_ignored")
-    return Deliver(route, "resend")
+def untold(route: Route, told: AbstractSet[Told]) -> list[Deliver]:
+    """The lead's mails to those addresses of a route that got none yet."""
+    return [Deliver(route, "new", one) for one in recipients(route.spec) if one.told not in told]
+
+
+def _nobody(lead: Lead, own: Sequence[Route]) -> list[Decision]:
+    """Routes that are off are named where they would have got it."""
+    if not own:
+        return [Skip(None, "no_route")]
+    off = winners(lead, [route for route in own if not route.spec.enabled])
+    return [Skip(route, "route_disabled") for route in off] or [Skip(None, "no_matching_route")]
+
+
+def _shared_out(routes: Sequence[Route]) -> Mapping[str, Sequence[Recipient]]:
+    """Each address once, in its first role, and there by the first route: the recipients of each route."""
+    standing = [(one, route) for route in routes for one in recipients(route.spec)]
+    taken: set[str] = set()
+    shared: dict[str, list[Recipient]] = {route.name: [] for route in routes}
+    for recipient, route in sorted(standing, key=lambda one: ROLES.index(one[0].role)):
+        if recipient.address.lower() not in taken:
+            taken.add(recipient.address.lower())
+            shared[route.name].append(recipient)
+    return shared
+
+
+def _for_route(route: Route, its: Sequence[Recipient], told: AbstractSet[Told]) -> Iterator[Decision]:
+    """Nothing for a route whose addresses all stand in others."""
+    ignores = route.spec.updates == "ignore"
+    wanted = [one for one in its if not ignores or one.told not in told]
+    if its and not wanted:
+        yield Skip(route, "updates_ignored")
+    for one in wanted:
+        yield Deliver(route, "resend" if one.told in told else "new", one)

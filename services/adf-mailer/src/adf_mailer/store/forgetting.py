@@ -49,6 +49,9 @@ _DELIVERIES = """
 SELECT subject_id, finished_at FROM delivery WHERE subject_id = ANY($1::text[]) ORDER BY id FOR UPDATE
 """
 _LEADS_MAILS = "DELETE FROM mail WHERE lead_id = ANY($1::uuid[])"
+_LEADS_LOOKS = """
+DELETE FROM unrouted WHERE delivery_id IN (SELECT id FROM delivery WHERE subject_id = ANY($1::text[]))
+"""
 _LEADS_DELIVERIES = "DELETE FROM delivery WHERE subject_id = ANY($1::text[])"
 _THE_LEADS = "DELETE FROM lead WHERE lead_id = ANY($1::uuid[])"
 
@@ -95,6 +98,7 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
     gone = [lead_id for lead_id in found if str(lead_id) not in needed]
     return {
         "mail": removed(await conn.execute(_LEADS_MAILS, gone)),
+        "unrouted": removed(await conn.execute(_LEADS_LOOKS, [str(lead_id) for lead_id in gone])),
         "delivery": removed(await conn.execute(_LEADS_DELIVERIES, [str(lead_id) for lead_id in gone])),
         "lead": removed(await conn.execute(_THE_LEADS, gone)),
     }

@@ -12,7 +12,7 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Part
 
 from adf_mailer.domain.letter import Written
-from adf_mailer.domain.routing import Told
+from adf_mailer.domain.recipients import Recipient, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,17 @@ class NewMail:
 class Posted:
     """What lead and route permit now, and the mail for one try, None where none was written yet.
 
-    `address` and `enabled` are the route's of today, None where there is none any more.
+    `enabled` is the route's of today, None where there is none any more.
     """
 
     erased: bool
     contactable: bool
-    address: str | None
     enabled: bool | None
+    listed: bool
+    """The route of today names the mail's recipient in the mail's role."""
     received_at: datetime | None
     timed: bool
-    """Counts into how long leads take: the first mail about it, and no test."""
+    """Counts into how long leads take: the first mail about it to a CRM, and no test."""
     test_refused: bool
     """The lead is a test, and the route takes none."""
     pruned: bool
@@ -56,16 +57,16 @@ class StoredMail:
     raw: bytes
 
 
-def posted_new(new: NewMail, lead: Lead, address: str) -> Posted:
+def posted_new(new: NewMail, lead: Lead) -> Posted:
     """What `posted` says of a mail right after the commit that decided to send it."""
     written = new.written
     return Posted(
         erased=False,
         contactable=True,
-        address=address,
         enabled=True,
+        listed=True,
         received_at=lead.received_at,
-        timed=written.status == "new" and not lead.test,
+        timed=written.status == "new" and written.role == "lead" and not lead.test,
         test_refused=False,
         pruned=False,
         mail=StoredMail(written.sender, written.recipient, written.mail.message_id, written.mail.raw),
@@ -74,13 +75,13 @@ def posted_new(new: NewMail, lead: Lead, address: str) -> Posted:
 
 _ROWS = """
 INSERT INTO mail (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
-                  sha256, size_bytes, raw, warnings, written_at)
+                  sha256, size_bytes, raw, warnings, role, written_at)
 SELECT delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
-       sha256, octet_length(raw), raw, string_to_array(warnings, ' '), $13
+       sha256, octet_length(raw), raw, string_to_array(warnings, ' '), role, $14
 FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::bytea[], $12::text[])
+            $9::text[], $10::text[], $11::bytea[], $12::text[], $13::text[])
     AS new (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
-            sha256, raw, warnings)
+            sha256, raw, warnings, role)
 """
 _INSERT = f"{_ROWS} ON CONFLICT DO NOTHING"
 _STORE = f"""
@@ -91,7 +92,7 @@ stored AS (
 """
 
 _TOLD = """
-SELECT DISTINCT mail.lead_id, mail.route, mail.recipient
+SELECT DISTINCT mail.lead_id, mail.recipient, mail.role
 FROM mail JOIN delivery ON delivery.id = mail.delivery_id
 WHERE mail.lead_id = ANY($1::uuid[])
     AND (delivery.phase IN ('queued', 'waiting', 'sending', 'delivered') OR delivery.doubts > 0)
@@ -99,8 +100,14 @@ WHERE mail.lead_id = ANY($1::uuid[])
 
 _POSTED = """
 SELECT lead.erased, lead.contactable, lead.received_at,
-       setting.spec ->> 'address' AS address, (setting.spec ->> 'enabled')::boolean AS enabled,
-       mail.status = 'new' AND NOT (lead.data ->> 'test')::boolean AS timed,
+       (setting.spec ->> 'enabled')::boolean AS enabled,
+       coalesce(CASE mail.role
+                    WHEN 'copy' THEN setting.spec -> 'copies' ? mail.recipient
+                    WHEN 'notice' THEN setting.spec -> 'notify' ? mail.recipient
+                    ELSE setting.spec ->> 'address' = mail.recipient
+                        OR coalesce(setting.spec -> 'more_addresses' ? mail.recipient, false)
+                END, false) AS listed,
+       mail.status = 'new' AND mail.role = 'lead' AND NOT (lead.data ->> 'test')::boolean AS timed,
        (lead.data ->> 'test')::boolean
            AND NOT coalesce((setting.spec ->> 'send_test_leads')::boolean, false) AS test_refused,
        mail.sender, mail.recipient, mail.message_id, mail.raw,
@@ -135,16 +142,17 @@ def _arguments(mails: Sequence[NewMail], now: datetime) -> tuple[Any, ...]:
         [mail.written.mail.sha256 for mail in mails],
         [mail.written.mail.raw for mail in mails],
         [" ".join(f"{one.code}:{one.field}" for one in mail.written.warnings) for mail in mails],
+        [mail.written.role for mail in mails],
         now,
     )
 
 
 async def told(conn: Connection, lead_ids: Iterable[UUID]) -> dict[UUID, set[Told]]:
-    """For each lead, the routes and addresses that have, may have, or are about to get a mail about it."""
+    """For each lead, who has, may have, or is about to get a mail about it, and in which form."""
     rows = await conn.fetch(_TOLD, list(lead_ids))
     found: dict[UUID, set[Told]] = {}
     for row in rows:
-        found.setdefault(row["lead_id"], set()).add((row["route"], row["recipient"]))
+        found.setdefault(row["lead_id"], set()).add(Recipient(row["recipient"], row["role"]).told)
     return found
 
 
@@ -161,8 +169,8 @@ async def posted(
     return Posted(
         erased=row["erased"],
         contactable=row["contactable"],
-        address=row["address"],
         enabled=row["enabled"],
+        listed=row["listed"],
         received_at=row["received_at"],
         timed=bool(row["timed"]),
         test_refused=bool(row["test_refused"]),
@@ -171,12 +179,21 @@ async def posted(
     )
 
 
-async def first_message_id(conn: Connection, delivery_id: UUID) -> str | None:
-    """The Message-ID that a repeat refers to."""
-    found: str | None = await conn.fetchval(
-        "SELECT message_id FROM mail WHERE delivery_id = $1 ORDER BY repeat_number LIMIT 1", delivery_id
+@dataclass(frozen=True, slots=True)
+class FirstMail:
+    """A delivery's own mail, which its repeats refer to."""
+
+    message_id: str
+    recipient: Recipient
+
+
+async def first(conn: Connection, delivery_id: UUID) -> FirstMail | None:
+    """None where none was written: the delivery was skipped when it was planned."""
+    row = await conn.fetchrow(
+        "SELECT message_id, recipient, role FROM mail WHERE delivery_id = $1 ORDER BY repeat_number LIMIT 1",
+        delivery_id,
     )
-    return found
+    return None if row is None else FirstMail(row["message_id"], Recipient(row["recipient"], row["role"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +218,7 @@ async def raw(conn: Connection, delivery_id: UUID, repeat_number: int) -> RawMai
 async def described(conn: Connection, delivery_id: UUID) -> list[dict[str, Any]]:
     """For operators: every mail of a delivery without its content, the delivery's own first."""
     rows = await conn.fetch(
-        "SELECT repeat_number, status, revision, recipient, message_id, sha256, size_bytes, warnings, "
+        "SELECT repeat_number, role, status, revision, recipient, message_id, sha256, size_bytes, warnings, "
         "written_at FROM mail WHERE delivery_id = $1 ORDER BY repeat_number",
         delivery_id,
     )

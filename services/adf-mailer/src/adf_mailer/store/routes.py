@@ -48,18 +48,14 @@ def _route(name: str, written: str) -> Route:
     return Route(name, AdfRoute.model_validate_json(written))
 
 
-async def same_address(conn: Connection, route: Route) -> str | None:
-    """Name of another enabled route of that dealer to that address, compared without regard to case.
+async def enabled_beside(conn: Connection, route: Route) -> list[Route]:
+    """The other enabled routes of the route's dealer, by name.
 
-    Two callers with the same dealer and address wait for each other until the transaction ends.
+    Whoever asks about the same dealer waits until the caller's transaction ends, and sees what came of it.
     """
-    address = route.spec.address.lower()
-    await in_turn(conn, f"adf route {route.spec.dealer} {address}")
-    found: str | None = await conn.fetchval(
-        "SELECT name FROM setting WHERE kind = 'AdfRoute' AND name <> $1 AND spec ->> 'dealer' = $2 "
-        "AND lower(spec ->> 'address') = $3 AND (spec ->> 'enabled')::boolean LIMIT 1",
-        route.name,
-        route.spec.dealer,
-        address,
-    )
-    return found
+    await in_turn(conn, f"adf routes {route.spec.dealer}")
+    return [
+        one
+        for one in await of_dealers(conn, [route.spec.dealer])
+        if one.spec.enabled and one.name != route.name
+    ]

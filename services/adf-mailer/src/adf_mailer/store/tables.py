@@ -20,6 +20,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
@@ -92,6 +93,20 @@ class MailRow(_Table, table=True):
     raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     warnings: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     written_at: datetime = Field(sa_column=_moment())
+    role: str = Field(default="lead", sa_column=Column(Text, nullable=False, server_default=text("'lead'")))
+
+
+class UnroutedRow(_Table, table=True):
+    """A delivery that was skipped because no route took its lead, and that was looked at again since.
+
+    Without `released_at` there was still none.
+    """
+
+    __tablename__ = "unrouted"
+
+    delivery_id: UUID = Field(primary_key=True)
+    looked_at: datetime = Field(sa_column=_moment())
+    released_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
 
 
 class PoisonRow(_Table, table=True):

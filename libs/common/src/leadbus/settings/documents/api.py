@@ -54,6 +54,11 @@ class Put(BaseModel):
 
     spec: dict[str, Any] = Field(description="As the JSON Schema of the kind says.")
     managed_by: Manager = Field(BY_HAND, description="Who keeps it from now on.")
+    after: dict[Annotated[str, Field(pattern=NAME_PATTERN)], dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Only with `dry_run`: specs of other documents of the kind, by name, that are to be put "
+        "before this one. What is checked is how it stands beside them.",
+    )
 
 
 def router(
@@ -123,6 +128,7 @@ def router(
             condition=condition,
             take_over=take_over,
             dry_run=dry_run,
+            after=body.after,
         )
         if change.document is not None and not dry_run:
             set_etag(response, change.document.etag)

@@ -104,21 +104,30 @@ class DocumentStore:
         condition: Condition | None = None,
         take_over: bool = False,
         dry_run: bool = False,
+        after: Mapping[str, object] | None = None,
     ) -> Change:
         """Create or overwrite. Overwriting needs a `condition` with the ETag that was seen.
 
         `dry_run` says what would happen, with all checks but without the kind's `on_change`, needs no ETag.
+        Only then others of its kind may be imagined to be put before it: `after`, specs by name.
         """
+        if after and not dry_run:
+            raise Problem(INVALID, errors=[FieldError("only with dry_run", "unexpected", pointer="/after")])
         declared = self.kind(kind)
         model = declared.read(spec)
         written = declared.write(model)
         notices = declared.notices(spec, model)
         async with self.database.transaction() as connection:
+            if after:
+                await _in_turns(connection, kind, {*after, name})
             before = await self._lock(connection, kind, check_name(name))
             (condition or Condition()).check(before.etag if before else None, required=not dry_run)
             _check_manager(before, managed_by, take_over=take_over)
             await self._check_references(connection, declared, written)
-            await _run_check(declared, connection, name, model)
+            if after:
+                await self._check_after(connection, declared, name, model, after)
+            else:
+                await _run_check(declared, connection, name, model)
             diff = differences(before.spec if before else None, written)
             if before is not None and not diff and before.managed_by == managed_by:
                 return Change(action="unchanged", dry_run=dry_run, diff=[], document=before, notices=notices)
@@ -183,6 +192,31 @@ class DocumentStore:
                         connection, name, declared.model.model_validate(before.spec), None
                     )
         return Change(action="deleted", dry_run=dry_run, diff=diff, document=None)
+
+    async def _check_after(
+        self, connection: Connection, kind: Kind, name: str, model: Any, after: Mapping[str, object]
+    ) -> None:
+        """The kind's check as it would be once the others were put; they are gone again afterwards."""
+        imagined = connection.transaction()
+        await imagined.start()
+        for other, spec in after.items():
+            if other != name:
+                written = kind.write(_read_after(kind, other, spec))
+                await _write(
+                    connection,
+                    Document(
+                        kind=kind.name,
+                        name=other,
+                        spec=written,
+                        revision=0,
+                        etag="",
+                        managed_by="",
+                        updated_at=self._clock.now(),
+                        updated_by="",
+                    ),
+                )
+        await _run_check(kind, connection, name, model)
+        await imagined.rollback()
 
     async def _lock(self, connection: Connection, kind: str, name: str) -> Document | None:
         await in_turn(connection, f"setting {kind} {name}")
@@ -265,6 +299,20 @@ def _check_references(kinds: Mapping[str, Kind]) -> None:
         TopologicalSorter({kind.name: kind.references.values() for kind in kinds.values()}).prepare()
     except CycleError as error:
         raise TypeError(f"kinds refer to each other in a circle: {' -> '.join(error.args[1])}") from None
+
+
+def _read_after(kind: Kind, name: str, spec: object) -> Any:
+    try:
+        return kind.read(spec)
+    except Problem:
+        wrong = FieldError(f"no spec of {kind.name}", "invalid", pointer=f"/after/{name}")
+        raise Problem(INVALID, errors=[wrong]) from None
+
+
+async def _in_turns(connection: Connection, kind: str, names: Iterable[str]) -> None:
+    """As every change takes its own, and in one order, so that no two wait for each other."""
+    for name in sorted(names):
+        await in_turn(connection, f"setting {kind} {name}")
 
 
 def _check_manager(before: Document | None, managed_by: str, *, take_over: bool) -> None:

@@ -1,0 +1,42 @@
+"""Who a route writes to: each address gets a mail of its own, in the form of its role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from adf_mailer.domain.route import AdfRoute
+
+Role = Literal["lead", "copy", "notice"]
+"""`lead`: an XML Lead Address. `copy`: the same document, marked. `notice`: a mail for people to read."""
+Form = Literal["adf", "notice"]
+Told: TypeAlias = tuple[str, Form]
+"""An address, and in which form it has, may have, or is about to get a mail about the lead."""
+
+ROLES: tuple[Role, ...] = ("lead", "copy", "notice")
+"""An address that stands in several places is written to once, in the first of these roles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    address: str
+    role: Role = "lead"
+
+    @property
+    def told(self) -> Told:
+        """What stands on record once a mail was written for this one: a copy is the document as well."""
+        return self.address, "notice" if self.role == "notice" else "adf"
+
+
+def recipients(spec: AdfRoute) -> Iterator[Recipient]:
+    """Every address of a route, the XML Lead Address first."""
+    yield first(spec)
+    yield from (Recipient(address) for address in spec.more_addresses)
+    yield from (Recipient(address, "copy") for address in spec.copies)
+    yield from (Recipient(address, "notice") for address in spec.notify)
+
+
+def first(spec: AdfRoute) -> Recipient:
+    """The XML Lead Address that every route has. A skip of a route is on record as this one's."""
+    return Recipient(spec.address)
