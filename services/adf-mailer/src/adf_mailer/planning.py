@@ -16,12 +16,13 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
+from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
-from adf_mailer.domain.route import Route
+from adf_mailer.domain.route import Route, kinds_kept_from
 from adf_mailer.domain.routing import Decision, Deliver, Skip
 from adf_mailer.just_planned import JustPlanned
-from adf_mailer.metrics import MAILS, WARNINGS
+from adf_mailer.metrics import MAILS, SENSITIVE, WARNINGS
 from adf_mailer.store import mails
 
 SINK = "adf-mailer"
@@ -70,7 +71,9 @@ class Planner:
         checkpoint.passed("mailer.planned")
         for lead, one in decided:
             if isinstance(one, Skip):
-                await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
+                skipped = await skip(conn, self._new(lead, one.route), one.reason, sink=SINK, now=now)
+                if skipped and one.reason == "sensitive" and one.route:
+                    on_commit(conn, partial(_count_held, lead, one.route))
 
     async def commit(
         self, conn: Connection, decided: Sequence[tuple[Lead, Deliver]], *, beside: Sequence[Part]
@@ -153,3 +156,11 @@ def count(mail: mails.NewMail, *, test: bool) -> None:
     MAILS.labels(status=mail.written.status).inc()
     for warning in mail.written.warnings:
         WARNINGS.labels(code=warning.code).inc()
+    for kind in mail.written.masked:
+        SENSITIVE.labels(kind=kind, action="masked").inc()
+
+
+def _count_held(lead: Lead, route: Route) -> None:
+    if not lead.test:
+        for kind in guarded(lead, kinds_kept_from(route.spec)).kinds:
+            SENSITIVE.labels(kind=kind, action="held").inc()

@@ -31,6 +31,10 @@ WarningCode = Literal[
     "encoded",
     "time_zone_unknown",
     "degraded",
+    "sensitive_masked",
+    "transcript_cut",
+    "text_cut",
+    "limit_exceeded",
 ]
 WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
 
@@ -39,7 +43,8 @@ WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
 class RenderWarning:
     """`field` is the place in the ADF document, such as `customer/contact/name`; never a value.
 
-    Of `degraded` it is the element that failed validation, or the kind of our own error.
+    Of `degraded` it is the element that failed validation, or the kind of our own error; of
+    `sensitive_masked` the field of the lead.
     """
 
     code: WarningCode

@@ -13,10 +13,18 @@ from leadbus.contracts import Lead
 
 from adf_mailer.domain.comments import recording_url
 from adf_mailer.domain.document import Status
-from adf_mailer.domain.route import Route
+from adf_mailer.domain.guard import guarded
+from adf_mailer.domain.route import Route, kinds_kept_from
 
 SkipReason = Literal[
-    "no_route", "route_disabled", "consent", "erased", "test_lead", "not_material", "updates_ignored"
+    "no_route",
+    "route_disabled",
+    "consent",
+    "erased",
+    "test_lead",
+    "not_material",
+    "updates_ignored",
+    "sensitive",
 ]
 
 Told: TypeAlias = tuple[str, str]
@@ -64,7 +72,7 @@ def decide(
     if not enabled:
         return [Skip(route, "route_disabled") for route in own]
     fresh = before is None or not before.contactable or before.material != material(lead)
-    return [_for_route(lead, route, told, fresh=fresh) for route in enabled]
+    return [_unless_held(lead, _for_route(lead, route, told, fresh=fresh)) for route in enabled]
 
 
 def refusal(lead: Lead) -> SkipReason | None:
@@ -97,6 +105,14 @@ def material(lead: Lead) -> str:
         "recording": recording_url(lead.call),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _unless_held(lead: Lead, decision: Decision) -> Decision:
+    """A route that holds personal data back sends nothing of a lead that has some, unless it is redriven."""
+    if not isinstance(decision, Deliver) or decision.route.spec.sensitive != "hold":
+        return decision
+    found = guarded(lead, kinds_kept_from(decision.route.spec)).found
+    return Skip(decision.route, "sensitive") if found else decision
 
 
 def _for_route(lead: Lead, route: Route, told: AbstractSet[Told], *, fresh: bool) -> Decision:
