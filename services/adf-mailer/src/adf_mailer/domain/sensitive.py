@@ -40,6 +40,8 @@ _FINDERS: tuple[tuple[Kind, _Words, Callable[[str], Iterator[Span]]], ...] = (
     ("birth_date", "birth_date", words.birth_dates),
     ("income", "income", words.incomes),
 )
+_MOST_LOOKS = 4
+"""What was taken may have kept something else from being seen, such as the word before it."""
 _OWN_MARK = re.compile(
     "|".join(re.escape(mark).replace(re.escape("{ending}"), "[0-9A-Z]{4}") for mark in _REMOVED.values())
 )
@@ -72,13 +74,24 @@ def find(text: str, kinds: Collection[Kind] = KINDS) -> list[Finding]:
     """Everything of `kinds` in a readable text, in its order and without overlaps."""
     viewed = _OWN_MARK.sub(lambda found: TAKEN * len(found[0]), without_names(view(text)))
     findings: list[Finding] = []
+    for _ in range(_MOST_LOOKS):
+        found, viewed = _found(viewed, kinds)
+        findings += found
+        if not found:
+            break
+    return sorted(findings, key=lambda finding: finding.start)
+
+
+def _found(viewed: str, kinds: Collection[Kind]) -> tuple[list[Finding], str]:
+    """What is there, and the view in which it is taken."""
+    findings: list[Finding] = []
     for kind, what, finder in _FINDERS:
         if kind not in kinds:
             continue
         spans = _apart(sorted(finder(viewed), key=lambda span: (span.start, -span.end)))
         viewed = _taken(viewed, spans)
         findings += [Finding(kind, one.start, one.end, removed(what, one.ending)) for one in spans]
-    return sorted(findings, key=lambda finding: finding.start)
+    return findings, viewed
 
 
 def mask(text: str, kinds: Collection[Kind] = KINDS) -> Masked:
@@ -105,6 +118,8 @@ def _apart(spans: list[Span]) -> list[Span]:
 
 
 def _taken(viewed: str, spans: list[Span]) -> str:
+    if not spans:
+        return viewed
     parts, done = [], 0
     for span in spans:
         parts += [viewed[done : span.start], TAKEN * (span.end - span.start)]

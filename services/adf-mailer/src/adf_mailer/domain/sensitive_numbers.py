@@ -22,6 +22,7 @@ class Span:
 
 
 _BEFORE_CHARACTERS = 48
+_WORD = re.compile(r"[^\W\d]|\+")
 _LABEL_END = r"[^\w\n\0]{0,3}(?:(?:no|nr|num|number|nummer|id|is)\b[^\w\n\0]{0,4}){0,2}\Z"
 _LABELLED = re.compile(
     r"(?<!\w)(?:(?:stock|stk|part|order|invoice|ref|reference|lead|case|ticket|confirmation|tracking|customer|vin"
@@ -37,13 +38,14 @@ _PHONE = re.compile(
 
 
 def _before(pattern: re.Pattern[str], view: str, start: int) -> bool:
-    return pattern.search(view[max(0, start - _BEFORE_CHARACTERS) : start]) is not None
+    words = view[max(0, start - _BEFORE_CHARACTERS) : start]
+    return _WORD.search(words) is not None and pattern.search(words) is not None
 
 
 # Social security numbers
 
 _SSN_WORDS = (
-    r"(?<!\w)(?:ssn\b|s\.s\.n\b|ss ?(?:#|no\b|num\w*)|soc(?:ial)?\.? ?sec\w*|seguro social"
+    r"(?<!\w)(?:ssn\b|s\.s\.n\b|ss ?(?:#|no\b|num)|soc(?:ial)?\.? ?sec|seguro social"
     r"|social(?= ?(?:is\b|number\b|no\b|[:=#])))"
 )
 _NINE_DIGITS = r"(?P<number>\d(?:[-./ ]?\d){8})"
@@ -92,7 +94,7 @@ def _is_digit_or_taken(character: str) -> bool:
 # Payment cards
 
 _CHAIN = re.compile(r"\d++(?:[ \-.\n]{1,3}+\d++)*+")
-_GROUP = re.compile(r"\d+")
+_GROUP = re.compile(r"\d++")
 _LEAST_DIGITS, _MOST_DIGITS = 13, 19
 _MOST_CHARACTERS = 4 * _MOST_DIGITS
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -158,8 +160,10 @@ def _as_one(run: list[_Group]) -> list[_Group]:
 def _card_from(view: str, groups: Sequence[_Group], first: int) -> tuple[Span, int] | None:
     """The longest card that begins with group `first`, and the group behind it."""
     start, digits, lengths = groups[first][0], "", list[int]()
+    if not _may_begin(view[start]):
+        return None
+    beside_word = _before(_CARD_WORDS, view, start)
     found = None
-    beside_word: bool | None = None
     for index in range(first, len(groups)):
         group_start, group_end = groups[index]
         if group_end - group_start > _MOST_CHARACTERS:
@@ -167,20 +171,27 @@ def _card_from(view: str, groups: Sequence[_Group], first: int) -> tuple[Span, i
         group = "".join(_GROUP.findall(view, group_start, group_end))
         digits += group
         lengths.append(len(group))
-        if len(digits) > _MOST_DIGITS:
+        if len(digits) > _MOST_DIGITS or not (beside_word or _may_be_grouped_as_cards(lengths)):
             break
         if len(digits) < _LEAST_DIGITS or not (_of_an_issuer(digits) and _has_luhn_digit(digits)):
             continue
-        if beside_word is None:
-            beside_word = _before(_CARD_WORDS, view, start)
         if beside_word or (_is_grouped_as_cards(lengths) and not _is_another(view, start, len(digits))):
             found = Span(start, group_end, digits[-4:]), index + 1
     return found
 
 
+def _may_begin(digit: str) -> bool:
+    return any(first[0] <= digit <= last[0] for first, last, _ in _ISSUERS)
+
+
 def _is_another(view: str, start: int, digits: int) -> bool:
     """`+` and up to 15 digits is a phone number."""
     return (view[start - 1 : start] == "+" and digits <= 15) or _before(_LABELLED, view, start)
+
+
+def _may_be_grouped_as_cards(lengths: Sequence[int]) -> bool:
+    """Whether groups of these lengths may be the first ones of a card."""
+    return len(lengths) == 1 or lengths[0] == 4 or tuple(lengths) == (8, 8)
 
 
 def _is_grouped_as_cards(lengths: Sequence[int]) -> bool:

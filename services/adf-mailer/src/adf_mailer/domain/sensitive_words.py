@@ -78,7 +78,7 @@ _BETWEEN_WORDS = (
     r"|annual|annually|yearly|mo|yr|im|monat|jahr|gross|net|brutto|netto|before taxe?s?|after taxe?s?|usd"
     r"|eur|ist|liegt bei|beträgt|between|from|zwischen)\b[^\w\0]{0,4})"
 )
-_FIGURE = r"(?:\d{1,3}(?:[,.']\d{3})+(?:[.,]\d{2})?|\d{3,9}(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d)?(?= ?k\b))"
+_FIGURE = r"(?:\d{1,3}(?:[,.']\d{3}){1,4}(?:[.,]\d{2})?|\d{3,9}(?:[.,]\d{1,2})?|\d{1,3}(?:[.,]\d)?(?= ?k\b))"
 _SUM = rf"(?:[$€£] ?|usd ?|eur ?)?{_FIGURE}(?: ?k\b)?(?: ?(?:[$€£]|(?:usd|eur|euros?|dollars?)\b))?"
 _PERIOD = (
     r"(?= ?(?:/ ?|a |per |pro |im |each |every )?"
