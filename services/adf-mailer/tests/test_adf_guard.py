@@ -76,6 +76,10 @@ PLACES = [
 ]
 
 
+def place_of(where: str) -> str:
+    return "transcript" if where.startswith("transcript") else re.sub(r"/\d+(?=/|$)", "", where)
+
+
 @pytest.mark.parametrize("where", PLACES, ids=lambda where: f"SG200-{where}")
 def test_every_text_of_a_lead_is_looked_at(where: str) -> None:
     lead = placed(where, f"pay by {CARD} today")
@@ -85,8 +89,7 @@ def test_every_text_of_a_lead_is_looked_at(where: str) -> None:
     assert b"4242 4242" not in mail.mail.raw
     assert {"card"} == mail.masked
     (warning,) = [one for one in mail.warnings if one.code == "sensitive_masked"]
-    assert warning.field == re.sub(r"/\d+(?=/|$)", "", where).partition("extras/")[0].rstrip("/") or "extras"
-    assert " " not in warning.field
+    assert warning.field == ("extras" if where.startswith("extras") else place_of(where))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_every_text_of_a_lead_is_looked_at(where: str) -> None:
     [
         pytest.param({"phones": [{"raw": CARD}]}, "Phone as given: [card number", id="SG201-phone"),
         pytest.param({"emails": [{"raw": f"x {CARD}"}]}, "E-mail as given: x [card", id="SG201-e-mail"),
-        pytest.param({"phones": [{"raw": "987 65 4321"}]}, "", id="SG201-phone-like-an-ssn"),
+        pytest.param({"phones": [{"raw": "321 65 4321"}]}, "", id="SG201-phone-like-an-ssn"),
         pytest.param(
             {"phones": [{"raw": "1", "e164": "+13125550191", "extension": CARD}]},
             "Extension of +13125550191: [card",
@@ -110,7 +113,7 @@ def test_contact_data_that_could_not_be_read(
     assert CARD.encode() not in mail.mail.raw
     assert shown in comments(mail)
     if not shown:
-        assert b">987 65 4321</phone>" in mail.mail.raw
+        assert b">321 65 4321</phone>" in mail.mail.raw
 
 
 def test_sg202_what_is_no_free_text_is_never_touched(golden_lead: Leads) -> None:
@@ -156,7 +159,7 @@ def said(*texts: str) -> list[dict[str, str]]:
             id="SG204",
         ),
         pytest.param(
-            ["a 123-45-6789 b 123-45-6780", "x", "", "987-65-4321"],
+            ["a 123-45-6789 b 123-45-6780", "x", "", "321-65-4321"],
             ["a [SSN removed] b [SSN removed]", "x", "", "[SSN removed]"],
             id="SG204-several",
         ),
@@ -262,8 +265,8 @@ def test_a_masked_card_is_in_no_mail(where: str, card: str, words: str) -> None:
     # Words may say that it is an order number or a link; then it is none of a card's.
     if mail.masked:
         shown = etree.tostring(
-            etree.fromstring(mail.mail.raw.partition(b"\r\n\r\n")[2]), method="text"
-        ).decode()
+            etree.fromstring(mail.mail.raw.partition(b"\r\n\r\n")[2]), method="text", encoding="unicode"
+        )
         assert "42424242" not in re.sub(r"\D", "", shown)
     assert mail.masked or "://" in words or "www" in words or words[-1:].isalpha() or "@" in words
 

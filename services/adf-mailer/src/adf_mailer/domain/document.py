@@ -34,7 +34,7 @@ PROVIDER_NAMES = {
 Status = Literal["new", "resend"]
 
 _MOST_CUTS = 8
-"""What a cut saves is reckoned, not tried: the second one nearly always fits."""
+"""What a cut saves is reckoned, not tried; the second one nearly always fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,11 @@ def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
     """`whole`, or as much of it as fits; what cannot be cut goes out, over the limit as it may be."""
     document, saving = whole, 0
     cuts: tuple[Cut, ...] = ()
-    for _ in range(_MOST_CUTS):
+    for turn in range(_MOST_CUTS):
         if document.wire_bytes <= limit:
             break
-        saving += document.wire_bytes - limit
+        # What wrapping adds is not reckoned: more is asked for each time.
+        saving += (document.wire_bytes - limit) << turn
         short = shortened(lead, saving, form.lead_link)
         document, cuts = _rendered(short.lead, form), short.cuts
         if short.exhausted:

@@ -18,7 +18,10 @@ from leadbus.contracts.vehicle import Vehicle
 
 Cut = Literal["transcript_cut", "text_cut"]
 
-_LINE_OVERHEAD_BYTES = len("[2026-04-14 11:00:12] Customer (): ") + 2
+_TIME_BYTES = len("[2026-04-14 11:00:12] ")
+_NAME_BYTES = len(" ()")
+_LINE_BYTES = len(": ") + len("\r\n")
+_INDENT_BYTES = len("  ")
 _LEAST_PART_BYTES = 1000
 _LINK = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]{0,20}+://|(?<!\w)www\.)\S++")
 
@@ -71,22 +74,29 @@ def _shorter_transcript(
 ) -> tuple[tuple[TranscriptLine, ...], int]:
     """Lines from both ends in turn as far as there is room, and what that saves; 0 where it saves nothing."""
     costs = [_line_bytes(line) for line in lines]
-    mark_bytes = _bytes(lines_mark(len(lines), len(lines), where)) + _LINE_OVERHEAD_BYTES
-    room = sum(costs) - mark_bytes - saving_bytes
+    room = sum(costs) - _line_bytes(_mark_line(len(lines), len(lines), where)) - saving_bytes
     head, tail = _ends(costs, room)
     kept_head, kept_tail = list(lines[:head]), list(lines[len(lines) - tail :])
     if lines and head == 0 and room >= _LEAST_PART_BYTES:
         # One line that would take all the room, as the transcript of a call can be: its beginning.
         kept_head = [_shorter_line(lines[0], room // 2, where)]
     missing = len(lines) - len(kept_head) - tail
-    mark = [TranscriptLine(speaker="system", text=lines_mark(missing, len(lines), where))] if missing else []
+    mark = [_mark_line(missing, len(lines), where)] if missing else []
     kept = (*kept_head, *mark, *kept_tail)
     saved = sum(costs) - sum(map(_line_bytes, kept))
     return (kept, saved) if saved > 0 else (tuple(lines), 0)
 
 
+def _mark_line(missing: int, lines: int, where: str) -> TranscriptLine:
+    return TranscriptLine(speaker="system", text=lines_mark(missing, lines, where))
+
+
 def _line_bytes(line: TranscriptLine) -> int:
-    return _bytes(line.text) + _bytes(line.name or "") + _LINE_OVERHEAD_BYTES
+    """As the comments show it; a line end within it is indented."""
+    time = _TIME_BYTES if line.at else 0
+    name = _bytes(line.name) + _NAME_BYTES if line.name else 0
+    indented = line.text.count("\n") * _INDENT_BYTES
+    return time + len(line.speaker) + name + _LINE_BYTES + _bytes(line.text) + indented
 
 
 def _shorter_line(line: TranscriptLine, room_bytes: int, where: str) -> TranscriptLine:
