@@ -189,3 +189,64 @@ def test_tc42_a_link_for_everybody_to_read_keeps_the_service_from_starting() -> 
     assert settings("https://x.example/{lead_id}").letterhead.lead_link == "https://x.example/{lead_id}"
     with pytest.raises(ValidationError, match="only https"):
         settings("http://x.example/{lead_id}")
+
+
+def chat(lines: int) -> list[dict[str, str]]:
+    return [{"speaker": "customer", "text": f"line {number} " + "words " * 20} for number in range(lines)]
+
+
+async def test_tc32_a_mail_refused_as_too_large_goes_out_shorter(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads
+) -> None:
+    await mailer.route()
+    smtp.control(data="552 5.3.4 message too big", times=2)
+    await mailer.take(mailer.event("received", golden_lead(transcript=chat(400))))
+    await mailer.work()
+
+    (mail,) = smtp.messages()
+    rows = await mailer.rows("SELECT status, size_bytes, warnings FROM mail ORDER BY size_bytes DESC")
+    whole, half, quarter = (row["size_bytes"] for row in rows)
+    assert (half <= whole // 2, quarter <= half // 2, quarter) == (True, True, len(mail.content))
+    assert {row["status"] for row in rows} == {"new"}
+    assert "lines are left out here; lead" in words(mail)
+    deliveries = await mailer.deliveries()
+    assert [(row["phase"], row["reason"]) for row in deliveries] == [
+        ("skipped", "too_large_shortened"),
+        ("skipped", "too_large_shortened"),
+        ("delivered", None),
+    ]
+    assert [row["key"].partition("/short")[1:] for row in deliveries] == [
+        ("", ""),
+        ("/short", ""),
+        ("/short", "/short"),
+    ]
+
+
+async def test_tc33_what_cannot_be_shorter_failed(mailer: Any, smtp: SmtpServer, golden_lead: Leads) -> None:
+    await mailer.route()
+    smtp.control(data="552 5.3.4 message too big")
+    await mailer.take(mailer.event("received", golden_lead(transcript=chat(100))))
+    await mailer.work()
+
+    assert smtp.messages() == []
+    assert [(row["phase"], row["reason"]) for row in await mailer.deliveries()] == [
+        ("skipped", "too_large_shortened"),
+        ("failed", "too_large"),
+    ]
+
+
+async def test_tc34_redriving_the_first_makes_no_second_short_one(
+    mailer: Any, smtp: SmtpServer, golden_lead: Leads
+) -> None:
+    await mailer.route()
+    smtp.control(data="552 5.3.4 message too big", times=1)
+    await mailer.take(mailer.event("received", golden_lead(transcript=chat(400))))
+    await mailer.work()
+    smtp.control(data="552 5.3.4 message too big", times=1)
+    await redrive(mailer, (await mailer.deliveries())[0])
+
+    assert len(smtp.messages()) == 1
+    assert [(row["phase"], row["reason"]) for row in await mailer.deliveries()] == [
+        ("skipped", "too_large_shortened"),
+        ("delivered", None),
+    ]

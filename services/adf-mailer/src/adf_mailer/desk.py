@@ -9,7 +9,7 @@ from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
 
 from adf_mailer.domain.document import Status
-from adf_mailer.domain.letter import write
+from adf_mailer.domain.letter import shorter_bytes, write
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Deliver, Skip, decide
 from adf_mailer.planning import Planner, count
@@ -51,6 +51,22 @@ class Desk:
             await self._write(conn, job, lead, route)
             # Read back: of two writers the first one's bytes count.
             return await self._look(conn, job)
+
+    async def shorten(self, job: Job, refused_bytes: int) -> Skipped | None:
+        """Plan a smaller mail in place of the one refused as too large; None where it cannot be smaller."""
+        at_most_bytes = shorter_bytes(refused_bytes)
+        if at_most_bytes is None:
+            return None
+        async with self._database.transaction() as conn:
+            lead = await leads.latest(conn, UUID(job.subject_id))
+            route = await routes.by_name(conn, job.route)
+            status = await mails.status(conn, job.delivery_id, job.repeat_number)
+            if lead is None or route is None or status is None:
+                return None
+            planned = await self._planner.plan_shorter(
+                conn, lead, route, instead_of=job.key, status=status, at_most_bytes=at_most_bytes
+            )
+        return Skipped("too_large_shortened") if planned else None
 
     async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
         posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -16,6 +16,7 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
+from adf_mailer.domain.document import Status
 from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
@@ -93,6 +94,40 @@ class Planner:
         left = [one for one in self._count(letters, row) if one.id not in starting.started]
         if left:
             self.offer(left)
+
+    async def plan_shorter(
+        self,
+        conn: Connection,
+        lead: Lead,
+        route: Route,
+        *,
+        instead_of: str,
+        status: Status,
+        at_most_bytes: int,
+    ) -> bool:
+        """Plan a delivery of a smaller mail in place of the one with the key `instead_of`.
+
+        False where the lead has not enough in it that may be cut. Planned twice, it is planned once.
+        """
+        now = self.clock.now()
+        key = f"{instead_of}/short"
+        written = write(
+            lead,
+            route,
+            status=status,
+            date=now,
+            letterhead=self.letterhead,
+            key=key,
+            at_most_bytes=at_most_bytes,
+        )
+        if len(written.mail.raw) > at_most_bytes:
+            return False
+        planning = Planning([replace(self._new(lead, route), key=key)], now)
+        mail = mails.NewMail(planning.ids[0], 0, lead.lead_id, lead.revision, route.name, written)
+        letters = _Letters(planning, [lead], [mail], mails.storing([mail], now=now))
+        row = await at_once(conn, *planning.parts, letters.storing)
+        on_commit(conn, partial(self.offer, self._count(letters, row)))
+        return True
 
     async def _plan(
         self,

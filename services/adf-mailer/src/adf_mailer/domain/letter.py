@@ -13,7 +13,7 @@ from adf_mailer.domain.element import RenderWarning
 from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
-from adf_mailer.domain.route import Route, kinds_kept_from
+from adf_mailer.domain.route import LEAST_DOCUMENT_BYTES, Route, kinds_kept_from
 from adf_mailer.domain.sensitive import Kind
 
 _MOST_TRIES = 4
@@ -32,6 +32,12 @@ class Written:
     warnings: tuple[RenderWarning, ...]
     masked: frozenset[Kind] = frozenset()
     """Personal data that stands masked in it."""
+
+
+def shorter_bytes(refused_bytes: int) -> int | None:
+    """How large a mail may be in place of one that was refused as too large; None where none would help."""
+    half = max(refused_bytes // 2, LEAST_DOCUMENT_BYTES)
+    return half if half < refused_bytes else None
 
 
 def delivery_key(lead: Lead, route: Route) -> str:

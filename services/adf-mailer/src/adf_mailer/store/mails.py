@@ -11,6 +11,7 @@ from uuid import UUID
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Part
 
+from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import Written
 from adf_mailer.domain.routing import Told
 
@@ -169,6 +170,14 @@ async def posted(
         pruned=row["pruned"],
         mail=mail,
     )
+
+
+async def status(conn: Connection, delivery_id: UUID, repeat_number: int) -> Status | None:
+    """What the mail says of itself; None where there is none."""
+    found: Status | None = await conn.fetchval(
+        "SELECT status FROM mail WHERE delivery_id = $1 AND repeat_number = $2", delivery_id, repeat_number
+    )
+    return found
 
 
 async def first_message_id(conn: Connection, delivery_id: UUID) -> str | None:
