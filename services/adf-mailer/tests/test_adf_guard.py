@@ -1,4 +1,4 @@
-"""SG200–SG206, SG300, SG305 and the rule of `hold`: where personal data is looked for, and what a route does."""
+"""SG200–SG206, SG300, SG305, the rule of `hold`: where it is looked for, and what a route does with it."""
 
 from __future__ import annotations
 

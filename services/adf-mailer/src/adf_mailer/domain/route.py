@@ -113,8 +113,8 @@ class AdfRoute(BaseModel):
     document_bytes: Annotated[int, AfterValidator(_room_for_a_lead)] | None = Field(
         None,
         title="Largest document",
-        description=f"In bytes, at least {LEAST_DOCUMENT_BYTES}. Over it the middle of the transcript is left "
-        "out, then free texts are cut, with a link to the whole (LEAD_LINK). Without it everything is sent.",
+        description=f"In bytes, at least {LEAST_DOCUMENT_BYTES}. Over it the middle of the transcript is "
+        "left out, then free texts are cut, with a link to the whole (LEAD_LINK). None: all is sent.",
     )
     send_test_leads: bool = Field(
         False, title="Send test leads", description="Off: test leads are skipped as `test_lead`."
