@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adf_mailer.domain.guard import guarded
+from adf_mailer.domain.guard import PRINTED_EXTRAS, guarded
 from adf_mailer.domain.letter import Written, delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.route import AdfRoute, Route
@@ -179,6 +179,33 @@ def test_sg205_a_lead_without_any_is_the_same_object(golden_lead: Leads) -> None
     # Worth a look, and nothing in it after all.
     lead = golden_lead(message="income tax 2025", transcript=said("Your income?", "no, thanks", "2025?"))
     assert (guarded(lead).lead, guarded(lead).found) == (lead, {})
+
+
+def test_sg207_what_no_mail_shows_holds_nothing_back(golden_lead: Leads, make_route: Routes) -> None:
+    lead = golden_lead(extras={"network.form_id": CARD, "lead_source": "autos.example"})
+    guard, route = guarded(lead), make_route(sensitive="hold")
+
+    assert guard.lead.extras["network.form_id"] == "[card number ending 4242 removed]"
+    assert guard.found == {}
+    assert decide(lead, None, [route], set()) == [Deliver(route, "new")]
+
+
+def test_sg207_every_key_that_is_read_for_a_mail_counts_as_shown(
+    golden_lead: Leads, make_route: Routes
+) -> None:
+    class Recorder(dict[str, str]):
+        read: set[str] = set()  # noqa: RUF012 -- one lead, one test
+
+        def get(self, key: str, default: Any = None) -> Any:
+            self.read.add(key)
+            return super().get(key, default)
+
+    extras = Recorder(lead_source="autos.example")
+    bare = golden_lead(customer={}, vehicles=[{}], transcript=[], occurred_at=None, call={})
+    written(bare.model_copy(update={"extras": extras}), make_route(sensitive="send"))
+
+    assert len(extras.read) > 20
+    assert {key.partition(".")[0] for key in extras.read} <= PRINTED_EXTRAS
 
 
 def test_sg206_only_the_kinds_of_the_route(golden_lead: Leads, make_route: Routes) -> None:

@@ -42,6 +42,13 @@ _PARTS: Mapping[type[WireModel], tuple[str, ...]] = {
 }
 """Attributes that hold models of their own, one or a tuple of them."""
 _NEVER_A_PHONE_NUMBER: frozenset[Kind] = frozenset({"card", "iban"})
+PRINTED_EXTRAS = frozenset(
+    {
+        *("lead_source", "comments", "transcript", "occurred_at", "call", "vehicle", "vehicles", "customer"),
+        "provider",
+    }
+)
+"""First parts of the keys of extras that mails show: a number in what nobody sees holds nothing back."""
 _BETWEEN = "\n\n\n\n"
 
 _Model = TypeVar("_Model", bound=WireModel)
@@ -49,7 +56,7 @@ _Model = TypeVar("_Model", bound=WireModel)
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """`lead` is the one that came where `found` is empty; `found` says per place in it what was masked."""
+    """`found` says what was masked in every place that mails show; with nothing at all `lead` is the same."""
 
     lead: Lead
     found: Mapping[str, frozenset[Kind]]
@@ -150,7 +157,12 @@ class _Masking:
         if kinds:
             changes["transcript"] = transcript
             self._note("transcript", kinds)
-        extras = {name: self._text(value, self._kinds, "extras") for name, value in lead.extras.items()}
+        extras = {}
+        for name, value in lead.extras.items():
+            masked = sensitive.mask(value, self._kinds)
+            extras[name] = masked.text
+            if name.partition(".")[0] in PRINTED_EXTRAS:
+                self._note("extras", masked.kinds)
         if extras != lead.extras:
             changes["extras"] = extras
         return changes
