@@ -9,7 +9,7 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
 
-from adf_mailer.domain.letter import write
+from adf_mailer.domain.letter import shorter_bytes, write
 from adf_mailer.domain.recipients import Recipient, Told, first, recipients
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Deliver, Skip, decide, untold
@@ -60,6 +60,22 @@ class Desk:
                 await self._planner.carry_out(conn, [(lead, one) for one in others])
             # Read back: of two writers the first one's bytes count.
             return await self._look(conn, job)
+
+    async def shorten(self, job: Job, refused_bytes: int) -> Skipped | None:
+        """Plan a smaller mail in place of the one refused as too large; None where it cannot be smaller."""
+        at_most_bytes = shorter_bytes(refused_bytes)
+        if at_most_bytes is None:
+            return None
+        async with self._database.transaction() as conn:
+            lead = await leads.latest(conn, UUID(job.subject_id))
+            route = await routes.by_name(conn, job.route)
+            refused = await mails.said(conn, job.delivery_id, job.repeat_number)
+            if lead is None or route is None or refused is None:
+                return None
+            planned = await self._planner.plan_shorter(
+                conn, lead, route, refused, instead_of=job.key, at_most_bytes=at_most_bytes
+            )
+        return Skipped("too_large_shortened") if planned else None
 
     async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
         posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)
@@ -118,8 +134,10 @@ class Desk:
         told = await mails.told(conn, [lead.lead_id])
         decisions = decide(lead, None, found, told.get(lead.lead_id, set()))
         wanted = [one for one in decisions if isinstance(one, Deliver)]
-        if not wanted:
-            return Skipped(next(one.reason for one in decisions if isinstance(one, Skip)))
+        refusals = [one.reason for one in decisions if isinstance(one, Skip)]
+        # One held for its personal data becomes a delivery of its route, which can be redriven.
+        if not wanted and "sensitive" not in refusals:
+            return Skipped(refusals[0])
         await self._planner.carry_out(conn, [(lead, one) for one in decisions])
         return Skipped("planned_anew")
 

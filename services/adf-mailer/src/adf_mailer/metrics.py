@@ -9,6 +9,7 @@ from leadbus import metrics
 from adf_mailer.domain.element import WARNING_CODES
 from adf_mailer.domain.recipients import ROLES
 from adf_mailer.domain.routing import UnroutedReason
+from adf_mailer.domain.sensitive import KINDS
 
 CONNECTIONS = metrics.counter(
     "leadbus_smtp_connections_total",
@@ -50,6 +51,11 @@ WARNINGS = metrics.counter(
     "leadbus_adf_warnings_total",
     "Oddities met while rendering ADF documents.",
     labels={"code": WARNING_CODES},
+)
+SENSITIVE = metrics.counter(
+    "leadbus_adf_sensitive_total",
+    "Mails in which personal data was masked, and deliveries held back for it, by kind; not of tests.",
+    labels={"kind": KINDS, "action": ("masked", "held")},
 )
 MAILS = metrics.counter(
     "leadbus_adf_mails_total",

@@ -17,13 +17,14 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
+from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.recipients import Recipient, first
-from adf_mailer.domain.route import Route
+from adf_mailer.domain.route import Route, kinds_kept_from
 from adf_mailer.domain.routing import Decision, Deliver, Skip, UnroutedReason
 from adf_mailer.just_planned import JustPlanned
-from adf_mailer.metrics import MAILS, UNROUTED, WARNINGS
+from adf_mailer.metrics import MAILS, SENSITIVE, UNROUTED, WARNINGS
 from adf_mailer.store import mails
 
 SINK = "adf-mailer"
@@ -78,6 +79,8 @@ class Planner:
                 skipped = await skip(conn, new, one.reason, sink=SINK, now=now)
                 if skipped is not None and not lead.test and one.reason in UNROUTED_REASONS:
                     on_commit(conn, UNROUTED.labels(reason=one.reason).inc)
+                if skipped is not None and one.reason == "sensitive" and one.route:
+                    on_commit(conn, partial(_count_held, lead, one.route))
 
     async def commit(
         self, conn: Connection, decided: Sequence[tuple[Lead, Deliver]], *, beside: Sequence[Part]
@@ -97,6 +100,41 @@ class Planner:
         left = [one for one in self._count(letters, row) if one.id not in starting.started]
         if left:
             self.offer(left)
+
+    async def plan_shorter(
+        self,
+        conn: Connection,
+        lead: Lead,
+        route: Route,
+        refused: mails.Said,
+        *,
+        instead_of: str,
+        at_most_bytes: int,
+    ) -> bool:
+        """Plan a delivery of a smaller mail in place of the one with the key `instead_of`.
+
+        False where the lead has not enough in it that may be cut. Planned twice, it is planned once.
+        """
+        now = self.clock.now()
+        key = f"{instead_of}/short"
+        written = write(
+            lead,
+            route,
+            status=refused.status,
+            date=now,
+            letterhead=self.letterhead,
+            key=key,
+            recipient=refused.recipient,
+            at_most_bytes=at_most_bytes,
+        )
+        if len(written.mail.raw) > at_most_bytes:
+            return False
+        planning = Planning([replace(self._new(lead, route, refused.recipient), key=key)], now)
+        mail = mails.NewMail(planning.ids[0], 0, lead.lead_id, lead.revision, route.name, written)
+        letters = _Letters(planning, [lead], [mail], mails.storing([mail], now=now))
+        row = await at_once(conn, *planning.parts, letters.storing)
+        on_commit(conn, partial(self.offer, self._count(letters, row)))
+        return True
 
     async def _plan(
         self,
@@ -168,3 +206,11 @@ def count(mail: mails.NewMail, *, test: bool) -> None:
     MAILS.labels(status=mail.written.status, role=mail.written.role).inc()
     for warning in mail.written.warnings:
         WARNINGS.labels(code=warning.code).inc()
+    for kind in mail.written.masked:
+        SENSITIVE.labels(kind=kind, action="masked").inc()
+
+
+def _count_held(lead: Lead, route: Route) -> None:
+    if not lead.test:
+        for kind in guarded(lead, kinds_kept_from(route.spec)).kinds:
+            SENSITIVE.labels(kind=kind, action="held").inc()

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 
 from adf_mailer.delivery import PREPARE_SECONDS, SmartHost, TlsMode
 from adf_mailer.domain.address import AddrSpec
+from adf_mailer.domain.lead_link import LeadLink
 from adf_mailer.domain.letterhead import Letterhead
 
 _MARGIN_SECONDS = 2.0
@@ -24,6 +25,12 @@ class AdfMailerSettings(RetentionSettings):
     from_address: AddrSpec = Field(
         description="Sender of all mails whose route names no other; of a domain of ours.",
         examples=["leads@leadbus.example"],
+    )
+    lead_link: LeadLink | None = Field(
+        None,
+        description="Where a lead can be read whole, said in mails that had to be cut: an https address with "
+        "the placeholder {lead_id}. Without it the mark names the lead's id.",
+        examples=["https://leadbus.example/leads/{lead_id}"],
     )
     smtp_host: str = Field(description="Smart host that takes all mail.", examples=["smtp.leadbus.example"])
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
@@ -166,7 +173,7 @@ class AdfMailerSettings(RetentionSettings):
 
     @property
     def letterhead(self) -> Letterhead:
-        return Letterhead(self.from_address)
+        return Letterhead(self.from_address, self.lead_link)
 
     @property
     def smart_host(self) -> SmartHost:

@@ -7,7 +7,17 @@ import asyncio
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
-from leadbus.delivery import Ambiguous, Delivered, Held, Job, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery import (
+    Ambiguous,
+    Delivered,
+    Held,
+    Job,
+    Outcome,
+    Permanent,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.log import logger
 
 from adf_mailer.delivery.connection import Envelope
@@ -22,6 +32,9 @@ from adf_mailer.store.mails import Posted
 
 PREPARE_SECONDS = 5.0
 """For reading what to send. Longer, and the whole try could be cut off, which leaves a mail in doubt."""
+
+SHORTEN_SECONDS = 1.5
+"""For planning a smaller mail in place of a refused one; within the margin of the whole try."""
 
 _log = logger("delivery")
 
@@ -61,7 +74,19 @@ class AdfMailSink:
         outcome = verdict.outcome
         if not job.test:
             self._count(posted, outcome)
+        if isinstance(outcome, Permanent) and outcome.reason == "too_large":
+            return await self._shortened(job, len(mail.raw)) or outcome
         return outcome
+
+    async def _shortened(self, job: Job, refused_bytes: int) -> Outcome | None:
+        """That a smaller mail takes its place, or None: then it failed, and can be redriven."""
+        try:
+            async with asyncio.timeout(SHORTEN_SECONDS):
+                return await self._desk.shorten(job, refused_bytes)
+        except Exception as error:  # noqa: BLE001 -- it was refused, whatever happens here
+            if not is_unavailable(error):
+                _log.error("adf.not_shortened", delivery_id=str(job.delivery_id), exc_info=error)
+            return None
 
     async def lookup(self, job: Job) -> Outcome | None:
         """SMTP cannot be asked; the same bytes under the same Message-ID go out again."""

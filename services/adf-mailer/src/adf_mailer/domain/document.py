@@ -8,7 +8,7 @@ shape may have it otherwise: without declaration, comments as CDATA, other eleme
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Literal
 
@@ -22,12 +22,16 @@ from adf_mailer.domain.extensions import add_extensions
 from adf_mailer.domain.party import MissingName, add_customer_contact, add_provider, add_vendor
 from adf_mailer.domain.provider import LeadType, provider_of
 from adf_mailer.domain.shape import DEFAULT, Shape
+from adf_mailer.domain.shortening import Cut, shortened
 from adf_mailer.domain.vehicle import add_vehicles
 
 INSTRUCTION = b'<?adf version="1.0"?>\n'
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n' + INSTRUCTION
 
 Status = Literal["new", "resend"]
+
+_MOST_CUTS = 8
+"""What a cut saves is reckoned, not tried; the second one nearly always fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class Form:
     missing_name: MissingName = "contact"
     lead_types: Mapping[str, LeadType] | None = None
     shape: Shape = DEFAULT
+    document_bytes: int | None = None
+    """Over this size, as `Document.wire_bytes` counts, the transcript and then free texts are cut."""
+    lead_link: str | None = None
+    """Where the whole of what is cut can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +59,41 @@ class Document:
     warnings: tuple[RenderWarning, ...]
     long_lines: bool
 
+    @property
+    def wire_bytes(self) -> int:
+        """The size of the content with the line ends of a mail."""
+        return len(self.content) + self.content.count(b"\n")
+
 
 def render(lead: Lead, form: Form) -> Document:
     """The document for `lead`. Where the full one fails, a plain one, with the warning `degraded`.
 
     Never refuses a lead: a phone number that arrives is worth more than a perfect document.
     """
+    whole = _rendered(lead, form)
+    return whole if form.document_bytes is None else _fitted(lead, form, whole, form.document_bytes)
+
+
+def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
+    """`whole`, or as much of it as fits; what cannot be cut goes out, over the limit as it may be."""
+    document, saving = whole, 0
+    cuts: tuple[Cut, ...] = ()
+    for turn in range(_MOST_CUTS):
+        if document.wire_bytes <= limit:
+            break
+        # What wrapping adds is not reckoned: more is asked for each time.
+        saving += (document.wire_bytes - limit) << turn
+        short = shortened(lead, saving, form.lead_link)
+        document, cuts = _rendered(short.lead, form), short.cuts
+        if short.exhausted:
+            break
+    warnings = [RenderWarning(cut, "customer/comments") for cut in cuts]
+    if document.wire_bytes > limit:
+        warnings.append(RenderWarning("limit_exceeded", "adf"))
+    return replace(document, warnings=(*document.warnings, *warnings))
+
+
+def _rendered(lead: Lead, form: Form) -> Document:
     try:
         document = _document(lead, form, _full)
         found = validation.problems(document.content, extensions=form.shape.extensions)

@@ -32,6 +32,10 @@ WarningCode = Literal[
     "time_zone_unknown",
     "reply_to_missing",
     "degraded",
+    "sensitive_masked",
+    "transcript_cut",
+    "text_cut",
+    "limit_exceeded",
 ]
 WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
 
@@ -40,7 +44,8 @@ WARNING_CODES: tuple[str, ...] = get_args(WarningCode)
 class RenderWarning:
     """`field` is the place in the ADF document, such as `customer/contact/name`; never a value.
 
-    Of `degraded` it is the element that failed validation, or the kind of our own error.
+    Of `degraded` it is the element that failed validation, or the kind of our own error; of
+    `sensitive_masked` the field of the lead.
     """
 
     code: WarningCode

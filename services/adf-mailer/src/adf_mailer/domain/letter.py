@@ -7,17 +7,23 @@ from datetime import datetime
 
 from leadbus.contracts import Lead
 
-from adf_mailer.domain import notice, subject
+from adf_mailer.domain import lead_link, notice, subject
 from adf_mailer.domain.document import Form, Status, render
 from adf_mailer.domain.element import RenderWarning
 from adf_mailer.domain.form import shape_of
+from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
 from adf_mailer.domain.provider import Provider, provider_of
 from adf_mailer.domain.recipients import Recipient, Role, first
 from adf_mailer.domain.reply_to import reply_address
-from adf_mailer.domain.route import AdfRoute, Route
-from adf_mailer.domain.shape import DEFAULT, Shape
+from adf_mailer.domain.route import LEAST_DOCUMENT_BYTES, AdfRoute, Route, kinds_kept_from
+from adf_mailer.domain.sensitive import Kind
+from adf_mailer.domain.shape import DEFAULT
+
+_MOST_TRIES = 4
+_HEADER_BYTES = 200
+"""Of the headers, what grows with nothing: by so much less than its share a document is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,14 @@ class Written:
     status: Status
     warnings: tuple[RenderWarning, ...]
     role: Role = "lead"
+    masked: frozenset[Kind] = frozenset()
+    """Personal data that stands masked in it."""
+
+
+def shorter_bytes(refused_bytes: int) -> int | None:
+    """How large a mail may be in place of one that was refused as too large; None where none would help."""
+    half = max(refused_bytes // 2, LEAST_DOCUMENT_BYTES)
+    return half if half < refused_bytes else None
 
 
 def delivery_key(lead: Lead, route: Route, recipient: Recipient | None = None) -> str:
@@ -54,20 +68,21 @@ def write(
     repeat: int = 0,
     references: str | None = None,
     recipient: Recipient | None = None,
+    at_most_bytes: int | None = None,
 ) -> Written:
     """The mail about `lead` on `route`, to `recipient` or its own address, in the form of their role.
 
-    The same arguments give the same bytes.
+    The same arguments give the same bytes. `at_most_bytes` is for a mail that was refused as too large:
+    transcript and free texts are cut until the whole mail has no more, or nothing is left to cut (warning
+    `limit_exceeded`).
     """
     spec = route.spec
     to = recipient or first(spec)
+    guard = guarded(lead, kinds_kept_from(spec))
+    lead = guard.lead
     sender = spec.from_address or letterhead.from_address
     provider = provider_of(lead, spec.provider_name, spec.lead_types)
-    body = _body(lead, spec, status, to, provider)
-    warnings = body.warnings
     reply_to = None if spec.reply_to == "none" else reply_address(lead, spec.reply_to)
-    if reply_to is None and spec.reply_to != "none":
-        warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
     line = subject.fill(spec.subject, subject.values(lead, provider))
     letter = Letter(
         from_address=sender,
@@ -83,24 +98,31 @@ def write(
         reply_to=reply_to,
         copy=to.role == "copy",
     )
-    mail = compose(letter, body.content, encoded=body.encoded, shape=body.shape)
-    return Written(mail, sender, to.address, status, warnings, to.role)
+    if to.role == "notice":
+        drawn = _for_people(lead, spec, status, provider, letter)
+    else:
+        drawn = _for_crm(lead, _form(lead, spec, status, to, letterhead), letter, at_most_bytes)
+    masked = tuple(RenderWarning("sensitive_masked", where) for where in sorted(guard.found))
+    warnings = (*drawn.warnings, *masked)
+    if reply_to is None and spec.reply_to != "none":
+        warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
+    return Written(drawn.mail, sender, to.address, status, warnings, to.role, guard.kinds)
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    content: bytes
-    encoded: bool
-    shape: Shape
+class _Drawn:
+    mail: Mail
     warnings: tuple[RenderWarning, ...] = ()
 
 
-def _body(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, provider: Provider) -> _Body:
-    if to.role == "notice":
-        words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone)
-        return _Body(words.content, words.encoded, replace(DEFAULT, charset=words.charset))
-    shape = shape_of(spec.form, spec.crm)
-    form = Form(
+def _for_people(lead: Lead, spec: AdfRoute, status: Status, provider: Provider, letter: Letter) -> _Drawn:
+    words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone)
+    shape = replace(DEFAULT, charset=words.charset)
+    return _Drawn(compose(letter, words.content, encoded=words.encoded, shape=shape))
+
+
+def _form(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, letterhead: Letterhead) -> Form:
+    return Form(
         # A copy is the same document, byte for byte.
         to.address if to.role == "lead" else spec.address,
         status,
@@ -108,7 +130,23 @@ def _body(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, provider: P
         spec.time_zone,
         spec.missing_name,
         lead_types=spec.lead_types,
-        shape=shape,
+        shape=shape_of(spec.form, spec.crm),
+        document_bytes=spec.document_bytes,
+        lead_link=lead_link.filled(letterhead.lead_link, lead.lead_id) if letterhead.lead_link else None,
     )
+
+
+def _for_crm(lead: Lead, form: Form, letter: Letter, at_most_bytes: int | None) -> _Drawn:
+    """The document's mail; the document smaller and smaller until the mail is small enough."""
     document = render(lead, form)
-    return _Body(document.content, document.long_lines, shape, document.warnings)
+    mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
+    for _ in range(_MOST_TRIES):
+        if at_most_bytes is None or len(mail.raw) <= at_most_bytes:
+            break
+        smaller = document.wire_bytes * at_most_bytes // len(mail.raw) - _HEADER_BYTES
+        if smaller <= 0 or "limit_exceeded" in {warning.code for warning in document.warnings}:
+            break
+        form = replace(form, document_bytes=smaller)
+        document = render(lead, form)
+        mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
+    return _Drawn(mail, document.warnings)

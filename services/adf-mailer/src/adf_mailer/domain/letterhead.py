@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """As the deployment sets it. `from_address` is the sender where a route names no other."""
+    """As the deployment sets it. `from_address` is the sender where a route names no other.
+
+    `lead_link` is the template of `lead_link`: where the whole of what was cut can be read.
+    """
 
     from_address: str
+    lead_link: str | None = None

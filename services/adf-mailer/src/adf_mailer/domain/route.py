@@ -16,6 +16,7 @@ from adf_mailer.domain.moment import zone
 from adf_mailer.domain.party import MissingName
 from adf_mailer.domain.provider import LeadType
 from adf_mailer.domain.reply_to import ReplyTo
+from adf_mailer.domain.sensitive import KINDS, Kind
 from adf_mailer.domain.subject import DEFAULT, PLACEHOLDERS, check_template
 
 
@@ -35,6 +36,17 @@ MAX_ADDRESSES = 10
 """In each list of a route."""
 
 Addresses = Annotated[tuple[AddrSpec, ...], Field(max_length=MAX_ADDRESSES)]
+LEAST_DOCUMENT_BYTES = 8_000
+
+
+def _room_for_a_lead(value: int) -> int:
+    if value < LEAST_DOCUMENT_BYTES:
+        raise ValueError(
+            f"below {LEAST_DOCUMENT_BYTES} bytes there is no room for who wants what and the dealer's answer"
+        )
+    return value
+
+
 Words = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line)]
 SourceType = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 
@@ -149,6 +161,24 @@ class AdfRoute(BaseModel):
         title="Updates",
         description="`resend` when phone, e-mail, vehicle, transcript or recording changed; `ignore`.",
     )
+    sensitive: Literal["mask", "hold", "send"] = Field(
+        "mask",
+        title="Personal data",
+        description="What becomes of social security, card, licence and account numbers, dates of birth and "
+        "incomes in texts: `mask`, a mark in their place; `hold`, the lead is skipped as `sensitive`, and "
+        "masked when an operator redrives it; `send`, as given, only for systems that may hold it.",
+    )
+    sensitive_kinds: tuple[Kind, ...] = Field(
+        KINDS,
+        title="Kinds of personal data",
+        description="What is looked for under `mask` and `hold`.",
+    )
+    document_bytes: Annotated[int, AfterValidator(_room_for_a_lead)] | None = Field(
+        None,
+        title="Largest document",
+        description=f"In bytes, at least {LEAST_DOCUMENT_BYTES}. Over it the middle of the transcript is "
+        "left out, then free texts are cut, with a link to the whole (LEAD_LINK). None: all is sent.",
+    )
     send_test_leads: bool = Field(
         False, title="Send test leads", description="Off: test leads are skipped as `test_lead`."
     )
@@ -197,3 +227,8 @@ class Route:
 
     name: str
     spec: AdfRoute
+
+
+def kinds_kept_from(spec: AdfRoute) -> tuple[Kind, ...]:
+    """The kinds of personal data that no mail of this route shows."""
+    return () if spec.sensitive == "send" else spec.sensitive_kinds

@@ -14,13 +14,16 @@ from leadbus.contracts import Lead
 from adf_mailer.domain.comments import recording_url
 from adf_mailer.domain.conditions import pairs, pairs_of
 from adf_mailer.domain.document import Status
+from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.recipients import ROLES, Recipient, Told, recipients
-from adf_mailer.domain.route import Route
+from adf_mailer.domain.route import Route, kinds_kept_from
 
 UnroutedReason = Literal["no_route", "no_matching_route", "route_disabled"]
 """Why nobody was there for a lead: the dealer has no route, none that matches, only such that are off."""
 
-SkipReason = Literal[UnroutedReason, "consent", "erased", "test_lead", "not_material", "updates_ignored"]
+SkipReason = Literal[
+    UnroutedReason, "consent", "erased", "test_lead", "not_material", "updates_ignored", "sensitive"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def decide(
         if not fresh and told:
             decisions.append(Skip(route, "not_material"))
         else:
-            decisions += _for_route(route, shared[route.name], told)
+            decisions += _for_route(lead, route, shared[route.name], told)
     return decisions
 
 
@@ -154,11 +157,23 @@ def _shared_out(routes: Sequence[Route]) -> Mapping[str, Sequence[Recipient]]:
     return shared
 
 
-def _for_route(route: Route, its: Sequence[Recipient], told: AbstractSet[Told]) -> Iterator[Decision]:
+def _for_route(
+    lead: Lead, route: Route, its: Sequence[Recipient], told: AbstractSet[Told]
+) -> Iterator[Decision]:
     """Nothing for a route whose addresses all stand in others."""
     ignores = route.spec.updates == "ignore"
     wanted = [one for one in its if not ignores or one.told not in told]
     if its and not wanted:
         yield Skip(route, "updates_ignored")
+    elif wanted and _held_back(lead, route):
+        yield Skip(route, "sensitive")
+        return
     for one in wanted:
         yield Deliver(route, "resend" if one.told in told else "new", one)
+
+
+def _held_back(lead: Lead, route: Route) -> bool:
+    """A route that holds personal data back sends nothing of a lead that has some, unless it is redriven."""
+    if route.spec.sensitive != "hold":
+        return False
+    return bool(guarded(lead, kinds_kept_from(route.spec)).found)

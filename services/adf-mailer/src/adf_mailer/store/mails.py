@@ -11,6 +11,7 @@ from uuid import UUID
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Part
 
+from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import Written
 from adf_mailer.domain.recipients import Recipient, Told
 
@@ -177,6 +178,24 @@ async def posted(
         pruned=row["pruned"],
         mail=mail,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a mail says of itself, and whom it is for."""
+
+    status: Status
+    recipient: Recipient
+
+
+async def said(conn: Connection, delivery_id: UUID, repeat_number: int) -> Said | None:
+    """None where there is no such mail."""
+    row = await conn.fetchrow(
+        "SELECT status, recipient, role FROM mail WHERE delivery_id = $1 AND repeat_number = $2",
+        delivery_id,
+        repeat_number,
+    )
+    return None if row is None else Said(row["status"], Recipient(row["recipient"], row["role"]))
 
 
 @dataclass(frozen=True, slots=True)
