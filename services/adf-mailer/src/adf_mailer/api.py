@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import col
 
 from adf_mailer.consumers import LeadsConsumer
-from adf_mailer.store import mails, poison
+from adf_mailer.store import bounces, mails, poison
 from adf_mailer.store.tables import PoisonRow
 
 Viewer = Annotated[Actor, require("viewer")]
@@ -59,11 +59,14 @@ class PoisonView(BaseModel):
 
 
 def details(database: Database) -> Callable[[UUID], Any]:
-    """What the story of a delivery says about its mails: `{"mails": [...]}`, the delivery's own first."""
+    """What the story of a delivery says about its mails, its own first, and about what came back."""
 
     async def of(delivery_id: UUID) -> Mapping[str, Any]:
         async with database.acquire() as conn:
-            return {"mails": await mails.described(conn, delivery_id)}
+            return {
+                "mails": await mails.described(conn, delivery_id),
+                "bounces": await bounces.of_delivery(conn, delivery_id),
+            }
 
     return of
 

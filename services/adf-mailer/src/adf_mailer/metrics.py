@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from leadbus import metrics
 
+from adf_mailer.domain.bounces.judging import Verdict
+from adf_mailer.domain.bounces.report import Kind
 from adf_mailer.domain.element import WARNING_CODES
 
 CONNECTIONS = metrics.counter(
@@ -41,6 +43,11 @@ POISON = metrics.counter(
 REPEATS = metrics.counter(
     "leadbus_adf_repeats_total",
     "Messages of adf-mailer.leads that came again and changed nothing.",
+)
+BOUNCES = metrics.counter(
+    "leadbus_adf_bounces_total",
+    "What came back to the return path, by its form and by what it means; unmatched: of no known mail.",
+    labels={"kind": Kind, "class": (*(one.value for one in Verdict), "unmatched")},
 )
 END_TO_END = metrics.histogram(
     "leadbus_lead_end_to_end_seconds",

@@ -12,12 +12,13 @@ from adf_mailer.domain.document import Form, Status, provider_name, render
 from adf_mailer.domain.element import RenderWarning
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
+from adf_mailer.domain.return_path import message_uuid
 from adf_mailer.domain.route import Route
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The mail, who it is from and for, and what was odd about it."""
+    """The mail, its envelope sender, who it is for, and what was odd about it."""
 
     mail: Mail
     sender: str
@@ -62,4 +63,11 @@ def write(
         references=references,
     )
     mail = compose(letter, document.content, encoded=document.long_lines)
-    return Written(mail, sender, spec.address, status, document.warnings)
+    return Written(mail, _envelope_sender(mail, sender, letterhead), spec.address, status, document.warnings)
+
+
+def _envelope_sender(mail: Mail, from_address: str, letterhead: Letterhead) -> str:
+    message = message_uuid(mail.message_id)
+    if letterhead.return_path is None or message is None:
+        return from_address
+    return letterhead.return_path.sender(message)

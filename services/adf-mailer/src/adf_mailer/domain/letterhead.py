@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adf_mailer.domain.return_path import ReturnPath
+
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """As the deployment sets it. `from_address` is the sender where a route names no other."""
+    """As the deployment sets it. `from_address` is the sender where a route names no other.
+
+    `return_path`: where bounces come to, an address for each mail; without one they go to the sender.
+    """
 
     from_address: str
+    return_path: ReturnPath | None = None
