@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from leadbus import checkpoint, pulse
+from leadbus import pulse
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import Became, Bounced, bounce
@@ -95,8 +95,6 @@ class Settling:
                     )
                 )
                 await bounces.settle(conn, one.id, became[-1])
-            if found:
-                checkpoint.passed("bounce.settled")
         for one, made in zip(found, became, strict=True):
             _log.info("bounce.settled", delivery_id=str(one.delivery_id), bounce_id=one.id, outcome=made)
             self.settled(made)
