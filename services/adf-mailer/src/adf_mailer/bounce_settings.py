@@ -116,8 +116,8 @@ class BounceSettings(RetentionSettings):
 
     @model_validator(mode="after")
     def _comes_back_to_us(self) -> Self:
-        if (self.return_path is None) != (self.bounce_key is None):
-            raise ValueError("set both of RETURN_PATH and BOUNCE_KEY, or none")
+        if self.return_path is not None and self.bounce_key is None:
+            raise ValueError("RETURN_PATH needs BOUNCE_KEY")
         for name, key in (("BOUNCE_KEY", self.bounce_key), ("BOUNCE_KEY_BEFORE", self.bounce_key_before)):
             if key and len(key.get_secret_value().encode()) < _LEAST_KEY_BYTES:
                 raise ValueError(f"{name} has less than {_LEAST_KEY_BYTES} bytes")
