@@ -135,3 +135,22 @@ async def test_bou10_nobodys_delivery(bench: Bench) -> None:
     async with bench.database.transaction() as conn:
         with pytest.raises(NoSuchDelivery):
             await bounce(conn, uuid4(), GONE, repeat_number=0, sink="test-sink", now=bench.clock.now())
+
+
+@pytest.mark.parametrize(
+    ("event", "phase", "repeat"), [(GONE, "failed", 0), (LATER, "waiting", 1)], ids=["for good", "repeated"]
+)
+async def test_bou11_that_it_was_taken_is_learnt_after_it_came_back(
+    bench: Bench, gate: Any, event: Bounced, phase: str, repeat: int
+) -> None:
+    """The answer of the sending that came back is no answer of the repeat."""
+    await bench.plan("a")
+    bench.sink.answer = gate.answer
+    slow = await bench.too_slow(gate)
+    assert await come_back(bench, event) in (Became.FAILED, Became.REPEATED)
+    gate.opened.set()
+    await bench.settle(slow)
+    row = await bench.row("a")
+    assert (row["phase"], row["repeat_number"], row["outcome"]) == (phase, repeat, "bounced")
+    ((kind, _),) = await bench.events()
+    assert kind == "failed"

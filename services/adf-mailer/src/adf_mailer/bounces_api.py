@@ -1,7 +1,7 @@
 """Bounces as operators see them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -57,7 +57,7 @@ class BounceView(BaseModel):
     """What it means for the mail."""
     reason: str | None
     """Why, as a code; of a complaint its kind."""
-    became: str
+    became: Literal["failed", "repeated", "sending", "outdated", "unchanged", "noted", "unmatched"]
     """What it made of the delivery: failed, repeated; noted only; sending: its answer is awaited; outdated: a
     newer repeat counts; unchanged: it had ended otherwise; unmatched: of no known mail."""
     matched_by: By | None

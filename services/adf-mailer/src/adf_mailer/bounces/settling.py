@@ -21,9 +21,6 @@ from adf_mailer.store import bounces
 
 NOTED = "noted"
 UNMATCHED = "unmatched"
-BECAME = (*(one.value for one in Became), NOTED, UNMATCHED)
-"""What a bounce made of its delivery; of what is only noted, and of none that is known, nothing."""
-
 _FAILS = (Verdict.PERMANENT, Verdict.TRANSIENT)
 _LOOK_EVERY_SECONDS = 1.0
 _AT_ONCE = 50

@@ -30,7 +30,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 WORDS: tuple[tuple[str, str], ...] = (
     (r"quota|mailbox (?:is )?full|mailfolder is full|insufficient (?:system )?storage", MAILBOX_FULL),
     (
-        r"(?:user|recipient|mailbox|address|account|alias)(?: \S+)? "
+        r"(?:user|recipient|mailbox|address(?:ee)?|account|alias)(?: \S+)? "
         r"(?:unknown|not found|unavailable|rejected|does(?:n't| not) exist|disabled)|recipnotfound|"
         r"unknown (?:user|recipient|address)|no such (?:user|person|recipient|mailbox|address)|"
         r"invalid (?:recipient|mailbox|address)|no mailbox here|unrouteable address",
