@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.mail.listener import Listener, Rules
-from ingest.mail.mailroom import Mail, Taken
 from ingest.mail.recipient import MailRecipient, Recipient
-from ingest.mail.refusal import MailReason, MailRefused
+from leadbus.mailin.listener import Listener, Rules
+from leadbus.mailin.refusal import MailReason, MailRefused
+from leadbus.mailin.room import Mail, Taken
 
 DEADLINE_SECONDS = 20.0
 KNOWN = "k7@leads.example"
@@ -28,7 +28,7 @@ RULES = Rules(
 class FakeMailroom:
     """Knows every address that begins with `k`, and fails as it is told to."""
 
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[Mail[Recipient]] = field(default_factory=list)
     fails: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
@@ -38,13 +38,13 @@ class FakeMailroom:
             raise MailRefused(MailReason.UNKNOWN_RECIPIENT)
         return Recipient(address, MailRecipient(address=address))
 
-    async def take(self, mail: Mail) -> Taken:
+    async def take(self, mail: Mail[Recipient]) -> Taken:
         if self.fails:
             raise self.fails
         self.waiting += 1
         await self.gate.wait()
         self.mails.append(mail)
-        return Taken(1, 1)
+        return Taken("taken")
 
 
 @dataclass

@@ -72,7 +72,7 @@ def stack(servers: Servers, worker_label: str, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("stack")
     name = f"cli-{worker_label}-{secrets.token_hex(3)}"
     stacks.migrate(servers.postgres_url, name)
-    made = Stack(servers, folder / "logs", folder / "mail", name=name)
+    made = Stack(servers, folder / "logs", folder / "mail", name=name, takes_bounces=True)
     try:
         with stacks.running(made):
             yield made

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from tests.support.fake_services import Fake
 
@@ -21,6 +21,19 @@ PROFILE = {
     "subject": ["dealer_name"],
     "vendors": ["DX1"],
 }
+BOUNCE: dict[str, Any] = {
+    "id": 7,
+    "received_at": "2026-04-15T16:00:00Z",
+    "kind": "delivery_status",
+    "verdict": "permanent",
+    "reason": "bad_address",
+    "status": "5.1.1",
+    "became": "failed",
+    "delivery_id": "0b0c0d0e-0000-4000-8000-000000000001",
+    "dealer": "prairie-motors",
+    "reporting_mta": "mx.relay.example",
+    "diagnostic": "smtp; 550 5.1.1 User unknown",
+}
 NOTICE = {"pointer": "/address", "code": "address_unlike_vendor", "detail": "ask the vendor"}
 
 
@@ -32,6 +45,9 @@ def mailer(fakes: dict[str, Fake]) -> Fake:
         "GET /v1/crm-vendors": {"items": [VENDOR, BARE]},
         "GET /v1/crm-profiles": {"items": [PROFILE]},
         "GET /v1/crm-vendors/suggestions": {"items": [PATTERN | suggested]},
+        "GET /v1/bounces": {"items": [BOUNCE], "next_cursor": None},
+        "GET /v1/bounces/7": BOUNCE,
+        "GET /v1/bounces/7/raw": Response(b"Subject: failure notice\r\n\r\nSorry.\r\n"),
         "GET /v1/settings": {
             "items": [{"kind": "AdfRoute", "references": {}, "spec_schema": {"properties": {}}}]
         },
@@ -92,3 +108,23 @@ def test_apply_warns_and_applies(leadbus: Any, mailer: Fake, tmp_path: Path) -> 
     assert (ran.code, ran.err) == (0, "")
     assert "warning: address: ask the vendor" in ran.out
     assert leadbus("apply", "-f", str(file), "--json").json["changes"][0]["notices"] == [NOTICE]
+
+
+def test_bounces_are_listed(leadbus: Any, mailer: Fake) -> None:
+    ran = leadbus("adf", "bounces", "--unmatched", "--kind", "delivery_status", "--limit", "5")
+    assert (ran.code, ran.err) == (0, "")
+    for seen in ("mx.relay.example", "bad_address", "5.1.1", BOUNCE["delivery_id"]):
+        assert seen in ran.out
+    asked = {"unmatched": "true", "kind": "delivery_status", "limit": "5"}
+    assert ("GET /v1/bounces", asked, None) in mailer.asked
+    assert leadbus("adf", "bounces", "--json").json == {"items": [BOUNCE]}
+
+
+def test_one_bounce_is_shown_and_its_bytes_when_asked_for(leadbus: Any, mailer: Fake) -> None:
+    ran = leadbus("adf", "bounce", "7")
+    assert (ran.code, ran.err) == (0, "")
+    assert "User unknown" in ran.out
+    assert ("GET /v1/bounces/7/raw", {}, None) not in mailer.asked
+    assert leadbus("adf", "bounce", "7", "--raw", "--json").json["body"].startswith("Subject: failure")
+    missing = leadbus("adf", "bounce", "8")
+    assert (missing.code, missing.out, len(missing.complaints)) == (1, "", 1)

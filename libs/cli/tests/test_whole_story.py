@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import smtplib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,48 @@ def test_from_settings_to_a_redriven_mail(cli: Any, stack: Stack) -> None:
     assert cli("destinations", "pause", destination["name"], "--reason", "test").code == 0
     assert cli("destinations", "list", "--json").json["items"][0]["pause_reason"] == "test"
     assert cli("destinations", "resume", destination["name"]).code == 0
+
+
+def bounced(mail: Any) -> bytes:
+    """What a mail server writes that has to give up on a mail."""
+    return (
+        "From: MAILER-DAEMON@mx.relay.example\r\n"
+        f"To: {mail.mail_from}\r\n"
+        "Subject: Undelivered Mail Returned to Sender\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        "Reporting-MTA: dns; mx.relay.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {mail.rcpt_to[0]}\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 nobody of that name\r\n\r\n--b--\r\n"
+    ).encode()
+
+
+def test_a_bounce_that_comes_later_is_told_with_the_lead(cli: Any, stack: Stack) -> None:
+    cli("apply", "-f", str(EXAMPLES))
+    key = cli("source", "key", "create", "contactatonce", "--json").json
+    known = len(stack.smtp.messages())
+    raw_id = push(stack, key["key"], {**CONTACTATONCE["Chat"], "lead_id": "CAO-B1"})
+    eventually(lambda: len(stack.smtp.messages()) > known)
+    mail = stack.smtp.messages()[-1]
+    eventually(lambda: "delivered" in cli("lead", "show", raw_id).out)
+    assert stack.bounce_port is not None
+    with smtplib.SMTP("127.0.0.1", stack.bounce_port, "mx.relay.example", timeout=20) as client:
+        client.sendmail("<>", [mail.mail_from], bounced(mail))
+
+    story = eventually(
+        lambda: (
+            (told := cli("lead", "show", raw_id, "--json").json)["lead"]["ledger"][0]["outcome"] == "bounced"
+            and told
+        )
+    )
+    assert (story["lead"]["state"], story["lead"]["ledger"][0]["state"]) == ("failed", "failed")
+    shown = cli("lead", "show", raw_id).out
+    for seen in ("bounced", "bad_address", "mx.relay.example", "5.1.1", "nobody of that name"):
+        assert seen in shown
+    [listed] = cli("adf", "bounces", "--delivery", story["deliveries"][0]["id"], "--json").json["items"]
+    assert listed["became"] == "failed"
+    assert "nobody of that name" in cli("adf", "bounce", str(listed["id"]), "--raw", "--json").json["body"]
 
 
 def test_quarantine_is_listed_shown_replayed_and_discarded(cli: Any, stack: Stack) -> None:

@@ -14,12 +14,15 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from adf_mailer import api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer.bounces.intake import BounceRoom
+from adf_mailer.bounces.settling import Reopening, Settling
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
 from adf_mailer.desk import Desk
 from adf_mailer.domain.letterhead import Letterhead
+from adf_mailer.domain.return_path import ReturnPath
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.planning import SINK, Planner
 from adf_mailer.routes import ADF_ROUTE
@@ -155,7 +158,8 @@ def send(connect: Callable[..., SamplePool]) -> Callable[..., Awaitable[Outcome]
 
 
 TABLES = (
-    *("mail", "lead", "poison", "unrouted", "attempt", "delivery", "destination", "inbox", "outbox"),
+    *("bounce", "mail", "lead", "poison", "unrouted", "address_standing"),
+    *("attempt", "delivery", "destination", "inbox", "outbox"),
     *("setting", "setting_history", "audit"),
 )
 TOKEN_KEY = "a-key-of-tests-that-has-32-bytes-or-more"
@@ -172,6 +176,8 @@ class Mailer:
     engine: DeliveryEngine
     pool: ConnectionPool
     http: httpx2.AsyncClient
+    settling: Settling
+    room: BounceRoom
 
     def token(self, role: str, dealers: list[str] | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), f'test-{role}', role, dealers)}"}
@@ -239,8 +245,25 @@ def mailer_database_url(database_factory: DatabaseFactory) -> Iterator[str]:
     database_factory.drop(url)
 
 
+RETURN_PATH = ReturnPath("bounces@mail.leadbus.example", (b"a-bounce-key-of-tests-of-32-bytes-or-more",))
+
+
 @pytest.fixture
-async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Mailer]:
+def letterhead() -> Letterhead:
+    """What the mails of `mailer` have of ours."""
+    return Letterhead("leads@leadbus.example")
+
+
+@pytest.fixture
+def reopening() -> Reopening:
+    """What `mailer` tries again of bounces."""
+    return Reopening()
+
+
+@pytest.fixture
+async def mailer(
+    mailer_database_url: str, smtp: SmtpServer, letterhead: Letterhead, reopening: Reopening
+) -> AsyncIterator[Mailer]:
     clock = FakeClock(datetime(2026, 4, 15, 16, 0, tzinfo=UTC))
     database = Database(mailer_database_url)
     await database.open()
@@ -248,12 +271,18 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         # Not TRUNCATE, which makes and syncs new files for every table.
         await conn.execute(";".join(f"DELETE FROM {table}" for table in TABLES))
     host = SmartHost(
-        smtp.host, smtp.port, "leadbus.example", tls="off", step_timeout_seconds=2, answer_timeout_seconds=0.5
+        smtp.host,
+        smtp.port,
+        "leadbus.example",
+        return_path=RETURN_PATH.address,
+        tls="off",
+        step_timeout_seconds=2,
+        answer_timeout_seconds=0.5,
     )
     pool = ConnectionPool(host, size=4)
     planner = Planner(
         host.name,
-        Letterhead("leads@leadbus.example"),
+        letterhead,
         clock,
         lambda planned: engine.offer(planned),
         lambda planning: engine.starting(planning),
@@ -267,6 +296,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         act_timeout_seconds=10,
         poll_seconds=0.05,
     )
+    settling = Settling(database, clock, reopening, engine.wake)
     consumer = LeadsConsumer(database, planner, clock, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
     silence = Silence(database, clock, expected_leads=3, interval_seconds=300)
@@ -284,6 +314,7 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
                 redrivable=api.redrivable,
             ),
             api.router(database, consumer, clock),
+            bounces_api.router(database),
             vendors_api.router(),
             silence_api.router(silence),
             trying_api.router(database, planner),
@@ -293,7 +324,8 @@ async def mailer(mailer_database_url: str, smtp: SmtpServer) -> AsyncIterator[Ma
         verifier=TokenVerifier(StaticKey(SecretStr(TOKEN_KEY))),
     )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://mailer") as http:
-        yield Mailer(database, clock, consumer, engine, pool, http)
+        room = BounceRoom(database, RETURN_PATH, settling, clock)
+        yield Mailer(database, clock, consumer, engine, pool, http, settling, room)
     await engine.drain(1)
     await pool.close()
     await database.close()

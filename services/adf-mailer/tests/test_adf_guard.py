@@ -264,9 +264,8 @@ def test_who_is_held(
     chosen = make_route(**route)
     (decision,) = decide(golden_lead(**lead), None, [chosen], set())
 
-    assert decision == (
-        Deliver(chosen, "new", first(chosen.spec)) if reason is None else Skip(chosen, reason)
-    )  # type: ignore[arg-type]
+    sent = Deliver(chosen, "new", first(chosen.spec))
+    assert decision == (sent if reason is None else Skip(chosen, reason))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("spec", [{"sensitive": "drop"}, {"sensitive_kinds": ["names"]}], ids=str)

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 import uvloop
 from ingest.app import build
-from ingest.mail.listener import Listener
 from ingest.settings import IngestSettings
 from leadbus.clock import FakeClock
 from leadbus.db import Database
+from leadbus.mailin.listener import Listener
 from leadbus.web import sign_token
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.pytest_plugin import StartSandbox

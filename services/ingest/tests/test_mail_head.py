@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest.domain.mail import Head, read_head
+from leadbus.mailin.head import Head, read_head
 
 MAIL = b"From: a@b.example\r\nMessage-ID: <1@b.example>\r\nSubject: Lead\r\n\r\n<adf/>\r\n"
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest.mail.listener import Listener
+from leadbus.mailin.listener import Listener
 
 from tests.support.mail_client import (
     DEADLINE_SECONDS,

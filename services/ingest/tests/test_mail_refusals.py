@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from ingest.mail.connection import MOST_RECIPIENTS, MOST_STRANGERS
-from ingest.mail.listener import Listener
 from leadbus.db import DatabaseUnavailable
+from leadbus.mailin.connection import MOST_RECIPIENTS, MOST_STRANGERS
+from leadbus.mailin.listener import Listener
 
 from tests.support.mail_client import (
     KNOWN,

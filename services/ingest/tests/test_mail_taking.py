@@ -7,9 +7,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from ingest.domain.mail import MOST_HOPS
-from ingest.mail.mailroom import Mail, Mailroom, Taken
-from ingest.mail.refusal import MailRefused
+from ingest.mail.mailroom import Mailroom
+from leadbus.mailin.head import MOST_HOPS
+from leadbus.mailin.refusal import MailRefused
+from leadbus.mailin.room import Mail, Taken
 from leadbus.messages import DOORS_BODY_BYTES
 from leadbus.outbox import LeftToClaims
 
@@ -90,7 +91,7 @@ async def test_the_setting_goes_along(room: Room) -> None:
 async def test_each_recipient_has_a_message_of_its_own(room: Room) -> None:
     await room.set_up("lakeside", OTHER, account="prairie", location="D-2")
     taken = await room.bring(ADDRESS, OTHER.upper())
-    assert (taken.new, taken.messages) == (2, 2)
+    assert (taken.facts["new"], taken.facts["messages"]) == (2, 2)
     first, second = sorted(await room.messages(), key=lambda message: str(message["location"]))
     assert (first["location"], second["location"]) == ("D-1", "D-2")
     assert first["id"] != second["id"]
@@ -111,7 +112,7 @@ async def test_each_recipient_has_a_message_of_its_own(room: Room) -> None:
 async def test_a_mail_that_comes_again(room: Room, again: bytes, new: int) -> None:
     first = await room.bring()
     second = await room.bring(body=again)
-    assert (first.new, second.new) == (1, new)
+    assert (first.facts["new"], second.facts["new"]) == (1, new)
     assert second.outcome == ("taken" if new else "repeated")
     assert len(await room.messages()) == await room.ingest.count("raw") == 1 + new
     assert (await room.bring(body=again)).outcome == "repeated"
@@ -148,7 +149,7 @@ async def test_a_test_is_marked_and_is_no_repeat_of_the_real_mail(
     room: Room, address: str, body: bytes
 ) -> None:
     await room.bring()
-    assert (await room.bring(address, body=body)).new == 1
+    assert (await room.bring(address, body=body)).facts["new"] == 1
     real, test = await room.messages()
     assert ("test" in real, test["test"]) == (False, "true")
     assert [row["test"] for row in await room.ingest.rows("SELECT test FROM raw ORDER BY test")] == [
@@ -181,7 +182,7 @@ async def test_what_is_kept_apart(room: Room, case: str, sender: str, body: byte
     assert await room.ingest.count("raw") == 0
     (entry,) = await room.ingest.rows("SELECT * FROM quarantine")
     assert (entry["reason"], entry["account"], bytes(entry["body"])) == ("not_a_lead", "prairie", body)
-    assert entry["detail"] == taken.apart
+    assert entry["detail"] == taken.facts["why_apart"]
     (event,) = await room.messages()
     assert event["type"] == "raw.quarantined.v1"
     assert b"cars.example" not in event["body"]
@@ -208,11 +209,11 @@ async def test_what_is_not_judged_here(room: Room, body: bytes) -> None:
 
 async def test_sm19_a_mail_that_the_normalizer_would_not_read(room: Room) -> None:
     large = ADF + b"x" * (DOORS_BODY_BYTES - len(ADF) + 1)
-    assert (await room.bring(body=large)).new == 1
+    assert (await room.bring(body=large)).facts["new"] == 1
     (entry,) = await room.ingest.rows("SELECT reason, body FROM quarantine")
     assert (entry["reason"], bytes(entry["body"]) == large) == ("too_large", True)
     assert await room.ingest.count("raw") == 0
-    assert (await room.bring(body=large[:-1])).new == 1
+    assert (await room.bring(body=large[:-1])).facts["new"] == 1
     assert await room.ingest.count("raw") == 1
 
 

@@ -17,10 +17,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from ingest.mail.certificate import Certificate
-from ingest.mail.listener import Listener, Rules
-from ingest.mail.mailroom import Mail, Taken
 from ingest.mail.recipient import MailRecipient, Recipient
+from leadbus.mailin.certificate import Certificate
+from leadbus.mailin.listener import Listener, Rules
+from leadbus.mailin.room import Mail, Taken
 from leadbus.settings.environment import SettingsError
 
 ADDRESS = "k7@leads.example"
@@ -28,14 +28,14 @@ ADDRESS = "k7@leads.example"
 
 class FakeMailroom:
     def __init__(self) -> None:
-        self.mails: list[Mail] = []
+        self.mails: list[Mail[Recipient]] = []
 
     async def recipient(self, address: str) -> Recipient:
         return Recipient("k7", MailRecipient(address=address))
 
-    async def take(self, mail: Mail) -> Taken:
+    async def take(self, mail: Mail[Recipient]) -> Taken:
         self.mails.append(mail)
-        return Taken(1, 1)
+        return Taken("taken")
 
 
 def issue(folder: Path, number: int) -> tuple[Path, Path]:
@@ -69,7 +69,7 @@ def issue(folder: Path, number: int) -> tuple[Path, Path]:
 async def listening(folder: Path, *, required: bool = False) -> AsyncIterator[tuple[Listener, FakeMailroom]]:
     mailroom: Any = FakeMailroom()
     rules = Rules("mx.leads.example", 10_000, 100_000, 10, 60, 60, tls_required=required)
-    certificate = Certificate(folder / "cert.pem", folder / "key.pem")
+    certificate = Certificate(folder / "cert.pem", folder / "key.pem", "the files")
     listener = Listener(mailroom, rules, host="127.0.0.1", ports={"smtp": 0}, certificate=certificate)
     await listener.open()
     yield listener, mailroom
@@ -131,5 +131,5 @@ def test_files_that_are_no_certificate(tmp_path: Path, content: str | None) -> N
         key.unlink()
     else:
         pem.write_text(content)
-    with pytest.raises(SettingsError, match="MAIL_TLS_CERTIFICATE_FILE"):
-        Certificate(pem, key)
+    with pytest.raises(SettingsError, match="A and B do not name"):
+        Certificate(pem, key, "A and B")

@@ -104,6 +104,27 @@ async def test_a_skip_that_ended_no_try_unsays_nothing(
         assert [row[1] for row in await ledger(workshop)] == [stands]
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_came_back_after_it_was_taken_has_failed(
+    together: Any, workshop: Any, lead_id: Any
+) -> None:
+    """As adf-mailer tells it: the same try, a microsecond later at least; and again what was then taken."""
+    taken = event(lead_id, "succeeded", 1)
+    bounced = event(
+        lead_id, "failed", 1, outcome="bounced", finished_at=AT + timedelta(minutes=1, microseconds=1)
+    )
+    again = event(lead_id, "recovered", 20, attempts=2, repeat=True)
+    for said, stands in (
+        ([taken, bounced], ("prairie", "failed", "bounced", 1)),
+        ([taken, bounced, again], ("prairie", "delivered", "recovered", 2)),
+    ):
+        for arrival in permutations(said):
+            await workshop.fetch("DELETE FROM ledger")
+            for batch in [arrival] if together else [[each] for each in arrival]:
+                await workshop.ledger.handle(batch)
+            assert await ledger(workshop) == [stands]
+
+
 async def test_routes_stand_beside_each_other(workshop: Any, lead_id: Any) -> None:
     await workshop.ledger.handle(
         [event(lead_id, "succeeded", 1), event(lead_id, "skipped", 1, route="", outcome="no_route")]

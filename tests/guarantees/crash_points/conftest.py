@@ -30,6 +30,7 @@ def mortal_stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> 
         settings=SETTINGS,
         partners=("bdk", "virtualexpo"),
         takes_mail=True,
+        takes_bounces=True,
     )
     try:
         with stacks.running(stack):

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 from typing import Literal
 
-from tests.guarantees.crash_points import at_the_bank, at_the_mail_server
+from tests.guarantees.crash_points import at_the_bank, at_the_mail_server, at_the_return_path
 from tests.guarantees.crash_points import circumstances as when
 from tests.guarantees.crash_points.circumstances import Circumstance
 
@@ -301,4 +301,11 @@ def _adf_mailer_sends() -> Iterator[Crash]:
     )
 
 
-CRASHES = (*_ingest(), *_normalizer(), *_adf_mailer_plans(), *_adf_mailer_sends())
+def _adf_mailer_hears() -> Iterator[Crash]:
+    brought = "its sender got no answer and brings the report again"
+    report = at_the_return_path.NOT_ANSWERED
+    yield Crash("adf-mailer", "bounce.stored", f"rolled back; {brought}, and it is new", report)
+    yield Crash("adf-mailer", "bounce.committed", f"{brought}, and it is known", report, core=True)
+
+
+CRASHES = (*_ingest(), *_normalizer(), *_adf_mailer_plans(), *_adf_mailer_sends(), *_adf_mailer_hears())

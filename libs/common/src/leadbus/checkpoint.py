@@ -53,6 +53,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "mailer.poison_kept": "messages that cannot be read are written; nothing is committed",
         "mailer.released": "leads that no route took are planned for a new one; nothing is committed",
         "mailer.prepared": "a try has its mail in hand; no connection is taken",
+        "bounce.stored": "a bounce is written, and what it makes of its delivery; nothing is committed",
+        "bounce.committed": "a bounce is committed; its sender has no answer",
         "delivery.offered": "the engine heard of what is committed and could not start as it was planned",
         "delivery.probed": "the one probe of an unhealthy destination is taken; nothing is committed",
         "delivery.intent_written": "deliveries are `sending` with lease and attempt; nothing is committed",

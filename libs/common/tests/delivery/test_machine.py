@@ -27,6 +27,7 @@ from leadbus.delivery.machine import (
     Announcement,
     Answered,
     AnsweredLate,
+    Bounced,
     CancelAsked,
     Claimed,
     DeadlinePassed,
@@ -250,6 +251,72 @@ def test_mac24_a_pace_nobody_knows_is_the_default_one() -> None:
     assert run(*tried(Transient("full", pace="unknown"))).wait_seconds == 10
 
 
+GONE = Bounced("bad_address", permanent=True)
+LATER = Bounced("mailbox_full", permanent=False, after_seconds=900)
+
+
+def test_mac25_what_was_taken_and_came_back_has_failed() -> None:
+    decision = run(*tried(Delivered()), GONE)
+    assert (decision.state.phase, decision.outcome, decision.reason) == (
+        Phase.FAILED,
+        "bounced",
+        "bad_address",
+    )
+    assert (decision.announce, decision.state.announcements) == (Announcement.FAILED, 2)
+    assert decision.signal is Signal.NOTHING
+    assert decision.wait_seconds is None
+
+
+def test_mac26_redrive_of_what_came_back_is_a_repeat() -> None:
+    again = run(*tried(Delivered()), GONE, RedriveAsked())
+    assert (again.state.phase, again.state.repeat_number, again.state.bounced) == (Phase.WAITING, 1, False)
+    refused = run(*tried(Permanent("no")), RedriveAsked(), state=again.state)
+    assert refused.state.repeat_number == 1, "this repeat was not accepted yet"
+    assert run(*tried(Delivered()), state=again.state).announce is Announcement.RECOVERED
+
+
+def test_mac27_what_may_be_mended_is_told_as_failed_and_repeated() -> None:
+    decision = run(*tried(Ambiguous("lost")), *tried(Delivered()), LATER)
+    state = decision.state
+    assert (state.phase, state.repeat_number, state.doubts, state.failures) == (Phase.WAITING, 1, 0, 0)
+    assert (decision.announce, decision.outcome, decision.wait_seconds) == (
+        Announcement.FAILED,
+        "bounced",
+        900,
+    )
+    assert decision.told is not None
+    assert (decision.told.repeat_number, decision.told.doubts) == (0, 1), "of the sending that came back"
+    assert run(*tried(Delivered()), state=state).announce is Announcement.RECOVERED
+
+
+def test_mac28_a_bounce_ends_the_doubt() -> None:
+    assert run(*tried(Ambiguous("lost")), GONE).state.phase is Phase.FAILED
+    for never_taken in ([], tried(Transient("busy"))):
+        with pytest.raises(NotAllowed):
+            run(*never_taken, GONE)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [Claimed()],
+        [*tried(Permanent("no"))],
+        [*tried(Delivered()), GONE],
+        [*tried(Delivered()), LATER],
+        [CancelAsked()],
+    ],
+)
+def test_mac29_nothing_else_can_come_back(before: list[Event]) -> None:
+    state = run(*before).state
+    with pytest.raises(NotAllowed):
+        run(GONE, state=state)
+
+
+def test_mac30_that_it_was_taken_does_not_unsay_that_it_came_back() -> None:
+    bounced = run(Claimed(), LeaseExpired(), GONE).state
+    assert run(AnsweredLate(Delivered()), state=bounced) == Decision(bounced)
+
+
 class World(RuleBasedStateMachine):
     """One delivery, an outside that takes or does not take, and an auditor who sees both."""
 
@@ -260,6 +327,7 @@ class World(RuleBasedStateMachine):
         self.doubtful = 0
         self.told: list[Announcement] = []
         self.history: list[State] = []
+        self.came_back = 0
 
     def _happens(self, event: Event) -> Decision:
         before = self.state
@@ -327,6 +395,12 @@ class World(RuleBasedStateMachine):
     def redriven(self) -> None:
         self._happens(RedriveAsked())
 
+    @precondition(lambda self: self.state.phase is Phase.DELIVERED)
+    @rule(event=st.sampled_from([GONE, LATER]))
+    def came_back_after_all(self, event: Event) -> None:
+        self.came_back += 1
+        self._happens(event)
+
     @rule(
         event=st.sampled_from(
             [Claimed(), Answered(Delivered()), LeaseExpired(), CancelAsked(), DeadlinePassed(), NotActed()]
@@ -371,7 +445,7 @@ class World(RuleBasedStateMachine):
             now.phase in TERMINAL and before.phase not in TERMINAL
             for before, now in pairwise([*self.history, self.state])
         )
-        assert len(self.told) == ends
+        assert len(self.told) == ends + self.came_back
         if self.told:
             assert self.state.announced is self.told[-1]
 

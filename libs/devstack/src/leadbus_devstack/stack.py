@@ -33,6 +33,7 @@ Progress = Callable[[str], None]
 TOKEN_LIFETIME_SECONDS = 30 * 24 * 3600.0
 PUSHING = ("contactatonce", "alfatrack", "adf")
 """Sources that push: over HTTP with an API key, or to the queue as a broker user of their own."""
+RETURN_PATH = "bounces@mail.leadbus.example"
 _KEY_LABEL, _KEY_ACCOUNT = "devstack", "main"
 
 
@@ -80,6 +81,8 @@ class Stack:
     """Sources that have a broker user."""
     takes_mail: bool = False
     """Whether ingest takes mails; for one replica."""
+    takes_bounces: bool = False
+    """Whether adf-mailer takes bounces, at `RETURN_PATH`; for one replica."""
     partners: Sequence[str] = ()
     """Partners to have a sandbox of, by name: `SANDBOXES` for all. Ingest may ask them over plain http."""
     amqp_query: str = ""
@@ -104,6 +107,7 @@ class Stack:
             for name in self.partners
         }
         self.mail_in_port = take_port(self.ports.mail_in) if self.takes_mail else None
+        self.bounce_port = take_port(0) if self.takes_bounces else None
         self.vhost: Vhost = vhost_named(
             self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
         )
@@ -159,6 +163,9 @@ class Stack:
         if service.folder == "adf-mailer":
             settings |= {"SMTP_HOST": self.smtp.host, "SMTP_PORT": str(self.smtp.port), "SMTP_TLS": "off"}
             settings["FROM_ADDRESS"] = "leads@leadbus.example"
+            if self.bounce_port is not None:
+                settings |= {"RETURN_PATH": RETURN_PATH, "BOUNCE_SMTP_PORT": str(self.bounce_port)}
+                settings["BOUNCE_KEY"] = sha256(f"bounce {settings['TOKEN_KEY']}".encode()).hexdigest()
         if service.folder == "normalizer":
             # The same at the next start, or all leads would be hashed anew.
             settings["FINDING_KEY"] = sha256(f"finding {settings['TOKEN_KEY']}".encode()).hexdigest()

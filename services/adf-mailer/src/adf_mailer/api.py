@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import col
 
 from adf_mailer.consumers import LeadsConsumer
-from adf_mailer.store import mails, poison, unrouted
+from adf_mailer.store import bounces, mails, poison, unrouted
 from adf_mailer.store.tables import PoisonRow
 
 Viewer = Annotated[Actor, require("viewer")]
@@ -59,7 +59,7 @@ class PoisonView(BaseModel):
 
 
 def details(database: Database) -> Callable[[UUID], Any]:
-    """What the story of a delivery says about its mails: `{"mails": [...]}`, the delivery's own first.
+    """What the story of a delivery says about its mails, its own first, and about what came back.
 
     Of a lead that no route took also when its dealer's routes were looked at again, and when one took it.
     """
@@ -68,7 +68,11 @@ def details(database: Database) -> Callable[[UUID], Any]:
         async with database.acquire() as conn:
             looked = await unrouted.of(conn, delivery_id)
             again = {name: at and at.isoformat() for name, at in looked.items()} if looked else {}
-            return {"mails": await mails.described(conn, delivery_id), **again}
+            return {
+                "mails": await mails.described(conn, delivery_id),
+                "bounces": await bounces.of_delivery(conn, delivery_id),
+                **again,
+            }
 
     return of
 

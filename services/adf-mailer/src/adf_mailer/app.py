@@ -13,6 +13,7 @@ from leadbus.delivery import GATHER_SECONDS, DeliveryEngine, Offer, Planning, St
 from leadbus.delivery.redriving import DeliveriesRedrive
 from leadbus.delivery.router import router as deliveries
 from leadbus.jobs import JobRunner, Kind
+from leadbus.mailin.listener import Listener
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, Handler, HoldingReader, ParkedDiscard, ParkedRedrive, parked_router
 from leadbus.publisher import Publisher
@@ -21,7 +22,9 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer.bounces.intake import BounceRoom
+from adf_mailer.bounces.settling import Settling
 from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
 from adf_mailer.desk import Desk
@@ -84,6 +87,11 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         relay.wake()
 
     releasing = Releasing(database, planner, clock, wake, window_seconds=settings.no_route_window_seconds)
+    settling = Settling(database, clock, settings.reopening, wake)
+    listener = None
+    if settings.return_path_of_mails is not None:
+        room = BounceRoom(database, settings.return_path_of_mails, settling, clock)
+        listener = Listener.of(settings.bounce_door, room)
     retention = Retention(database, rules(settings), clock=clock, pace=settings.retention_pace)
     leads = LeadsConsumer(database, planner, clock, relay.wake)
     consumer = BatchConsumer(
@@ -125,6 +133,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
                 redrivable=api.redrivable,
             ),
             api.router(database, leads, clock),
+            bounces_api.router(database),
             vendors_api.router(),
             silence_api.router(silence),
             trying_api.router(database, planner),
@@ -140,10 +149,12 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             "retention": retention.run,
             "silence": silence.run,
             "jobs": runner.run,
+            "bounces": settling.run,
+            **({"bounce listener": listener.run} if listener else {}),
             "held messages": Depths(holding, [parked(QUEUE)]).run,
         },
         consumers=[consumer],
-        drains=[runner.drain, engine.drain, relay.drain],
+        drains=[*([listener.drain] if listener else []), runner.drain, engine.drain, relay.drain],
         on_stop=[pool.close, holding.close],
         database=database,
         broker=broker,

@@ -6,6 +6,8 @@ from typing import get_args
 
 from leadbus import metrics
 
+from adf_mailer.domain.bounces.judging import Verdict
+from adf_mailer.domain.bounces.report import Kind
 from adf_mailer.domain.element import WARNING_CODES
 from adf_mailer.domain.recipients import ROLES
 from adf_mailer.domain.routing import UnroutedReason
@@ -84,6 +86,11 @@ REPEATS = metrics.counter(
 SILENT_DEALERS = metrics.gauge(
     "leadbus_adf_silent_dealers",
     "Dealers without a lead today of whom, as far as the last four weeks tell, leads would have come by now.",
+)
+BOUNCES = metrics.counter(
+    "leadbus_adf_bounces_total",
+    "What came back to the return path, by its form and by what it means; unmatched: of no known mail.",
+    labels={"kind": Kind, "class": (*(one.value for one in Verdict), "unmatched")},
 )
 END_TO_END = metrics.histogram(
     "leadbus_lead_end_to_end_seconds",

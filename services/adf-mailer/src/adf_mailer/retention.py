@@ -15,6 +15,7 @@ def rules(settings: AdfMailerSettings) -> Sequence[Rule]:
     return (
         Rule("mails", settings.retention_mails_days, forgetting.mail_bytes, forgetting.oldest_mail_bytes),
         Rule("attempts", settings.retention_attempts_days, forgetting.attempts, forgetting.oldest_attempt),
+        Rule("bounces", settings.retention_bounces_days, forgetting.bounces, forgetting.oldest_bounce),
         Rule("leads", settings.retention_leads_days, forgetting.leads, forgetting.oldest_lead),
         Rule("poison", settings.retention_poison_days, forgetting.poison, forgetting.oldest_poison),
         inbox_rule(settings.retention_inbox_days),

@@ -4,10 +4,11 @@ from typing import Annotated, Self
 
 from leadbus.delivery import BreakerSettings, Schedule
 from leadbus.delivery.measures import OVERDUE_AFTER_SECONDS
-from leadbus.retention import Days, RetentionSettings, at_least
+from leadbus.retention import Days, at_least
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from adf_mailer.bounce_settings import BounceSettings
 from adf_mailer.delivery import PREPARE_SECONDS, SmartHost, TlsMode
 from adf_mailer.domain.address import AddrSpec
 from adf_mailer.domain.lead_link import LeadLink
@@ -19,7 +20,7 @@ _LEAST_LEADS_DAYS = 30
 """Well above what a delivery may take, and a message may lie in a queue, parked or unpublished."""
 
 
-class AdfMailerSettings(RetentionSettings):
+class AdfMailerSettings(BounceSettings):
     model_config = SettingsConfigDict(env_prefix="ADF_MAILER_")
 
     from_address: AddrSpec = Field(
@@ -173,7 +174,7 @@ class AdfMailerSettings(RetentionSettings):
 
     @property
     def letterhead(self) -> Letterhead:
-        return Letterhead(self.from_address, self.lead_link)
+        return Letterhead(self.from_address, self.lead_link, self.return_path_of_mails)
 
     @property
     def smart_host(self) -> SmartHost:
@@ -182,6 +183,7 @@ class AdfMailerSettings(RetentionSettings):
             port=self.smtp_port,
             ehlo_name=self.smtp_ehlo_name,
             sender=self.from_address,
+            return_path=self.return_path,
             tls=self.smtp_tls,
             ca_file=self.smtp_ca_file,
             username=self.smtp_username,

@@ -9,6 +9,7 @@ from leadbus import jobs
 from leadbus.clock import Clock, SystemClock
 from leadbus.db import Connection, Database
 from leadbus.jobs import JobRunner, Kind
+from leadbus.mailin.listener import Listener
 from leadbus.outbox import OutboxRelay
 from leadbus.parked import Depths, HoldingReader, UnroutedDiscard, UnroutedRedrive, unrouted_router
 from leadbus.publisher import Publisher
@@ -22,7 +23,6 @@ from ingest.bdk.way_in import BdkWayIn
 from ingest.door import Door
 from ingest.fetching.way_in import VirtualExpoWayIn
 from ingest.keyring import Keyring
-from ingest.mail.listener import Listener
 from ingest.mail.mailroom import Mailroom
 from ingest.mail.recipient import MAIL_RECIPIENT
 from ingest.settings import IngestSettings
@@ -56,7 +56,7 @@ def build(settings: IngestSettings, clock: Clock | None = None) -> Service:
     store = documents.DocumentStore(database, own_kinds, clock=clock)
     sources = SourceSettings(store)
     door = Door(database, settings=sources, clock=clock, outgoing=relay)
-    mail = Listener.of(settings, Mailroom(database, clock=clock, outgoing=relay))
+    mail = Listener.of(settings.mail_door, Mailroom(database, clock=clock, outgoing=relay))
     retention = Retention(
         database,
         [

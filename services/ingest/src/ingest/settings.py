@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Self
 
+from leadbus.mailin.listener import Door, Rules
 from leadbus.retention import Days, RetentionSettings, at_least
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -111,6 +112,26 @@ class IngestSettings(RetentionSettings):
     )
     mail_tls_key_file: Path | None = Field(None, description="Key of the certificate (PEM), not encrypted.")
     mail_tls_required: bool = Field(False, description="Whether mails are taken over TLS only.")
+
+    @property
+    def mail_door(self) -> Door:
+        """Where mails are taken."""
+        files = self.mail_tls_certificate_file, self.mail_tls_key_file
+        return Door(
+            host=self.mail_host,
+            ports={"smtp": self.mail_smtp_port, "lmtp": self.mail_lmtp_port},
+            rules=Rules(
+                hostname=self.mail_hostname,
+                size_limit_bytes=self.mail_size_limit_bytes,
+                held_bytes=self.mail_held_bytes,
+                most_connections=self.mail_max_connections,
+                idle_seconds=self.mail_idle_seconds,
+                transfer_seconds=self.mail_transfer_seconds,
+                tls_required=self.mail_tls_required,
+            ),
+            certificate=(files[0], files[1]) if files[0] and files[1] else None,
+            variables="MAIL_TLS_CERTIFICATE_FILE and MAIL_TLS_KEY_FILE",
+        )
 
     @model_validator(mode="after")
     def _mail_fits(self) -> Self:

@@ -1,4 +1,4 @@
-"""``leadbus adf``: setting a dealer's ADF route up, and trying it out."""
+"""``leadbus adf``: setting a dealer's ADF route up, trying it out, and what comes back of its mails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands import adf_trying
 from leadbus_cli.deployment import Deployment
-from leadbus_cli.output import Json, listing, print_json, say, table
+from leadbus_cli.output import Json, Limit, facts, listing, print_body, print_json, say, table
 
 app = typer.Typer(help="ADF mails to dealers' CRMs.", no_args_is_help=True)
 
@@ -17,6 +17,18 @@ app.command("preview")(adf_trying.preview)
 app.command("test")(adf_trying.send_test)
 app.command("silence")(adf_trying.silence)
 
+_BOUNCES = (
+    "id",
+    "received_at",
+    "kind",
+    "verdict",
+    "reason",
+    "status",
+    "became",
+    "delivery_id",
+    "dealer",
+    "reporting_mta",
+)
 _SUGGESTIONS = ("address", "pattern", "vehicles", "missing", "told")
 
 
@@ -81,6 +93,51 @@ def suggest(
         return
     table(found, _SUGGESTIONS)
     say("suggestions only: ask the vendor for the address, and send a test lead")
+
+
+@app.command("bounces")
+def bounces(
+    unmatched: Annotated[
+        bool | None, typer.Option("--unmatched/--matched", help="Of no mail that is known, or only others.")
+    ] = None,
+    delivery: Annotated[str | None, typer.Option("--delivery", help="Id of a delivery.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="delivery_status, adf, free_text, complaint, unknown.")
+    ] = None,
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", help="permanent, transient, delayed, confirmed, …")
+    ] = None,
+    dealer: Annotated[str | None, typer.Option("--dealer")] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """What came back to the return path, the newest first."""
+    asked = {
+        "unmatched": unmatched,
+        "delivery_id": delivery,
+        "kind": kind,
+        "verdict": verdict,
+        "dealer": dealer,
+    }
+    listing(_mailer().items("v1", "bounces", limit=limit, **asked), _BOUNCES, as_json=as_json)
+
+
+@app.command("bounce")
+def bounce(
+    bounce_id: Annotated[str, typer.Argument(metavar="ID", help="As `leadbus adf bounces` lists it.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Its bytes. Who looked is put on record.")] = False,
+    as_json: Json = False,
+) -> None:
+    """One of them, and what the other side said."""
+    mailer = _mailer()
+    found = mailer.get("v1", "bounces", bounce_id)
+    if raw:
+        body = mailer.request("GET", "v1", "bounces", bounce_id, "raw").content
+        print_body(body, found, as_json=as_json)
+    elif as_json:
+        print_json(found)
+    else:
+        facts(found)
 
 
 def _mailer() -> ServiceApi:

@@ -22,13 +22,13 @@ class DeliveryEvent(WireModel):
     route: Text
     """Name of the setting that asked for it; empty where no route was found."""
     outcome: Text
-    """Outcome code, such as ``delivered``, ``no_route``, ``gave_up``, ``refused``."""
+    """Outcome code, such as ``delivered``, ``no_route``, ``gave_up``, ``refused``, ``bounced``."""
     attempts: Annotated[int, Field(ge=0)]
     """Tries so far."""
     ambiguous: bool = False
     """At least one try may have been accepted without our knowing."""
     repeat: bool = False
-    """An operator repeated a delivery that had been accepted."""
+    """It had been accepted before: an operator repeated it, or what was sent before bounced."""
     planned_at: AwareDatetime
     """When the delivery was planned."""
     finished_at: AwareDatetime
@@ -40,7 +40,8 @@ class DeliverySucceeded(DeliveryEvent):
 
 
 class DeliveryFailed(DeliveryEvent):
-    """The other side refused it, or it was given up or cancelled. An operator may redrive it."""
+    """The other side refused it, it was given up or cancelled, or it came back (``bounced``), perhaps after
+    it had succeeded. An operator may redrive it."""
 
 
 class DeliverySkipped(DeliveryEvent):

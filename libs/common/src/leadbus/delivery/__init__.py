@@ -6,13 +6,14 @@ the delivery says that nobody knows (``ambiguous``).
 """
 
 from leadbus.delivery.announcing import GATHER_SECONDS
+from leadbus.delivery.bouncing import Became, bounce
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.claiming import Offer
 from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, DDL_V4, INDEXES_V2, INDEXES_V3
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.limits import Limits
-from leadbus.delivery.machine import Phase
+from leadbus.delivery.machine import Bounced, Phase
 from leadbus.delivery.operations import (
     NewDelivery,
     NoSuchDelivery,
@@ -23,7 +24,16 @@ from leadbus.delivery.operations import (
     redrive,
     skip,
 )
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Held, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery.outcomes import (
+    Ambiguous,
+    Delivered,
+    Held,
+    Outcome,
+    Permanent,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.delivery.schedule import Pace, Schedule
 from leadbus.delivery.starting import Starting
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume
@@ -38,6 +48,8 @@ __all__ = [
     "INDEXES_V2",
     "INDEXES_V3",
     "Ambiguous",
+    "Became",
+    "Bounced",
     "BreakerSettings",
     "Delivered",
     "DeliveryEngine",
@@ -61,6 +73,7 @@ __all__ = [
     "Starting",
     "Suspended",
     "Transient",
+    "bounce",
     "cancel",
     "limit",
     "metadata",

@@ -197,10 +197,11 @@ class Ending:
         if row is not None and row.lease_token == act.token:
             return Happening(row, machine.Answered(_outcome(act), self._luck()), self._end(act))
         _log.error("delivery.answered_late", sink=self._rules.sink, delivery_id=str(act.row.id))
-        if isinstance(act.outcome, Held):
+        if row is None or isinstance(act.outcome, Held):
             return None
-        last = row is not None and row.state.attempts == act.attempt
-        if row is not None and last and row.state.phase in (Phase.WAITING, Phase.FAILED):
+        # A repeat that was ordered meanwhile is another sending, and knows nothing of this one's answer.
+        last = _sending(row.state) == _sending(act.row.state)
+        if last and row.state.phase in (Phase.WAITING, Phase.FAILED):
             return Happening(row, machine.AnsweredLate(_outcome(act)), self._end(act))
         return None
 
@@ -242,6 +243,10 @@ class Ending:
 def _is_ordinary(act: Act) -> bool:
     """Taken, and no more to it: no probe, whose destination has to hear of it, and no doubt that ends."""
     return isinstance(act.outcome, Delivered) and not act.probing and not act.row.state.doubts
+
+
+def _sending(state: machine.State) -> tuple[int, int]:
+    return state.attempts, state.repeat_number
 
 
 def _outcome(act: Act) -> Outcome:

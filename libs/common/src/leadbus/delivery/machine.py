@@ -10,6 +10,7 @@ and nothing else writes a delivery's phase but the claim, which is the event ``C
        └── transient, ambiguous, held, lease expired; held before the first try ─▶ queued
 
     queued, waiting ── cancel asked ─▶ cancelled; ── deadline passed ─▶ failed
+    delivered, or waiting in doubt ── bounced ─▶ failed, or waiting for its repeat
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
+BOUNCED = "bounced"
+"""Outcome of what was taken and came back."""
 TERMINAL = frozenset({Phase.DELIVERED, Phase.FAILED, Phase.SKIPPED, Phase.CANCELLED})
 
 
@@ -77,6 +80,8 @@ class State:
     announcements: int = 0
     downs: int = 0
     held: bool = False
+    bounced: bool = False
+    """Failed after the other side had taken it: what comes next is a repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,29 @@ class RedriveAsked:
     """An operator wants it tried now, or, when it had been accepted, repeated."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """What the other side took has, as it was told later, not arrived.
+
+    ``reason`` is a code. ``permanent``: the same again would come back again; what is not is repeated
+    ``after_seconds``, where that is given.
+    """
+
+    reason: str
+    permanent: bool
+    after_seconds: float | None = None
+
+
 Event: TypeAlias = (
-    Claimed | Answered | LeaseExpired | NotActed | AnsweredLate | DeadlinePassed | CancelAsked | RedriveAsked
+    Claimed
+    | Answered
+    | LeaseExpired
+    | NotActed
+    | AnsweredLate
+    | DeadlinePassed
+    | CancelAsked
+    | RedriveAsked
+    | Bounced
 )
 
 
@@ -146,7 +172,8 @@ class Decision:
 
     ``outcome`` and ``reason`` are codes (None: leave them). ``wait_seconds`` is set when the delivery is to
     be tried (again): due that long from now. ``joins``: what was claimed turned out to be no try of its own,
-    it is part of the one before, a hold like it.
+    it is part of the one before, a hold like it. ``told`` is what the event tells of, where it is not
+    ``state``.
     """
 
     state: State
@@ -156,6 +183,7 @@ class Decision:
     announce: Announcement | None = None
     signal: Signal = Signal.NOTHING
     joins: bool = False
+    told: State | None = None
 
 
 def decide(state: State, event: Event, schedule: Schedule) -> Decision:
@@ -183,6 +211,8 @@ def decide(state: State, event: Event, schedule: Schedule) -> Decision:
             return _finish(state, Phase.CANCELLED, Announcement.FAILED, "cancelled")
         case RedriveAsked():
             return _redriven(state, event)
+        case Bounced():
+            return _bounced(state, event)
         case _:
             assert_never(event)
 
@@ -269,7 +299,7 @@ def _try_again(
 def _answered_late(state: State, event: Event, outcome: Outcome) -> Decision:
     # Whatever the lease's expiry made of it, the truth wins as long as it prevents a second sending.
     _require(state, event, Phase.WAITING, Phase.FAILED)
-    if isinstance(outcome, Delivered):
+    if isinstance(outcome, Delivered) and not state.bounced:
         return _delivered(state)
     return Decision(state)
 
@@ -279,16 +309,39 @@ def _redriven(state: State, event: Event) -> Decision:
         raise NotAllowed(state.phase, event)
     if state.phase in (Phase.QUEUED, Phase.WAITING):
         return Decision(state, wait_seconds=0)
-    again = replace(state, phase=Phase.WAITING, failures=0, downs=0)
-    if state.phase is Phase.DELIVERED:
-        again = replace(again, repeat_number=state.repeat_number + 1, doubts=0)
-    return Decision(again, wait_seconds=0)
+    if state.phase is Phase.DELIVERED or state.bounced:
+        return Decision(_next_repeat(state), wait_seconds=0)
+    return Decision(replace(state, phase=Phase.WAITING, failures=0, downs=0), wait_seconds=0)
+
+
+def _next_repeat(state: State) -> State:
+    number = state.repeat_number + 1
+    return replace(
+        state, phase=Phase.WAITING, failures=0, downs=0, doubts=0, repeat_number=number, bounced=False
+    )
+
+
+def _bounced(state: State, event: Bounced) -> Decision:
+    # One that may have been taken was: else there would be nothing to come back.
+    if not (state.phase is Phase.WAITING and state.doubts):
+        _require(state, event, Phase.DELIVERED)
+    failed = _finish(state, Phase.FAILED, Announcement.FAILED, BOUNCED, event.reason)
+    if event.permanent or event.after_seconds is None:
+        return replace(failed, state=replace(failed.state, bounced=True))
+    again = _next_repeat(failed.state)
+    return replace(failed, state=again, told=failed.state, wait_seconds=event.after_seconds)
 
 
 def _finish(
     state: State, phase: Phase, announcement: Announcement, code: str, reason: str | None = None
 ) -> Decision:
     ended = replace(
-        state, phase=phase, announced=announcement, announcements=state.announcements + 1, downs=0, held=False
+        state,
+        phase=phase,
+        announced=announcement,
+        announcements=state.announcements + 1,
+        downs=0,
+        held=False,
+        bounced=False,
     )
     return Decision(ended, code, reason, announce=announcement)

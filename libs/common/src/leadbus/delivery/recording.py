@@ -148,7 +148,7 @@ def _told(decided: Sequence[Decided], now: datetime) -> list[Told]:
         assert decision.outcome is not None
         skipped = decision.announce is machine.Announcement.SKIPPED
         outcome = decision.reason if skipped and decision.reason else decision.outcome
-        told.append(Told(it.row, decision.state, decision.announce, outcome, now))
+        told.append(Told(it.row, decision.told or decision.state, decision.announce, outcome, now))
     return told
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from leadbus.db import Connection, Part
-from leadbus.delivery.machine import Announcement, Phase, State
+from leadbus.delivery.machine import BOUNCED, Announcement, Phase, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ NotOurs = asyncpg.DivisionByZeroError
 """A lease was lost, and nothing of the statement is written."""
 
 COLUMNS = """id, key, subject_id, destination, route, ordering_key, planned_at, deadline, lease_token,
-    phase, attempts, failures, doubts, repeat_number, announced, announcements, test, downs,
+    phase, attempts, failures, doubts, repeat_number, announced, announcements, outcome, test, downs,
     outcome = 'held' AS held"""
 
 _IS_EXPIRED = "phase = 'sending' AND lease_expires_at < clock_timestamp() AND lease_token <> ALL($1::uuid[])"
@@ -266,6 +266,7 @@ def row_of(row: asyncpg.Record) -> Row:
             announcements=row["announcements"],
             downs=row["downs"],
             held=bool(row["held"]),
+            bounced=row["phase"] == Phase.FAILED and row["outcome"] == BOUNCED,
         ),
         test=row["test"],
     )

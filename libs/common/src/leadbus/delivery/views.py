@@ -34,7 +34,7 @@ class DeliveryView(BaseModel):
     ambiguous: bool
     """At least one try may have been taken without our knowing."""
     repeat_number: int
-    """How often an operator had it repeated after it was accepted."""
+    """How often it was repeated after it had been accepted: by an operator, or because it bounced."""
     priority: int
     planned_at: datetime
     next_try_at: datetime | None

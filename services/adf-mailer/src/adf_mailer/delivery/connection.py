@@ -20,6 +20,8 @@ from leadbus.delivery import Ambiguous, Outcome, Transient
 from pydantic import SecretStr
 
 from adf_mailer.delivery.replies import Reply, Step, Verdict, accepted, lost, refusal
+from adf_mailer.domain import xtext
+from adf_mailer.domain.return_path import token_of
 
 T = TypeVar("T")
 TlsMode = Literal["required", "implicit", "opportunistic", "off"]
@@ -37,6 +39,8 @@ class SmartHost:
     ehlo_name: str | None = None
     sender: str | None = None
     """Address of ours that this account sends as; a host that refuses it refuses us, not a mail."""
+    return_path: str | None = None
+    """Address of ours that envelope senders are made of; to refuse one of those is to refuse us, too."""
     tls: TlsMode = "required"
     ca_file: str | None = None
     username: str | None = None
@@ -50,6 +54,14 @@ class SmartHost:
     def name(self) -> str:
         """The destination's name: health belongs to the host, not to an address behind it."""
         return f"{self.host}:{self.port}"
+
+    def is_own(self, sender: str) -> bool:
+        """Whether all mails come from this envelope sender, or one like it."""
+        return sender == self.sender or self.envelope_id(sender) is not None
+
+    def envelope_id(self, sender: str) -> str | None:
+        """What the host is to name in its reports about a mail (RFC 3461)."""
+        return token_of(sender, self.return_path)
 
     def tls_context(self) -> ssl.SSLContext | None:
         """`required` and `implicit` prove the host's certificate, by STARTTLS and from the first byte on;
@@ -145,13 +157,13 @@ class SmtpConnection:
         try:
             async with asyncio.timeout_at(dot_until):
                 await (self._begin_another(envelope) if kept else self._begin(envelope))
-                await self._command(Step.RCPT, 250, b"RCPT", b"TO:<%b>" % envelope.recipient.encode("ascii"))
+                await self._command(Step.RCPT, 250, b"RCPT", *self._recipient(envelope))
                 checkpoint.passed("smtp.addressed")
                 await before_data()
                 await self._command(Step.DATA, 354, b"DATA")
                 await self._guarded(self._write(envelope.raw))
         except Refused as refused:
-            own_sender = envelope.sender == self._host.sender
+            own_sender = self._host.is_own(envelope.sender)
             return Verdict(refusal(refused.step, refused.reply, own_sender=own_sender), refused.step)
         except TimeoutError:
             return self._not_taken(self._step, "timeout")
@@ -223,7 +235,21 @@ class SmtpConnection:
         sender = [b"FROM:<%b>" % envelope.sender.encode("ascii")]
         if self._client.supports_extension("size"):
             sender.append(b"SIZE=%d" % len(envelope.raw))
+        if envelope_id := self._asked_for_reports(envelope):
+            sender += [b"RET=HDRS", b"ENVID=%b" % xtext.encoded(envelope_id).encode("ascii")]
         await self._command(Step.MAIL, 250, b"MAIL", *sender)
+
+    def _recipient(self, envelope: Envelope) -> list[bytes]:
+        words = [b"TO:<%b>" % envelope.recipient.encode("ascii")]
+        if self._asked_for_reports(envelope):
+            original = xtext.encoded(envelope.recipient).encode("ascii")
+            words += [b"NOTIFY=FAILURE,DELAY", b"ORCPT=rfc822;%b" % original]
+        return words
+
+    def _asked_for_reports(self, envelope: Envelope) -> str | None:
+        """The envelope id, where bounces come to us and the host reports by RFC 3461."""
+        envelope_id = self._host.envelope_id(envelope.sender)
+        return envelope_id if envelope_id and self._client.supports_extension("dsn") else None
 
     async def _write(self, raw: bytes) -> None:
         """The text without its final dot, until the kernel has all of it."""

@@ -17,6 +17,7 @@ from adf_mailer.domain.mail import Letter, Mail, compose, message_id
 from adf_mailer.domain.provider import Provider, provider_of
 from adf_mailer.domain.recipients import Recipient, Role, first
 from adf_mailer.domain.reply_to import reply_address
+from adf_mailer.domain.return_path import message_uuid
 from adf_mailer.domain.route import LEAST_DOCUMENT_BYTES, AdfRoute, Route, kinds_kept_from
 from adf_mailer.domain.sensitive import Kind
 from adf_mailer.domain.shape import DEFAULT
@@ -28,7 +29,7 @@ _HEADER_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The mail, who it is from and for, and what was odd about it."""
+    """The mail, its envelope sender, who it is for, and what was odd about it."""
 
     mail: Mail
     sender: str
@@ -106,7 +107,8 @@ def write(
     warnings = (*drawn.warnings, *masked)
     if reply_to is None and spec.reply_to != "none":
         warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
-    return Written(drawn.mail, sender, to.address, status, warnings, to.role, guard.kinds)
+    envelope_sender = _envelope_sender(drawn.mail, sender, letterhead)
+    return Written(drawn.mail, envelope_sender, to.address, status, warnings, to.role, guard.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +152,10 @@ def _for_crm(lead: Lead, form: Form, letter: Letter, at_most_bytes: int | None) 
         document = render(lead, form)
         mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
     return _Drawn(mail, document.warnings)
+
+
+def _envelope_sender(mail: Mail, from_address: str, letterhead: Letterhead) -> str:
+    message = message_uuid(mail.message_id)
+    if letterhead.return_path is None or message is None:
+        return from_address
+    return letterhead.return_path.sender(message)

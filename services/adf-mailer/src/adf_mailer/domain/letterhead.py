@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adf_mailer.domain.return_path import ReturnPath
+
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
     """As the deployment sets it. `from_address` is the sender where a route names no other.
 
-    `lead_link` is the template of `lead_link`: where the whole of what was cut can be read.
+    `lead_link` is the template of `lead_link`: where the whole of what was cut can be read. `return_path`:
+    where bounces come to, an address for each mail; without one they go to the sender.
     """
 
     from_address: str
     lead_link: str | None = None
+    return_path: ReturnPath | None = None

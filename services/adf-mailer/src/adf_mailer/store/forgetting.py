@@ -48,6 +48,20 @@ SELECT lead_id FROM lead
 _DELIVERIES = """
 SELECT subject_id, finished_at FROM delivery WHERE subject_id = ANY($1::text[]) ORDER BY id FOR UPDATE
 """
+_BOUNCE_BYTES = """
+UPDATE bounce SET raw = NULL WHERE id = ANY (ARRAY(
+    SELECT id FROM bounce WHERE raw IS NOT NULL AND received_at < $1 AND delivery_id IS NOT NULL
+        AND became <> 'sending'
+     ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+_STRAY_BOUNCES = """
+DELETE FROM bounce WHERE id = ANY (ARRAY(
+    SELECT id FROM bounce WHERE received_at < $1 AND delivery_id IS NULL
+     ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+_LEADS_BOUNCES = """
+DELETE FROM bounce WHERE delivery_id IN (SELECT id FROM delivery WHERE subject_id = ANY($1::text[]))
+"""
 _LEADS_MAILS = "DELETE FROM mail WHERE lead_id = ANY($1::uuid[])"
 _LEADS_LOOKS = """
 DELETE FROM unrouted WHERE delivery_id IN (SELECT id FROM delivery WHERE subject_id = ANY($1::text[]))
@@ -85,6 +99,22 @@ async def oldest_poison(conn: Connection) -> datetime | None:
     return await first(conn, "SELECT at FROM poison ORDER BY id LIMIT 1")
 
 
+async def bounces(conn: Connection, before: datetime, limit: int) -> Removed:
+    """Contents of bounces, whose rows stay with their delivery; bounces of no known mail altogether."""
+    return {
+        "bounce_bytes": removed(await conn.execute(_BOUNCE_BYTES, before, limit)),
+        "bounce": removed(await conn.execute(_STRAY_BOUNCES, before, limit)),
+    }
+
+
+async def oldest_bounce(conn: Connection) -> datetime | None:
+    oldest = (
+        "SELECT least((SELECT received_at FROM bounce WHERE raw IS NOT NULL ORDER BY received_at LIMIT 1),"
+        " (SELECT received_at FROM bounce WHERE delivery_id IS NULL ORDER BY received_at LIMIT 1))"
+    )
+    return await first(conn, oldest)
+
+
 async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
     """Leads nobody told of since, with their mails and deliveries, all of which ended before."""
     found = [row["lead_id"] for row in await conn.fetch(_LEADS, before, limit)]
@@ -97,6 +127,7 @@ async def leads(conn: Connection, before: datetime, limit: int) -> Removed:
     }
     gone = [lead_id for lead_id in found if str(lead_id) not in needed]
     return {
+        "bounce": removed(await conn.execute(_LEADS_BOUNCES, [str(lead_id) for lead_id in gone])),
         "mail": removed(await conn.execute(_LEADS_MAILS, gone)),
         "unrouted": removed(await conn.execute(_LEADS_LOOKS, [str(lead_id) for lead_id in gone])),
         "delivery": removed(await conn.execute(_LEADS_DELIVERIES, [str(lead_id) for lead_id in gone])),

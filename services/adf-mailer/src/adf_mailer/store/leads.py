@@ -75,6 +75,9 @@ _ERASE = """
 WITH forgotten AS (
     UPDATE lead SET erased = true, data = NULL, material = NULL, updated_at = $2
     WHERE lead_id = ANY($1::uuid[])
+), came_back AS (
+    UPDATE bounce SET raw = NULL, diagnostic = NULL
+    WHERE delivery_id IN (SELECT delivery_id FROM mail WHERE lead_id = ANY($1::uuid[]))
 )
 UPDATE mail SET raw = NULL WHERE lead_id = ANY($1::uuid[])
 """
@@ -142,7 +145,7 @@ def _columns(leads: Sequence[tuple[Lead, Before]], now: datetime) -> tuple[Any, 
 
 
 async def erase(conn: Connection, lead_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Forget what these leads and the mails about them say; that there were any stays."""
+    """Forget what these leads, the mails about them and their bounces say; that there were any stays."""
     await conn.execute(_ERASE, list(lead_ids), now)
 
 

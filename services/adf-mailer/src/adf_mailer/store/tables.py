@@ -75,7 +75,7 @@ class MailRow(_Table, table=True):
     __tablename__ = "mail"
     __table_args__ = (
         Index("mail_lead", "lead_id"),
-        Index("mail_message_id", "message_id"),
+        Index("mail_by_message_id", "message_id", postgresql_ops={"message_id": "text_pattern_ops"}),
         Index("mail_bytes", "written_at", postgresql_where="raw IS NOT NULL"),
     )
 
@@ -147,3 +147,46 @@ class AddressStandingRow(_Table, table=True):
     suspended: bool | None = Field(
         default=None, sa_column=Column(Boolean, Computed("suspended_at IS NOT NULL", persisted=True))
     )
+
+
+class BounceRow(_Table, table=True):
+    """What came back to a return path: once for each of its recipients.
+
+    `returned_to` is the mail whose return path it came to, by the UUID of its Message-ID. `sha256` is of the
+    whole without what servers on its way add. Without `delivery_id` nobody knows which mail it is about.
+    `became`: what it made of the delivery, `sending` while that is not known. `raw` is gone once the lead is
+    erased or the bounce too old.
+    """
+
+    __tablename__ = "bounce"
+    __table_args__ = (
+        Index("bounce_once", "sha256", "returned_to", unique=True),
+        Index("bounce_received", "received_at", "id"),
+        Index("bounce_delivery", "delivery_id", postgresql_where="delivery_id IS NOT NULL"),
+        Index("bounce_unmatched", "received_at", "id", postgresql_where="delivery_id IS NULL"),
+        Index("bounce_waiting", "id", postgresql_where="became = 'sending'"),
+        Index("bounce_bytes", "received_at", postgresql_where="raw IS NOT NULL"),
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
+    )
+    received_at: datetime = Field(sa_column=_moment())
+    returned_to: UUID
+    sha256: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    verdict: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    became: str = Field(sa_type=Text)
+    matched_by: str | None = Field(default=None, sa_type=Text)
+    delivery_id: UUID | None = None
+    repeat_number: int | None = None
+    dealer: str | None = Field(default=None, sa_type=Text)
+    test: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    recipient_role: str = Field(sa_type=Text)
+    action: str | None = Field(default=None, sa_type=Text)
+    status: str | None = Field(default=None, sa_type=Text)
+    reporting_mta: str | None = Field(default=None, sa_type=Text)
+    diagnostic: str | None = Field(default=None, sa_type=Text)
+    size_bytes: int
+    raw: bytes | None = Field(default=None, sa_column=Column(LargeBinary))

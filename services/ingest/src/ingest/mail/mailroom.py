@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import Database
 from leadbus.event_loop import others_first
+from leadbus.mailin.head import MOST_HOPS, Head, read_head
+from leadbus.mailin.refusal import MailReason, MailRefused
+from leadbus.mailin.room import Mail, Taken
 from leadbus.outbox import Outgoing
 
 from ingest import arrivals
 from ingest.arrivals import Arrival, Faulty
-from ingest.domain.mail import MOST_HOPS, Head, read_head
 from ingest.mail.recipient import TEST_TAG, MailRecipient, Recipient, normal
-from ingest.mail.refusal import MailReason, MailRefused
 from ingest.store import mail_recipients
 
 CONTENT_TYPE = "message/rfc822"
 NULL_SENDER = ("", "<>")
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One mail as it was brought: ``body`` is every byte of it, the dots of the protocol undone."""
-
-    sender: str
-    recipients: Sequence[Recipient]
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Mail(recipients={len(self.recipients)}, size_bytes={len(self.body)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of a mail: how many messages are new, of how many; why they are kept apart, if they are."""
-
-    new: int
-    messages: int
-    apart: str | None = None
-
-    @property
-    def outcome(self) -> str:
-        if not self.new:
-            return "repeated"
-        return "kept_apart" if self.apart else "taken"
 
 
 class Mailroom:
@@ -79,7 +52,7 @@ class Mailroom:
             raise MailRefused(MailReason.TEST_NOT_ALLOWED)
         return recipient
 
-    async def take(self, mail: Mail) -> Taken:
+    async def take(self, mail: Mail[Recipient]) -> Taken:
         """Store a message for each recipient, all or none; when this returns, they are committed.
 
         Raises MailRefused ``test_not_allowed`` where the mail itself says that it is a test.
@@ -104,10 +77,11 @@ class Mailroom:
             checkpoint.passed("mail.stored")
         checkpoint.passed("mail.committed")
         await others_first()
-        return Taken(new, len(brought), apart)
+        outcome = "repeated" if not new else "kept_apart" if apart else "taken"
+        return Taken(outcome, {"new": new, "messages": len(brought), "why_apart": apart})
 
 
-def _arrival(mail: Mail, head: Head, recipient: Recipient) -> Arrival:
+def _arrival(mail: Mail[Recipient], head: Head, recipient: Recipient) -> Arrival:
     if head.test:
         recipient = replace(recipient, test=True)
         if not recipient.setting.allow_test:
@@ -125,7 +99,7 @@ def _arrival(mail: Mail, head: Head, recipient: Recipient) -> Arrival:
     )
 
 
-def _why_apart(mail: Mail, head: Head) -> str | None:
+def _why_apart(mail: Mail[Recipient], head: Head) -> str | None:
     """Why a mail is nobody's who wants something; a lead made of it would answer to itself."""
     if mail.sender in NULL_SENDER:
         return "a mail without a sender: a report about another mail"

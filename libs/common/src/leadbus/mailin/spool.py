@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.mail import metrics
-from ingest.mail.refusal import MailReason, MailRefused
+from leadbus.mailin import metrics
+from leadbus.mailin.refusal import MailReason, MailRefused
 
 
 class Budget:

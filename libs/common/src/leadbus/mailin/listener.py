@@ -7,17 +7,17 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from leadbus import pulse
 from leadbus.log import logger
-
-from ingest.mail import metrics
-from ingest.mail.certificate import Certificate
-from ingest.mail.connection import Connection, connection_of
-from ingest.mail.mailroom import Mailroom
-from ingest.mail.refusal import MailReason
-from ingest.mail.spool import Budget
-from ingest.settings import IngestSettings
+from leadbus.mailin import metrics
+from leadbus.mailin.certificate import Certificate
+from leadbus.mailin.connection import Connection, connection_of
+from leadbus.mailin.refusal import MailReason
+from leadbus.mailin.room import Mailroom
+from leadbus.mailin.spool import Budget
 
 _log = logger("mail")
 
@@ -34,17 +34,19 @@ class Rules:
     transfer_seconds: float
     tls_required: bool = False
 
-    @classmethod
-    def of(cls, settings: IngestSettings) -> Rules:
-        return cls(
-            hostname=settings.mail_hostname,
-            size_limit_bytes=settings.mail_size_limit_bytes,
-            held_bytes=settings.mail_held_bytes,
-            most_connections=settings.mail_max_connections,
-            idle_seconds=settings.mail_idle_seconds,
-            transfer_seconds=settings.mail_transfer_seconds,
-            tls_required=settings.mail_tls_required,
-        )
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a service listens, as its environment sets it. ``ports``: by protocol, None where it is not.
+
+    ``certificate`` are the files of certificate and key, ``variables`` what they are called in errors.
+    """
+
+    host: str
+    ports: Mapping[str, int | None]
+    rules: Rules
+    certificate: tuple[Path, Path] | None = None
+    variables: str = "the certificate's files"
 
 
 class Listener:
@@ -52,7 +54,7 @@ class Listener:
 
     def __init__(
         self,
-        mailroom: Mailroom,
+        mailroom: Mailroom[Any],
         rules: Rules,
         *,
         host: str,
@@ -71,17 +73,13 @@ class Listener:
         self._freed = asyncio.Event()
 
     @classmethod
-    def of(cls, settings: IngestSettings, mailroom: Mailroom) -> Listener | None:
-        """As the environment sets it, None where no port is set. Raises SettingsError for its certificate."""
-        asked = {"smtp": settings.mail_smtp_port, "lmtp": settings.mail_lmtp_port}
-        ports = {protocol: port for protocol, port in asked.items() if port is not None}
+    def of(cls, door: Door, mailroom: Mailroom[Any]) -> Listener | None:
+        """None where no port is set. Raises SettingsError for its certificate."""
+        ports = {protocol: port for protocol, port in door.ports.items() if port is not None}
         if not ports:
             return None
-        files = settings.mail_tls_certificate_file, settings.mail_tls_key_file
-        certificate = Certificate(files[0], files[1]) if files[0] and files[1] else None
-        return cls(
-            mailroom, Rules.of(settings), host=settings.mail_host, ports=ports, certificate=certificate
-        )
+        certificate = Certificate(*door.certificate, door.variables) if door.certificate else None
+        return cls(mailroom, door.rules, host=door.host, ports=ports, certificate=certificate)
 
     async def run(self) -> None:
         """Listen until cancelled. A port that is taken is an OSError; whoever runs this tries again."""

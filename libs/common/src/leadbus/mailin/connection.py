@@ -10,17 +10,16 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
+
 from leadbus.db import is_out_of_reach
 from leadbus.log import Wide, logger, wide
-
-from ingest.mail import metrics
-from ingest.mail.mailroom import Mail, Taken
-from ingest.mail.recipient import Recipient
-from ingest.mail.refusal import REPLIES, MailReason, MailRefused
-from ingest.mail.spool import Spool
+from leadbus.mailin import metrics
+from leadbus.mailin.refusal import REPLIES, MailReason, MailRefused
+from leadbus.mailin.room import Mail, Recipient, Taken
+from leadbus.mailin.spool import Spool
 
 if TYPE_CHECKING:
-    from ingest.mail.listener import Listener
+    from leadbus.mailin.listener import Listener
 
 MOST_RECIPIENTS = 100
 MOST_STRANGERS = 20
@@ -141,7 +140,7 @@ class Connection(SMTP):
     async def _bring(self, line: Wide) -> MailReason | None:
         """Take the text and store it; why not, if not."""
         spool = Spool(self._listener.budget, self._rules.size_limit_bytes)
-        line["settings"] = [recipient.name for recipient in self.envelope.recipients]
+        line["recipients"] = [recipient.name for recipient in self.envelope.recipients]
         try:
             with spool:
                 await self._read_in_time(spool)
@@ -159,7 +158,7 @@ class Connection(SMTP):
         line["size_bytes"] = len(content)
         taken = await self._listener.mailroom.take(Mail(self.envelope.mail_from or "", recipients, content))
         line.outcome = taken.outcome
-        line.update(new=taken.new, messages=taken.messages, why_apart=taken.apart)
+        line.update(taken.facts)
         return taken
 
     async def _read_in_time(self, spool: Spool) -> None:

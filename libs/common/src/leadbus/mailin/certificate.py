@@ -12,16 +12,17 @@ _log = logger("mail")
 
 
 class Certificate:
-    """Raises SettingsError where its files cannot be read at first; later the one in use stays."""
+    """Raises SettingsError where its files cannot be read at first; later the one in use stays.
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    ``variables`` are what its error calls them.
+    """
+
+    def __init__(self, certificate: Path, key: Path, variables: str) -> None:
         self._files = (certificate, key)
         try:
             self._seen, self._context = self._stamp(), self._load()
         except (OSError, ssl.SSLError):
-            raise SettingsError(
-                "MAIL_TLS_CERTIFICATE_FILE and MAIL_TLS_KEY_FILE do not name a certificate and its key"
-            ) from None
+            raise SettingsError(f"{variables} do not name a certificate and its key") from None
 
     def context(self) -> ssl.SSLContext:
         """For a new connection."""

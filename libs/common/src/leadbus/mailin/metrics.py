@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from leadbus import metrics
-
-from ingest.mail.refusal import MailReason
+from leadbus.mailin.refusal import MailReason
 
 PROTOCOLS = ("smtp", "lmtp")
+OUTCOMES = ("taken", "repeated", "kept_apart", "ignored")
 
 MAILS = metrics.counter(
     "leadbus_mail_taken_total",
-    "Mails answered with 250, by what became of them: stored, known already, or kept apart as no lead.",
-    labels={"protocol": PROTOCOLS, "outcome": ("taken", "repeated", "kept_apart")},
+    "Mails answered with 250, by what became of them: stored, known already, kept apart as no lead or no "
+    "bounce of ours, or ignored.",
+    labels={"protocol": PROTOCOLS, "outcome": OUTCOMES},
 )
 REFUSED = metrics.counter(
     "leadbus_mail_refused_total",
