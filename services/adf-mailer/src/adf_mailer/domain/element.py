@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from lxml import etree
 
 from adf_mailer.domain import text
+from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
 
 Node: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml gives it no public name
 
@@ -48,8 +49,9 @@ class RenderWarning:
 
 @dataclass(slots=True)
 class Draft:
-    """One document in the making."""
+    """One document in the making; `language` is that of the words we add."""
 
+    language: Language = ENGLISH
     notes: list[str] = field(default_factory=list)
     warnings: list[RenderWarning] = field(default_factory=list)
 
@@ -58,10 +60,18 @@ class Draft:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def note(self, label: str, value: str | None) -> None:
+    def say(self, key: str, **places: object) -> str:
+        """The fixed text of `key`."""
+        return label(key, self.language, **places)
+
+    def note(self, key: str, value: str | None, **places: object) -> None:
         """A line `label: value` for the comments; nothing when there is no value."""
+        self.add_line(self.notes, self.say(key, **places), value)
+
+    def add_line(self, lines: list[str], words: str, value: str | None) -> None:
+        """`words: value` at the end of `lines`; nothing when there is no value."""
         if cleaned := text.line(value or ""):
-            self.notes.append(f"{label}: {cleaned}")
+            lines.append(f"{words}: {cleaned}")
 
     def leaf(
         self,
@@ -100,7 +110,8 @@ class Draft:
         cleaned = text.block(value)
         if not cleaned:
             return
-        wrapped = text.wrap(cleaned, FREE_TEXT_LINE_BYTES, keep=keep)
+        mark = f"... [{self.say('link_shortened')}]"
+        wrapped = text.wrap(cleaned, FREE_TEXT_LINE_BYTES, keep=keep, link_mark=mark)
         if wrapped.shortened_links:
             self.warn("link_shortened", f"{parent.tag}/{tag}")
         etree.SubElement(parent, tag).text = wrapped.text
@@ -114,5 +125,5 @@ class Draft:
         element.text = written = text.shorten(cleaned, VALUE_BYTES)
         if written != cleaned:
             self.warn("value_shortened", f"{parent.tag}/{tag}")
-            self.note(f"{parent.tag} {tag}", cleaned)
+            self.add_line(self.notes, f"{parent.tag} {tag}", cleaned)
         return element

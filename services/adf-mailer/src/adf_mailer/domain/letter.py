@@ -46,7 +46,9 @@ def write(
     spec = route.spec
     sender = spec.from_address or letterhead.from_address
     provider = provider_name(lead, spec.provider_name)
-    form = Form(spec.address, status, spec.provider_name, spec.time_zone, spec.missing_name)
+    form = Form(
+        spec.address, status, spec.provider_name, spec.time_zone, spec.missing_name, language=spec.language
+    )
     document = render(lead, form)
     line = subject.fill(spec.subject, subject.values(lead, provider))
     letter = Letter(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adf_mailer.domain.address import AddrSpec
+from adf_mailer.domain.fixed_texts import Language
 from adf_mailer.domain.moment import zone
 from adf_mailer.domain.party import MissingName
 from adf_mailer.domain.subject import DEFAULT, PLACEHOLDERS, check_template
@@ -80,6 +81,12 @@ class AdfRoute(BaseModel):
         "contact",
         title="Missing name",
         description="`contact`: phone or e-mail stands in for a name nobody told; `empty`: an empty name.",
+    )
+    language: Language | None = Field(
+        None,
+        title="Language",
+        description="Of the words we add to comments; without it that of the dealer's locale where it is one "
+        "of these, else English. `en` for a CRM that reads lines such as `Call recording: …`.",
     )
     updates: Literal["resend", "ignore"] = Field(
         "resend",
