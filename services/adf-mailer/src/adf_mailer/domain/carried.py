@@ -81,8 +81,8 @@ def of_vehicles(lead: Lead) -> tuple[Carried, ...]:
         return tuple(_of_vehicle(told, index, at) for index, at in enumerate(sure))
     # A car to be given away of which nothing is told is no vehicle of the lead: its interest alone is kept.
     blank = {number for number in numbers if told.word(f"vehicle.{number}@interest", _GIVEN_AWAY)}
-    places = [number for number in range(count + len(blank)) if number not in blank]
-    return tuple(_of_vehicle(told, index, f"vehicle.{number}") for index, number in enumerate(places))
+    places = (number for number in range(count + len(blank)) if number not in blank)
+    return tuple(_of_vehicle(told, index, f"vehicle.{next(places)}") for index in range(count))
 
 
 def _of_vehicle(told: Carried, index: int, at: str | None) -> Carried:

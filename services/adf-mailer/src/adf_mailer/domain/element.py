@@ -95,7 +95,7 @@ class Draft:
             self._leaf(parent, tag, cleaned, attributes)
 
     def branch(self, parent: Node, tag: str, attributes: Mapping[str, str | None] | None = None) -> Node:
-        """A child; attributes without a value are left out."""
+        """A child; attributes without a value are left out, those too long are cut, and noted whole."""
         element = etree.SubElement(parent, tag)
         for name, value in attributes.items() if attributes else ():
             if cleaned := text.line(value or ""):
@@ -103,6 +103,7 @@ class Draft:
                 element.set(name, written)
                 if written != cleaned:
                     self.warn("value_shortened", f"{tag}@{name}")
+                    self.add_line(self.notes, f"{tag} {name}", cleaned)
         return element
 
     def free_text(self, parent: Node, tag: str, value: str, *, keep: frozenset[str] = frozenset()) -> None:

@@ -138,7 +138,7 @@ def _add_carried_contact(document: Draft, parent: Node, told: Carried) -> None:
 
 def _add_names(document: Draft, contact: Node, customer: Customer) -> bool:
     name = customer.name
-    if not _said(name) and customer.type == "business" and customer.company:
+    if not _said(name) and customer.company:
         document.optional(contact, "name", customer.company.name, {"part": "full", "type": "business"})
         return len(contact) > 0
     parts = {"first": name.first, "middle": name.middle, "last": name.last, "suffix": name.suffix}

@@ -93,6 +93,7 @@ def _values(root: etree._Element) -> Iterator[Problem]:
             if rule and not rule(str(value)):
                 yield Problem("value", f"{element.tag}@{name!s}")
     yield from _contacts(root)
+    yield from _timeframes(root)
 
 
 def _contacts(root: etree._Element) -> Iterator[Problem]:
@@ -108,3 +109,11 @@ def _contacts(root: etree._Element) -> Iterator[Problem]:
         numbers = [street.get("line") for street in address.iter("street")]
         if len(set(numbers)) != len(numbers) or len(numbers) > 5:
             yield Problem("street_lines", "address")
+
+
+def _timeframes(root: etree._Element) -> Iterator[Problem]:
+    """Words, or parts of which each stands once: a DTD cannot say so of text and elements together."""
+    for timeframe in root.iter("timeframe"):
+        parts = [child.tag for child in timeframe]
+        if len(set(parts)) != len(parts):
+            yield Problem("timeframe_parts", "timeframe")

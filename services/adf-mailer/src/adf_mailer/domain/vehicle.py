@@ -20,6 +20,7 @@ from adf_mailer.domain.money import (
 _INTEREST = {"trade_in": "trade-in", "test_drive": "test-drive"}
 _GIVEN_AWAY = ("trade_in", "sell")
 CONDITIONS = frozenset({"excellent", "good", "fair", "poor", "unknown"})
+_SIZE_BYTES = 20
 _ODOMETER_STATUSES = frozenset({"unknown", "rolledover", "replaced", "original"})
 
 
@@ -98,10 +99,9 @@ def _add_condition(document: Draft, parent: Node, lines: list[str], told: Carrie
 
 
 def _add_colours(document: Draft, parent: Node, vehicle: Vehicle) -> None:
-    for place, colour in enumerate(vehicle.colours, start=1):
-        interior, exterior = text.line(colour.interior or ""), text.line(colour.exterior or "")
-        if not (interior or exterior):
-            continue
+    told = ((text.line(one.interior or ""), text.line(one.exterior or ""), one) for one in vehicle.colours)
+    said = (colour for colour in told if colour[0] or colour[1])
+    for place, (interior, exterior, colour) in enumerate(said, start=1):
         combination = document.branch(parent, "colorcombination")
         document.optional(combination, "interiorcolor", interior)
         document.optional(combination, "exteriorcolor", exterior)
@@ -113,7 +113,11 @@ def _add_image(document: Draft, parent: Node, vehicle: Vehicle, told: Carried) -
     image = text.line(vehicle.image or "")
     if not (is_web_link(vehicle.image or "") and text.fits(image, VALUE_BYTES)):
         return image
-    attributes = {name: told.get(f"imagetag@{name}") for name in ("width", "height", "alttext")}
+    attributes = {
+        "width": text.shorten(text.line(told.get("imagetag@width") or ""), _SIZE_BYTES),
+        "height": text.shorten(text.line(told.get("imagetag@height") or ""), _SIZE_BYTES),
+        "alttext": told.get("imagetag@alttext"),
+    }
     document.optional(parent, "imagetag", image, attributes)
     return ""
 

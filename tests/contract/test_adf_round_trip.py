@@ -1,0 +1,384 @@
+"""Every source's leads as ADF documents: valid in both layers, and the same lead when our own adapter reads them.
+
+The RT rows are what cannot come back as it was. Each has a lead here that would be lost without it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from adf_mailer.domain import validation
+from adf_mailer.domain.document import Form
+from adf_mailer.domain.iso_codes import COUNTRIES, CURRENCIES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
+from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
+from leadbus.contracts.examples.bdk import BDK
+from leadbus.contracts.examples.virtualexpo import VIRTUALEXPO_XML
+from leadbus.contracts.lead import Dealer, Lead
+from leadbus.contracts.virtualexpo_document import split
+from leadbus.contracts.vocabulary import AddressType, BestTime, PhoneType, PriceKind
+from normalizer.domain.countries import read_country
+from normalizer.domain.draft import Draft
+from normalizer.domain.placing import Origin, place
+from normalizer.domain.way import Way
+from normalizer.sources import read
+from normalizer.sources.bdk_types import TYPES
+
+from tests.contract.adf_round_trip import KNOWN, lost, there_and_back
+from tests.support.adf_document import WHOLE
+
+AT = datetime(2026, 4, 14, 16, 3, 5, tzinfo=UTC)
+DEALER = Dealer(
+    dealer_id="hoffmann", name="Autohaus Hoffmann & Söhne", country="DE", time_zone="Europe/Berlin"
+)
+FORM = Form("leads@hoffmann.example")
+RULES = Path(__file__).parents[2] / "services" / "adf-mailer" / "rules" / "document.md"
+JSON, XML = "application/json", "application/xml"
+
+ADF_DOCUMENTS = {
+    "whole": WHOLE,
+    "least": "<adf><prospect><vehicle><year/><make/><model>Ram</model></vehicle><customer><contact>"
+    "<name>Dana Whitfield</name><phone>312-555-0148</phone></contact></customer></prospect></adf>",
+    "trade-in alone": "<adf><prospect><vehicle interest='trade-in'><make>Opel</make></vehicle><customer>"
+    "<contact><name>D W</name><email>d@example.org</email></contact></customer></prospect></adf>",
+    "tracked call": "<adf><prospect><customer><contact><phone>3125550148</phone></contact><comments>"
+    "Call recording: https://x.example/1&#10;Call duration: 73 seconds&#10;Call answered: no</comments>"
+    "</customer><provider><name>CallRail</name><service>Phone call</service></provider></prospect></adf>",
+}
+
+
+def examples() -> Iterator[Any]:
+    for kind, told in CONTACTATONCE.items():
+        yield pytest.param("contactatonce", json.dumps(told).encode(), JSON, id=f"contactatonce-{kind}")
+    yield pytest.param("contactatonce", CONTACTATONCE_XML.encode(), XML, id="contactatonce-xml")
+    for index, lead in enumerate(split(VIRTUALEXPO_XML.encode()).leads):
+        yield pytest.param("virtualexpo", lead.data, XML, id=f"virtualexpo-{index}")
+    for kind, told in BDK.items():
+        yield pytest.param("bdk", json.dumps(told).encode(), JSON, id=f"bdk-{kind}")
+    for kind in TYPES.types:
+        told = json.dumps({**BDK["1e"], "bdkLeadTypeId": kind}).encode()
+        yield pytest.param("bdk", told, JSON, id=f"bdk-as-{kind}")
+    for kind, told in ALFATRACK_LEADS.items():
+        yield pytest.param("alfatrack", json.dumps(told).encode(), JSON, id=f"alfatrack-{kind}")
+    for kind, document in ADF_DOCUMENTS.items():
+        yield pytest.param("adf", document.encode(), XML, id=f"adf-{kind}")
+
+
+def lead_of(source: str, data: bytes, content_type: str) -> Lead:
+    draft = read(source, data, content_type, Way("account"))
+    assert isinstance(draft, Draft)
+    return place(draft, Origin(source, "account", AT), DEALER)
+
+
+@pytest.mark.parametrize("status", ["new", "resend"])
+@pytest.mark.parametrize(("source", "data", "content_type"), list(examples()))
+def test_a_lead_of_every_source_comes_back(source: str, data: bytes, content_type: str, status: Any) -> None:
+    sent, form = lead_of(source, data, content_type), Form(FORM.lead_address, status)
+    document, back = there_and_back(sent, form)
+
+    assert validation.problems(document.content) == []
+    assert "degraded" not in {one.code for one in document.warnings}
+    assert lost(sent, back, form) == []
+
+
+def test_what_an_adf_document_told_beside_the_lead_comes_back_too() -> None:
+    sent = lead_of("adf", WHOLE.encode(), XML)
+    _, back = there_and_back(sent, FORM)
+
+    # The wanted vehicle is written first: what was told of the second is told of the first.
+    swapped = {"vehicle.0.": "vehicle.1.", "vehicle.1.": "vehicle.0.", "vehicles.1.": "vehicles.0."}
+    expected = {
+        next(
+            (new + path.removeprefix(old) for old, new in swapped.items() if path.startswith(old)), path
+        ): told
+        for path, told in sent.extras.items()
+        # Who the dealer is and how to reach him, the directory says; his id was for whom the document came by.
+        if not path.startswith(("vendor.id", "vendor.contact", "vendor.vendorname"))
+    }
+    missing = {path: told for path, told in expected.items() if back.extras.get(path) != told}
+
+    assert len(expected) > 30
+    assert missing == {}
+
+
+def a_lead(**changes: Any) -> Lead:
+    told: dict[str, Any] = {
+        "lead_id": "0b1f6a5e-5c0e-5a3f-9d4c-6f0f7f3f2a11",
+        "revision": 1,
+        "source": "alfatrack",
+        "account": "a",
+        "source_type": "form",
+        "ids": [{"source": "Tracker", "value": "1", "sequence": 1}]
+        + [{"source": "leadbus", "value": "0b1f6a5e-5c0e-5a3f-9d4c-6f0f7f3f2a11", "sequence": 2}],
+        "channel": "form",
+        "occurred_at": "2026-04-14T11:03:05-05:00",
+        "received_at": "2026-04-14T16:03:07Z",
+        "dealer": {"dealer_id": "d", "name": "Prairie", "country": "US", "time_zone": "America/Chicago"},
+        "customer": CUSTOMER,
+        "vehicles": [CAR],
+        "extras": {"lead_source": "cars.example"},
+    }
+    return Lead.model_validate(told | changes)
+
+
+CAR = {"wanted": True, "status": "used", "make": "Ford", "model": "F-150"}
+CUSTOMER: dict[str, Any] = {
+    "name": {"full": "Dana Whitfield", "first": "Dana", "last": "Whitfield"},
+    "emails": [{"address": "dana@example.org", "raw": "dana@example.org", "primary": True}],
+    "phones": [{"e164": "+13125550148", "raw": "x", "type": "cellphone"}],
+    "addresses": [{"street": ["1 Main St"], "city": "Naperville", "country": "US"}],
+}
+DOUBTFUL: dict[str, dict[str, Any]] = {
+    "RT1": {"ids": []},
+    "RT2": {"occurred_at": None},
+    "RT3": {"source_type": ""},
+    "RT4": {"customer": CUSTOMER | {"company": {"name": "ACME"}}},
+    "RT5": {"customer": CUSTOMER | {"name": CUSTOMER["name"] | {"salutation": "Dr."}}},
+    "RT6": {"customer": CUSTOMER | {"name": CUSTOMER["name"] | {"full": "WHITFIELD Dana"}}},
+    "RT7": {"customer": CUSTOMER | {"name": {"full": "Mary Ann", "first": "Mary Ann"}}},
+    "RT8": {"customer": CUSTOMER | {"name": {"full": "Dana Whitfield"}}},
+    "RT9": {"customer": CUSTOMER | {"name": {}}},
+    "RT10": {"customer": CUSTOMER | {"emails": [{"raw": "dana at home"}]}},
+    "RT11": {"customer": CUSTOMER | {"emails": [*CUSTOMER["emails"], {"address": "d@b.example", "raw": ""}]}},
+    "RT12": {"customer": CUSTOMER | {"phones": [*CUSTOMER["phones"], {"raw": "ask for Bob"}]}},
+    "RT13": {"customer": CUSTOMER | {"phones": [{"raw": "555-0148", "extension": "12", "type": "voice"}]}},
+    "RT14": {"customer": CUSTOMER | {"phones": [{"e164": "+13125550148", "raw": "x"}]}},
+    "RT15": {"customer": CUSTOMER | {"phones": [{**CUSTOMER["phones"][0], "primary": True}]}},
+    "RT16": {"customer": CUSTOMER | {"addresses": [*CUSTOMER["addresses"], {"city": "Elgin"}]}},
+    "RT17": {"customer": CUSTOMER | {"addresses": [{"street": [" "], "type": "home"}]}},
+    "RT18": {"customer": CUSTOMER | {"addresses": [{"street": list("abcdef")}]}},
+    "RT19": {"customer": CUSTOMER | {"addresses": [{"city": "Elgin", "country": "QZ"}]}},
+    "RT20": {"vehicles": [CAR | {"url": "ftp://x.example/1"}]},
+    "RT21": {"vehicles": [CAR | {"trim": "Not Provided"}]},
+    "RT29": {"vehicles": []},
+    "RT22": {"vehicles": [{"interest": "trade_in", "model": "Corsa"}, CAR]},
+    "RT23": {"vehicles": [CAR | {"wanted": False}]},
+    "RT24": {"vehicles": [CAR | {"status": "unknown"}]},
+    "RT25": {"vehicles": [CAR | {"prices": [{"kind": "msrp", "amount": "9"}, {"amount": "8"}]}]},
+    "RT26": {"vehicles": [CAR | {"prices": [{"kind": "msrp", "amount": "9", "currency": "DOL"}]}]},
+    "RT27": {"vehicles": [CAR | {"colours": [{"exterior": "red"}]}]},
+    "RT28": {"finance": {"product": "leasing"}},
+    "RT30": {"vehicles": [CAR | {"comments": "Scratched", "url": "https://x.example/1"}]},
+    "RT31": {"call": {"duration_seconds": 73}},
+    "RT32": {"extras": {}},
+    "RT33": {"vehicles": [CAR | {"trim": "車" * 100}]},
+}
+
+
+@pytest.mark.parametrize("case", [case.id for case in KNOWN])
+def test_what_comes_back_otherwise_is_known(case: str) -> None:
+    sent = a_lead(**DOUBTFUL[case])
+    _, back = there_and_back(sent, FORM)
+
+    assert lost(sent, back, FORM) == []
+    assert lost(sent, back, FORM, without=case) != []
+
+
+def test_the_table_for_people_has_the_same_rows() -> None:
+    rows = re.findall(r"^\| (RT\d+) \| (.+?) \| (.+?) \|$", RULES.read_text("utf-8"), re.MULTILINE)
+
+    assert rows == [(case.id, case.what, case.reason) for case in KNOWN]
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"customer": CUSTOMER | {"emails": [{"address": "o@example.org", "raw": "o@example.org"}]}},
+    {"customer": CUSTOMER | {"phones": [{"e164": "+13125550149", "raw": "x", "type": "cellphone"}]}},
+    {"customer": CUSTOMER | {"addresses": []}},
+    {"vehicles": [CAR | {"model": "F-250"}]},
+    {"vehicles": [CAR, {"interest": "trade_in", "model": "Corsa"}]},
+    {"vehicles": [CAR | {"prices": [{"kind": "asking", "amount": "1", "currency": "USD"}]}]},
+    {"finance": {"product": "leasing", "monthly": "199"}},
+    {"occurred_at": "2026-04-14T11:03:06-05:00"},
+    {"ids": [{"source": "Tracker", "value": "2"}]},
+    {"source_type": "chat"},
+    {"source": "bdk"},
+    {"dealer": {"dealer_id": "d", "name": "Lakeside"}},
+    {"message": "Still there?"},
+    {"transcript": [{"speaker": "customer", "text": "Hello"}]},
+    {"call": {"recording_url": "https://calls.example/1"}},
+    {"extras": {"lead_source": "other.example"}},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=[next(iter(one)) for one in CHANGES])
+def test_another_lead_is_not_taken_for_it(changes: dict[str, Any]) -> None:
+    _, back = there_and_back(a_lead(), FORM)
+
+    assert lost(a_lead(), back, FORM) == []
+    assert lost(a_lead(**changes), back, FORM) != []
+
+
+def test_a_repeat_that_does_not_say_so_is_told() -> None:
+    _, back = there_and_back(a_lead(), FORM)
+    assert lost(a_lead(), back, Form(FORM.lead_address, "resend")) == ["status"]
+
+
+def test_every_country_the_normalizer_reads_is_one_we_write() -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert {
+        one + two for one in letters for two in letters if read_country(one + two) == one + two
+    } <= COUNTRIES
+    assert {"EUR", "USD", "CAD", "GBP", "CHF", "PLN", "RUB", "UAH", "TRY", "CZK"} <= CURRENCIES
+
+
+# --- generated leads ---------------------------------------------------------------------------------------
+
+LETTERS = st.sampled_from("abzÄéßñçøŁżЖяЮ車語😀0159")
+WORD = st.text(LETTERS, min_size=2, max_size=12)
+WORDS = st.lists(WORD, min_size=1, max_size=4).map(" ".join)
+NAME = st.text(st.sampled_from("abcdefghÄéßñŁ"), min_size=2, max_size=10).map(str.capitalize)
+PHONES = ["+13125550148", "+16305550110", "+4915112345678", "+33298550136", "+79123456789"]
+MONEY = st.decimals(min_value=1, max_value=10**9, places=2) | st.integers(1, 10**9)
+THREE_PLACES = st.decimals(min_value=1, max_value=999, places=3)
+CODES = st.sampled_from(["EUR", "USD", "JPY"])
+PRICE = st.fixed_dictionaries(
+    {"kind": st.sampled_from(get_args(PriceKind)), "amount": (MONEY | THREE_PLACES).map(str)},
+    optional={"currency": CODES | st.just("DOL")},
+)
+VEHICLE = st.fixed_dictionaries(
+    {"status": st.sampled_from(["new", "used", "unknown"])},
+    optional={
+        **dict.fromkeys(("make", "model", "trim", "body", "stock", "transmission", "comments"), WORDS),
+        "year": st.sampled_from(["2020", "2018-2020"]),
+        "vin": st.just("1M8GDM9AXKP042788"),
+        "odometer": st.fixed_dictionaries(
+            {"value": st.integers(0, 10**7), "units": st.sampled_from(["km", "mi", "unknown"])}
+        ),
+        "colours": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"exterior": WORDS, "interior": WORDS, "preference": st.integers(1, 9)}
+            ),
+            max_size=2,
+        ),
+        "prices": st.lists(PRICE, max_size=3),
+        "options": st.lists(
+            st.fixed_dictionaries(
+                {"name": WORDS},
+                optional={"code": WORD, "weighting": st.integers(-100, 100), "price": PRICE},
+            ),
+            max_size=2,
+        ),
+        "url": st.sampled_from(["https://x.example/a?b=1&c=2", "http://y.example/é"]),
+        "image": st.just("https://x.example/1.jpg"),
+    },
+)
+BUY = st.tuples(VEHICLE, st.sampled_from(["buy", "lease", "test_drive"])).map(
+    lambda told: told[0] | {"interest": told[1], "wanted": True}
+)
+TRADE_IN = st.tuples(VEHICLE, st.sampled_from(["trade_in", "sell"])).map(
+    lambda told: told[0] | {"interest": told[1]}
+)
+VEHICLES = st.tuples(st.lists(TRADE_IN, max_size=2), st.lists(BUY, max_size=1)).map(
+    lambda told: [*told[0], *told[1]]
+)
+ADDRESS = st.fixed_dictionaries(
+    {"street": st.lists(WORDS, max_size=6)},
+    optional={
+        **dict.fromkeys(("city", "region", "postal_code", "apartment"), WORDS),
+        "country": st.sampled_from(["US", "DE", "QZ"]),
+        "type": st.sampled_from(get_args(AddressType)),
+    },
+)
+PERSON = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.fixed_dictionaries(
+            {"first": NAME, "last": NAME}, optional={"middle": NAME, "suffix": st.just("Jr")}
+        )
+        | st.fixed_dictionaries({"full": NAME})
+        | st.fixed_dictionaries({"first": NAME})
+        | st.fixed_dictionaries({"last": NAME}),
+        "company": st.fixed_dictionaries({"name": WORDS}),
+        "type": st.sampled_from(["person", "business"]),
+        "emails": st.lists(
+            st.fixed_dictionaries(
+                {"raw": st.just("as written")},
+                optional={
+                    "address": st.sampled_from(["a@example.org", "jörg@bücher.example", "b@example.net"]),
+                    "primary": st.booleans(),
+                },
+            ),
+            max_size=3,
+        ),
+        "phones": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "raw": st.sampled_from(["555-0148", "ask for Bob"]),
+                    "type": st.sampled_from(get_args(PhoneType)),
+                    "primary": st.booleans(),
+                },
+                optional={
+                    "e164": st.sampled_from(PHONES),
+                    "extension": st.sampled_from(["12", "4711"]),
+                    "best_time": st.sampled_from(get_args(BestTime)),
+                },
+            ),
+            max_size=3,
+        ),
+        "addresses": st.lists(ADDRESS, max_size=2),
+    },
+)
+LEAD = st.fixed_dictionaries(
+    {
+        "source": st.sampled_from(["contactatonce", "virtualexpo", "bdk", "alfatrack", "adf"]),
+        "source_type": WORDS,
+        "customer": PERSON,
+        "vehicles": VEHICLES,
+        "occurred_at": st.none()
+        | st.datetimes(
+            datetime(1991, 1, 1),
+            datetime(2099, 1, 1),
+            timezones=st.just(UTC),  # noqa: DTZ001 - hypothesis' way
+        ).map(datetime.isoformat),
+    },
+    optional={
+        "ids": st.lists(
+            st.fixed_dictionaries({"source": WORDS, "value": WORDS}),
+            max_size=3,
+            unique_by=lambda told: (told["source"], told["value"]),
+        ),
+        "message": st.lists(WORDS, max_size=5).map("\n".join) | WORD.map(lambda word: word * 200),
+        "transcript": st.lists(
+            st.fixed_dictionaries(
+                {"speaker": st.sampled_from(["customer", "agent", "system"]), "text": WORDS},
+                optional={"name": NAME, "at": st.just("2026-04-14T11:00:12-05:00")},
+            ),
+            max_size=3,
+        ),
+        "call": st.fixed_dictionaries(
+            {},
+            optional={
+                "recording_url": st.just("https://calls.example/ä b?x=1"),
+                "duration_seconds": st.integers(0, 10**5),
+                "tracking_number": st.sampled_from(["+1 312 555 0100", "the office"]),
+                "answered": st.booleans(),
+            },
+        ),
+        "finance": st.fixed_dictionaries(
+            {"product": st.sampled_from(["cash", "financing", "leasing", "unknown"])},
+            optional={
+                **dict.fromkeys(("down_payment", "monthly", "total"), (MONEY | THREE_PLACES).map(str)),
+                "currency": CODES | st.just("DOL"),
+                "term_months": st.integers(1, 99),
+            },
+        ),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(LEAD)
+def test_any_lead_comes_back(told: dict[str, Any]) -> None:
+    sent = a_lead(**told)
+    document, back = there_and_back(sent, FORM)
+
+    assert validation.problems(document.content) == []
+    assert lost(sent, back, FORM) == []
