@@ -23,7 +23,8 @@ WHOLE = """<?xml version="1.0"?><?adf version="1.0"?><adf><prospect>
 <balance type="residual" currency="USD">9000</balance></finance>
 <comments>As seen on Saturday</comments></vehicle>
 <customer><contact primarycontact="1"><name part="first">Zo&#235;</name><name part="middle">Q</name>
-<name part="surname">Rivers</name><name part="suffix">Jr</name><email preferredcontact="1">zoe@example.org</email>
+<name part="surname">Rivers</name><name part="suffix">Jr</name>
+<email preferredcontact="1">zoe@example.org</email>
 <phone type="cellphone" time="evening">+13125550148</phone>
 <address type="home"><street line="1">1 Main St</street><street line="2">Rear</street><apartment>4</apartment>
 <city>Naperville</city><regioncode>IL</regioncode><postalcode>60540</postalcode><country>US</country></address>

@@ -1,4 +1,4 @@
-"""AT1–AT27: every attribute of ADF 1.0: what is legal, what is not, and what we write for what a lead tells."""
+"""AT1–AT27: every attribute of ADF 1.0: what is legal, what is not, what we write for what a lead tells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EL1–EL53: every element of ADF 1.0: where it may stand, and what a lead fills it with. PD1–PD10: the profile."""
+"""EL1–EL53: every element of ADF 1.0, where it may stand and what fills it. PD1–PD10: the profile."""
 
 from __future__ import annotations
 
@@ -96,9 +96,10 @@ def places() -> list[Any]:
 
 def test_the_whole_document_is_valid_and_has_every_element() -> None:
     root = whole()
+    declared: Any = profile()
     assert found(root) == []
     assert {one.tag for one in root.iter(etree.Element)} == {tag for _, tag, _ in PLACES}
-    assert {one.name for one in profile().iterelements()} == {tag for _, tag, _ in PLACES}
+    assert {one.name for one in declared.iterelements()} == {tag for _, tag, _ in PLACES}
 
 
 @pytest.mark.parametrize(("tag", "parent", "often"), places())
@@ -123,7 +124,7 @@ def test_how_often_an_element_may_stand(tag: str, parent: str, often: str) -> No
         pytest.param(tag, parent, id=f"{case}-{parent}")
         for case, tag, parents in PLACES
         for parent in parents
-        # A prospect stands among its like alone, and of a timeframe's words and parts a DTD can tell no order.
+        # A prospect stands among its like alone; of a timeframe's words and parts a DTD can tell no order.
         if tag != "prospect" and not parent.endswith("timeframe")
     ],
 )
@@ -141,8 +142,12 @@ def test_an_element_has_its_place(tag: str, parent: str) -> None:
 WANTED = {"wanted": True, "make": "Ford", "model": "F-150"}
 FINANCE = {"product": "leasing", "monthly": "300", "currency": "USD"}
 HOME = {
-    **{"street": ["1 Main St"], "apartment": "4", "city": "Elgin", "region": "IL"},
-    **{"postal_code": "60540", "country": "US"},
+    "street": ["1 Main St"],
+    "apartment": "4",
+    "city": "Elgin",
+    "region": "IL",
+    "postal_code": "60540",
+    "country": "US",
 }
 
 
@@ -306,7 +311,7 @@ FILLED: list[tuple[str, dict[str, Any], str, Any]] = [
     ("EL52", {}, PROVIDER, None),
     ("EL53", {"source_type": "1e"}, f"{PROVIDER}/service", "1e"),
 ]
-BARE = {"transcript": [], "message": None, "urgency": "normal"}
+BARE: dict[str, Any] = {"transcript": [], "message": None, "urgency": "normal"}
 
 
 def numbered(rows: list[tuple[str, dict[str, Any], str, Any]]) -> Iterator[Any]:
@@ -337,7 +342,7 @@ def test_every_element_has_its_rows() -> None:
     assert {case for case, *_ in FILLED} == {case for case, *_ in PLACES}
 
 
-# --- the profile: where the sources of ADF 1.0 disagree ------------------------------------------------------
+# --- the profile: where the sources of ADF 1.0 disagree -----------------------------------------------------
 
 COLOURS = "<colorcombination>{}<preference>1</preference></colorcombination>"
 IN, OUT = "<interiorcolor>a</interiorcolor>", "<exteriorcolor>b</exteriorcolor>"

@@ -58,8 +58,12 @@ RICH: dict[str, Any] = {
         {
             "wanted": True,
             "make": "Ford",
-            "prices": [{"amount": "1"}, {"kind": "asking", "amount": "2"}, {"kind": "msrp", "amount": "3"}]
-            + [{"kind": "call"}],
+            "prices": [
+                {"amount": "1"},
+                {"kind": "asking", "amount": "2"},
+                {"kind": "msrp", "amount": "3"},
+                {"kind": "call"},
+            ],
             "options": [{"name": "Hitch", "price": {"amount": "5", "currency": "DOL"}}],
             "url": "ftp://x.example",
             "image": "file:///1.jpg",

@@ -66,7 +66,8 @@ class Draft:
 
     def note(self, key: str, value: str | None, **places: object) -> None:
         """A line `label: value` for the comments; nothing when there is no value."""
-        self.add_line(self.notes, self.say(key, **places), value)
+        if value:
+            self.add_line(self.notes, self.say(key, **places), value)
 
     def add_line(self, lines: list[str], words: str, value: str | None) -> None:
         """`words: value` at the end of `lines`; nothing when there is no value."""

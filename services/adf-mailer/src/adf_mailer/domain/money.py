@@ -96,6 +96,8 @@ def note_payment(document: Draft, finance: Finance) -> None:
 
 def add_carried_finance(document: Draft, parent: Node, lines: list[str], told: Carried) -> None:
     """How another vehicle than the wanted one is paid for: the loan on a car that is traded in."""
+    if not told.extras:
+        return
     method = told.word("method", frozenset(METHODS.values()))
     sums = [one for one in told.each("amount") if _AMOUNT.fullmatch(one.get("") or "")]
     if method and sums:
@@ -162,6 +164,8 @@ def _add_difference(document: Draft, parent: Node, told: Carried) -> bool:
 
 def _note_others(document: Draft, lines: list[str], told: Carried) -> None:
     """Of several prices it cannot be said which one a value belonged to."""
+    if not told.extras:
+        return
     for one in told.each("price"):
         if one.at != told.below("price").at:
             _note_difference(document, lines, one)
@@ -194,7 +198,7 @@ def _add_finance(
     limit = told.word("finance.amount@limit", _LIMITS) if len(sums) == 1 else None
     for kind, plain in sums.items():
         document.leaf(element, "amount", plain, {"type": kind, "limit": limit, "currency": currency})
-    for number in range(len(_SUMS)):
+    for number in range(len(_SUMS)) if told.extras else ():
         document.note("amount_limit", told.get(f"finance.amount.{number}@limit"))
     _add_balance(document, element, document.notes, told.below("finance"))
 

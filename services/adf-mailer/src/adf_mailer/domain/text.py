@@ -30,6 +30,8 @@ def block(value: str) -> str:
 
 def line(value: str) -> str:
     """One line: as `block`, and every run of white space is one space."""
+    if not value:
+        return ""
     if value.isascii() and value.isprintable():
         # As nearly always; its only white space is blanks.
         return " ".join(value.split()) if "  " in value else value.strip()

@@ -134,9 +134,12 @@ def _add_option(document: Draft, parent: Node, option: Option, stock: str | None
 
 def _comments(document: Draft, vehicle: Vehicle, image: str) -> list[str]:
     lines = [words] if (words := text.block(vehicle.comments or "")) else []
-    document.add_line(lines, _link_label(document, "vehicle_page", vehicle.url), vehicle.url)
-    document.add_line(lines, _link_label(document, "picture", vehicle.image), image)
-    document.add_line(lines, document.say("vin_doubtful"), vehicle.vin_warning)
+    if vehicle.url:
+        document.add_line(lines, _link_label(document, "vehicle_page", vehicle.url), vehicle.url)
+    if image:
+        document.add_line(lines, _link_label(document, "picture", vehicle.image), image)
+    if vehicle.vin_warning:
+        document.add_line(lines, document.say("vin_doubtful"), vehicle.vin_warning)
     return lines
 
 
