@@ -1,13 +1,17 @@
-"""P1–P7: whatever a lead holds, the mail is one that every receiver can parse."""
+"""P1–P9: whatever a lead holds, the mail is one that every receiver can parse."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any, get_args
 from uuid import UUID
 
+import pytest
 from adf_mailer.domain import text, validation
+from adf_mailer.domain.document import Document, Form, render
+from adf_mailer.domain.fixed_texts import LANGUAGES
 from adf_mailer.domain.letter import delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, compose
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 from leadbus.contracts import Lead
 from leadbus.contracts.vocabulary import Channel, Interest, PhoneType, PriceKind, VehicleStatus
 from lxml import etree
+from pydantic import ValidationError
 
 # Everything Python can hold but NUL, which the contract refuses; surrogates cannot arrive through JSON.
 CHARACTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
@@ -278,3 +283,129 @@ def test_p5_any_words_in_subject_and_name_stay_there(subject: str, display: str)
 def test_p6_ordinary_text_becomes_a_line_as_any_other(value: str) -> None:
     line = " ".join(text.block(value).split())
     assert text.line(value) == text.line(line) == line
+
+
+PATHS = (
+    *("vehicle.id", "vehicle.id@source", "vehicle.doors", "vehicle.condition", "vehicle.odometer@status"),
+    *("vehicle.imagetag@width", "vehicle.imagetag@alttext", "vehicle.price", "vehicle.price@delta"),
+    *("vehicle.price@relativeto", "vehicle.price@source", "vehicle.price@currency", "vehicle.pricecomments"),
+    *("vehicle.0.price.1", "vehicle.0.price.1@delta", "vehicle.1.doors", "vehicle.1@interest"),
+    *("vehicles.0.options.0.stock", "vehicle.finance.method", "vehicle.finance.amount"),
+    *("vehicle.finance.amount@limit", "vehicle.finance.balance", "vehicle.finance.balance@currency"),
+    *("vehicle.1.finance.method", "vehicle.1.finance.amount", "customer.id", "customer.timeframe"),
+    *("customer.timeframe.description", "customer.timeframe.earliestdate", "vendor.url", "provider.id"),
+    *("provider.name", "provider.url", "provider.email", "provider.phone", "provider.phone@type"),
+    *("provider.contact.name", "provider.contact.email", "provider.contact.phone"),
+)
+LEGAL = st.sampled_from(
+    [
+        "4",
+        "good",
+        "finance",
+        "percentage",
+        "invoice",
+        "trade-in",
+        "2026-05-01",
+        "exact",
+        "+13125550148",
+        "EUR",
+    ]
+)
+CARRIED = st.dictionaries(st.sampled_from(PATHS), LEGAL | TEXT | st.just("https://x.example/a"))
+LANGUAGE = st.sampled_from([None, *LANGUAGES])
+
+
+def rendered(told: dict[str, Any], language: Any) -> Document:
+    document = render(Lead.model_validate(told), Form("leads@x.example", language=language))
+    assert validation.problems(document.content) == []
+    assert document.content.isascii()
+    assert document.long_lines == any(len(line) > 998 for line in document.content.split(b"\n"))
+    return document
+
+
+@relaxed
+@given(LEAD, CARRIED, LANGUAGE)
+def test_p7_whatever_an_adf_document_told_beside_the_lead_the_document_is_valid(
+    told: dict[str, Any], carried: dict[str, str], language: Any
+) -> None:
+    document = rendered(told | {"source": "adf", "extras": carried}, language)
+    assert "degraded" not in {warning.code for warning in document.warnings}
+
+
+@relaxed
+@given(LEAD, LANGUAGE, st.sampled_from(["_full", "_plain"]))
+def test_p8_a_degraded_document_is_valid_too(told: dict[str, Any], language: Any, last: str) -> None:
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_full", "_plain")[: ("_full", "_plain").index(last) + 1]:
+            patch.setattr(f"adf_mailer.domain.document.{name}", defect)
+        document = rendered(told, language)
+    lead, content = Lead.model_validate(told), document.content
+    words = "".join(etree.fromstring(content)[0].findtext("customer/comments", "").split())
+
+    assert ("degraded", "ZeroDivisionError") in {(one.code, one.field) for one in document.warnings}
+    for phone in lead.customer.phones:
+        assert "".join(text.line(phone.e164 or phone.raw).split())[:200] in words or "https://" in words
+
+
+HOSTILE = {
+    "control characters": "a\x00\x01\x0b\x1f\x7f\x9d\ufffe\uffff".replace("\x00", ""),
+    "a lone CDATA end": "]]>",
+    "an entity": "&xxe; &#0; &#xD800; &lt;!DOCTYPE adf [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>",
+    "markup": "</comments></customer><customer><contact><name>other</name></contact></customer><!--",
+    "without a blank": "x" * 100_000,
+    "without a blank, in references": "\u8eca" * 10_000,
+    "one long link": "https://t.example/" + "u" * 100_000,
+    "blanks alone": " \t\u00a0" * 1000,
+    "right to left": "\u202e\u2066" * 500,
+}
+
+
+@pytest.mark.parametrize("words", list(HOSTILE.values()), ids=list(HOSTILE))
+@pytest.mark.parametrize("source", ["contactatonce", "adf"])
+def test_p9_hostile_words_in_every_place(words: str, source: str) -> None:
+    told: dict[str, Any] = {
+        "lead_id": str(UUID(int=1)),
+        "revision": 1,
+        "source": source,
+        "account": words,
+        "source_type": words,
+        "channel": "form",
+        "received_at": "2026-01-01T00:00:00Z",
+        "dealer": {"dealer_id": words, "name": words, "contact": words, "phone": words, "email": words},
+        "ids": [{"source": words, "value": words}],
+        "customer": {
+            "name": dict.fromkeys(("full", "first", "middle", "last", "suffix", "salutation"), words),
+            "company": dict.fromkeys(("name", "kind", "sector"), words),
+            "emails": [{"raw": words, "address": words}, {"raw": words}],
+            "phones": [{"raw": words, "extension": words}],
+            "addresses": [{"street": [words] * 6, "city": words}, {"city": words}],
+        },
+        "vehicles": [
+            dict.fromkeys(("make", "model", "year", "trim", "stock", "url", "image", "comments"), words)
+            | {"options": [{"name": words, "code": words}], "colours": [{"exterior": words}]}
+        ],
+        "subject": words,
+        "message": words,
+        "transcript": [{"speaker": "agent", "name": words, "text": words}],
+        "call": {"recording_url": words, "tracking_number": words},
+        "extras": dict.fromkeys((*PATHS, "lead_source", "customer", "vehicles.0.vin"), words),
+    }
+    document = rendered(told, None)
+    prospect = etree.fromstring(document.content)[0]
+
+    assert "degraded" not in {warning.code for warning in document.warnings}
+    assert [child.tag for child in prospect].count("customer") == 1
+
+
+def test_p9_a_lone_surrogate_comes_by_no_message_and_would_be_dropped(
+    golden_lead: Callable[..., Lead],
+) -> None:
+    with pytest.raises(ValidationError):
+        Lead.model_validate_json(golden_lead(message="MARK").to_json().replace(b"MARK", b"a\\ud800b"))
+    document = render(golden_lead(message="a\ud800b"), Form("leads@x.example"))
+
+    assert validation.problems(document.content) == []
+    assert b"\nab\n" in document.content

@@ -52,7 +52,8 @@ def document(*, ids: str = "", date: str = DATE, vehicle: str = CAR, customer: s
         pytest.param(
             document(
                 customer=CONTACT
-                + "<timeframe><description>soon</description><earliestdate>x</earliestdate></timeframe>"
+                + "<timeframe><description>soon</description><earliestdate>2026-05-01</earliestdate>"
+                + "</timeframe>"
             ),
             id="A57-timeframe-children",
         ),

@@ -156,6 +156,15 @@ def test_all_of_a_vehicle() -> None:
     }.items() <= draft.extras.items()
 
 
+def test_the_stock_number_of_an_option_is_kept_by_its_place_among_those_that_have_a_name() -> None:
+    option = "<option><optionname>{}</optionname><stock>{}</stock></option>"
+    draft = prospect(f"<vehicle>{option.format('', 'S0')}{option.format('Mats', 'S1')}</vehicle>{CUSTOMER}")
+    (one,) = draft.vehicles
+    assert [option.name for option in one.options] == ["Mats"]
+    assert draft.extras["vehicles.0.options.0.stock"] == "S1"
+    assert draft.extras["vehicle.option.0.stock"] == "S0"
+
+
 def test_a_colour_told_by_parts() -> None:
     one = vehicle("<model>Ram</model><color><exterior>Red</exterior><interior>Tan</interior></color>")
     assert [(colour.exterior, colour.interior) for colour in one.colours] == [("Red", "Tan")]

@@ -12,6 +12,7 @@ from leadbus_devstack.demo.prospect import saying
 
 _PRAIRIE_RECIPIENT = "prairie-cars@leads.leadbus.example"
 """Where the provider of the mailed one was told to send: the address of a MailRecipient."""
+_PROVIDER = "AutoWeb"
 _EXPO_RECIPIENT = "hoffmann-expo@leads.leadbus.example"
 TWIN, TWIN_OF = "AX-34", virtualexpo.REQUEST
 """One request that came twice, as in a test phase: mailed by the marketplace, and fetched from it."""
@@ -61,7 +62,7 @@ def _lead(
     make, _, model = vehicle.partition(" ")
     words = f"Is the {model} still there?"
     document = _DOCUMENT.format(
-        provider="AutoWeb",
+        provider=_PROVIDER,
         id=id_,
         make=make,
         model=model,
@@ -81,7 +82,7 @@ def _lead(
         dealer=dealer[0],
         address=dealer[1],
         says=saying(
-            provider="ADF",  # a route does not say yet whose name it gives to leads of many providers
+            provider=_PROVIDER,
             id_=id_,
             name=name,
             phone=("" if phone.startswith("+") else "+1") + re.sub(r"[^0-9+]", "", phone),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import tzinfo
 from urllib.parse import quote
 
-from leadbus.contracts.lead import Call, Lead, Product, TranscriptLine
+from leadbus.contracts.lead import Call, Company, Lead, Product, TranscriptLine
 from leadbus.contracts.web_link import is_web_link
 
 from adf_mailer.domain import as_given, moment, text
+from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
 
 LEAD_SOURCE = "lead_source"
 """Key of `Lead.extras`: the site or portal the shopper was on."""
 
-_SPEAKERS = {"customer": "Customer", "agent": "Agent", "system": "System"}
 _URI_CHARACTERS = ":/?#[]@!$&'()*+,;=%-._~"
 
 
@@ -27,65 +28,78 @@ def recording_url(call: Call | None) -> str | None:
     return quote(text.line(call.recording_url or ""), safe=_URI_CHARACTERS)
 
 
-def customer_comments(lead: Lead, notes: list[str], where: tzinfo | None) -> str:
+def customer_comments(
+    lead: Lead, notes: list[str], where: tzinfo | None, language: Language = ENGLISH
+) -> str:
     """Blocks in the order a person needs them; `notes` are what the elements had no room for."""
     blocks = [
-        "\n".join(_facts(lead)),
+        _lines(_facts(lead, language), language),
         text.block(lead.message or ""),
-        "\n".join(_call(lead.call, where)),
-        "\n".join([*notes, *as_given.lines(lead)]),
-        _transcript(lead.transcript, where),
+        _lines(_call(lead.call, where, language), language),
+        "\n".join([*notes, *as_given.lines(lead, language)]),
+        _transcript(lead.transcript, where, language),
     ]
     return "\n\n".join(filter(None, blocks))
 
 
-def _facts(lead: Lead) -> list[str]:
-    asked = ", ".join(intent.replace("_", " ") for intent in lead.intents if intent != "inquiry")
-    contract = lead.contract
-    facts = [
-        ("Test lead", "yes" if lead.test else None),
-        ("Lead source", lead.extras.get(LEAD_SOURCE)),
-        ("Asks for", asked),
-        ("Urgency", lead.urgency if lead.urgency != "normal" else None),
-        ("Subject", lead.subject),
-        ("Salutation", lead.customer.name.salutation),
-        ("Position", lead.customer.position),
-        ("Language", lead.customer.language),
-        ("Contract", " ".join(filter(None, (contract.kind, contract.number))) if contract else None),
-        ("Contract ends", contract.ends_on if contract else None),
-        *(("Product", _product(product)) for product in lead.products),
-    ]
-    return [f"{label}: {cleaned}" for label, value in facts if (cleaned := text.line(value or ""))]
+_Facts = Iterator[tuple[str, str | None]]
+"""Key of the label and value."""
+
+
+def _lines(facts: _Facts, language: Language) -> str:
+    told = ((key, text.line(value or "")) for key, value in facts)
+    return "\n".join(f"{label(key, language)}: {cleaned}" for key, cleaned in told if cleaned)
+
+
+def _facts(lead: Lead, language: Language) -> _Facts:
+    customer, contract = lead.customer, lead.contract
+    company = customer.company or Company()
+    intents = (intent for intent in lead.intents if intent != "inquiry")
+    yield "test_lead", label("yes", language) if lead.test else None
+    yield "lead_source", lead.extras.get(LEAD_SOURCE)
+    yield "asks_for", ", ".join(label(f"intent_{intent}", language) for intent in intents)
+    yield "urgency", label(f"urgency_{lead.urgency}", language) if lead.urgency != "normal" else None
+    yield "subject", lead.subject
+    yield "salutation", customer.name.salutation
+    yield "position", customer.position
+    yield "company_kind", company.kind
+    yield "company_sector", company.sector
+    yield "company_size", company.size
+    yield "company_website", company.website
+    yield "language", customer.language
+    yield "contract", " ".join(filter(None, (contract.kind, contract.number))) if contract else None
+    yield "contract_ends", contract.ends_on if contract else None
+    for product in lead.products:
+        yield "product", _product(product)
 
 
 def _product(product: Product) -> str:
     return ", ".join(filter(None, (product.name or product.id, product.category, product.url)))
 
 
-def _call(call: Call | None, where: tzinfo | None) -> list[str]:
+def _call(call: Call | None, where: tzinfo | None, language: Language) -> _Facts:
     if call is None:
-        return []
-    answered = {True: "yes", False: "no", None: None}[call.answered]
+        return
     duration, link = call.duration_seconds, recording_url(call)
-    facts = [
-        ("Call recording", link),
-        ("Call recording (as given)", None if link else call.recording_url),
-        ("Call started", moment.clock(call.started_at, where) if call.started_at else None),
-        ("Call duration", f"{duration} seconds" if duration is not None else None),
-        ("Call answered", answered),
-        ("Number called", call.tracking_number),
-    ]
-    return [f"{label}: {cleaned}" for label, value in facts if (cleaned := text.line(value or ""))]
+    yield "call_recording", link
+    yield "call_recording_as_given", None if link else call.recording_url
+    yield "call_started", moment.clock(call.started_at, where) if call.started_at else None
+    yield "call_duration", label("seconds", language, number=duration) if duration is not None else None
+    if call.answered is not None:
+        yield "call_answered", label("yes" if call.answered else "no", language)
+    yield "number_called", call.tracking_number
 
 
-def _transcript(lines: tuple[TranscriptLine, ...], where: tzinfo | None) -> str:
-    return "\n".join(["Transcript:", *(_said(line, where) for line in lines)]) if lines else ""
+def _transcript(lines: tuple[TranscriptLine, ...], where: tzinfo | None, language: Language) -> str:
+    if not lines:
+        return ""
+    return "\n".join([f"{label('transcript', language)}:", *(_said(line, where, language) for line in lines)])
 
 
-def _said(line: TranscriptLine, where: tzinfo | None) -> str:
+def _said(line: TranscriptLine, where: tzinfo | None, language: Language) -> str:
     time = f"[{moment.clock(line.at, where)}] " if line.at else ""
     name = text.line(line.name or "")
-    speaker = _SPEAKERS[line.speaker] + (f" ({name})" if name else "")
+    speaker = label(f"speaker_{line.speaker}", language) + (f" ({name})" if name else "")
     # Indented, so that what somebody types can never look like somebody else's line.
     words = text.block(line.text).replace("\n", "\n  ")
     return f"{time}{speaker}: {words}"

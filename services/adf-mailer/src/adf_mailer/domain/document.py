@@ -12,15 +12,23 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Literal
 
-from leadbus.contracts.lead import OWN_ID_SOURCE, Lead, SourceId
+from leadbus.contracts.lead import Lead
 from lxml import etree
 
-from adf_mailer.domain import comments, moment, phone_format, text, validation
+from adf_mailer.domain import carried, comments, last_resort, moment, phone_format, validation
 from adf_mailer.domain.cdata import with_cdata
 from adf_mailer.domain.element import LINE_BYTES, Draft, Node, RenderWarning
 from adf_mailer.domain.extensions import add_extensions
-from adf_mailer.domain.party import MissingName, add_customer_contact, add_provider, add_vendor
-from adf_mailer.domain.provider import LeadType, provider_of
+from adf_mailer.domain.fixed_texts import ENGLISH, Language, language_of
+from adf_mailer.domain.ids import add_carried_ids, add_ids
+from adf_mailer.domain.party import (
+    MissingName,
+    add_customer_contact,
+    add_provider,
+    add_timeframe,
+    add_vendor,
+)
+from adf_mailer.domain.provider import PROVIDER_NAMES, LeadType, Provider, provider_of
 from adf_mailer.domain.shape import DEFAULT, Shape
 from adf_mailer.domain.shortening import Cut, shortened
 from adf_mailer.domain.vehicle import add_vehicles
@@ -49,6 +57,7 @@ class Form:
     """Over this size, as `Document.wire_bytes` counts, the transcript and then free texts are cut."""
     lead_link: str | None = None
     """Where the whole of what is cut can be read."""
+    language: Language | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,15 @@ class Document:
         return len(self.content) + self.content.count(b"\n")
 
 
-def render(lead: Lead, form: Form) -> Document:
-    """The document for `lead`. Where the full one fails, a plain one, with the warning `degraded`.
+class RenderError(Exception):
+    """No document of this lead is valid, not even the plainest; the message is a place, never a value."""
 
-    Never refuses a lead: a phone number that arrives is worth more than a perfect document.
+
+def render(lead: Lead, form: Form) -> Document:
+    """The document for `lead`. Where the full one fails, a plainer one, with the warning `degraded`.
+
+    Never refuses a lead: a phone number that arrives is worth more than a perfect document. Raises
+    RenderError where even name, phone and e-mail alone make no document: a defect.
     """
     whole = _rendered(lead, form)
     return whole if form.document_bytes is None else _fitted(lead, form, whole, form.document_bytes)
@@ -94,40 +108,40 @@ def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
 
 
 def _rendered(lead: Lead, form: Form) -> Document:
-    try:
-        document = _document(lead, form, _full)
-        found = validation.problems(document.content, extensions=form.shape.extensions)
-    except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
-        return _degraded(lead, form, type(error).__name__)
-    return _degraded(lead, form, found[0].where) if found else document
+    failed: list[str] = []
+    for body in (_full, _plain, _bare):
+        try:
+            document = _document(lead, form, body, failed)
+            found = validation.problems(document.content, extensions=form.shape.extensions)
+        except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
+            failed.append(type(error).__name__)
+        else:
+            if not found:
+                return document
+            failed.append(found[0].where)
+    raise RenderError(", ".join(failed))
 
 
-def _degraded(lead: Lead, form: Form, where: str) -> Document:
-    plain = _document(lead, form, _plain)
-    return Document(plain.content, (*plain.warnings, RenderWarning("degraded", where)), plain.long_lines)
+def language_for(lead: Lead, form: Form) -> Language:
+    """The route's, else that of the dealer's locale where we have its words, else English."""
+    return form.language or language_of(lead.dealer.locale) or ENGLISH
 
 
 _Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]
 
 
-def _document(lead: Lead, form: Form, body: _Body) -> Document:
+def _document(lead: Lead, form: Form, body: _Body, failed: list[str]) -> Document:
     shape = form.shape
-    draft = Draft(phone_format.writer(shape.phone_format))
+    draft = Draft(phone_format.writer(shape.phone_format), language_for(lead, form))
     root = etree.Element("adf")
     prospect = draft.branch(root, "prospect", {"status": form.status})
-    where = _zone(draft, lead, form)
-    _add_ids(draft, prospect, lead)
-    draft.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
-    body(draft, prospect, lead, form, where)
-    add_vendor(draft, prospect, lead.dealer, form.lead_address)
-    provider = provider_of(lead, form.provider_name, form.lead_types)
-    add_provider(draft, prospect, provider)
-    if shape.extensions:
-        add_extensions(draft, prospect, lead, provider)
+    body(draft, prospect, lead, form, _zone(draft, lead, form))
     content = _written(root, shape)
     long_lines = max(map(len, content.split(b"\n"))) > LINE_BYTES
     if long_lines:
         draft.warn("encoded", "customer/comments")
+    if failed:
+        draft.warn("degraded", failed[0])
     return Document(content, tuple(draft.warnings), long_lines)
 
 
@@ -138,51 +152,51 @@ def _written(root: Node, shape: Shape) -> bytes:
 
 
 def _full(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
-    add_vehicles(document, prospect, lead.vehicles, lead.finance)
+    told = carried.carried(lead)
+    add_ids(document, prospect, lead)
+    document.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
+    add_vehicles(document, prospect, lead.vehicles, lead.finance, carried.of_vehicles(lead))
     customer = document.branch(prospect, "customer")
     add_customer_contact(document, customer, lead.customer, form.missing_name)
+    add_carried_ids(document, customer, told.below("customer"))
+    add_timeframe(document, customer, told.below("customer.timeframe"))
     _add_comments(document, customer, lead, where)
+    add_vendor(document, prospect, lead.dealer, form.lead_address, told.below("vendor"))
+    provider = _provider(lead, form)
+    # What was told of one provider is not said of another, whose name the route gives.
+    add_provider(document, prospect, provider, told.below("provider") if provider.told else carried.NONE)
+    _extend(document, prospect, lead, form, provider)
 
 
 def _plain(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
-    """Year, make and model; a name; every way to reach the customer as words in the comments."""
-    vehicle = document.branch(prospect, "vehicle", {"interest": "buy"})
-    wanted = next((one for one in lead.vehicles if one.wanted), lead.vehicles[0] if lead.vehicles else None)
-    for tag in ("year", "make", "model"):
-        document.leaf(vehicle, tag, getattr(wanted, tag, None))
-    customer = document.branch(prospect, "customer")
-    contact = document.branch(customer, "contact")
-    document.leaf(contact, "name", lead.customer.name.full, {"part": "full"})
-    document.leaf(contact, "email", next((one.address for one in lead.customer.emails if one.address), None))
-    for name in ("first", "last"):
-        document.note(f"Name ({name})", getattr(lead.customer.name, name))
-    for email in lead.customer.emails:
-        document.note("E-mail", email.address or email.raw)
-    for phone in lead.customer.phones:
-        document.note("Phone", phone.e164 or phone.raw)
-    for other in lead.vehicles:
-        document.note("Vehicle", " ".join(filter(None, (other.year, other.make, other.model, other.vin))))
+    add_ids(document, prospect, lead)
+    document.leaf(prospect, "requestdate", moment.requestdate(lead.occurred_at or lead.received_at, where))
+    customer = last_resort.add_plain(document, prospect, lead)
     _add_comments(document, customer, lead, where)
+    add_vendor(document, prospect, lead.dealer, form.lead_address)
+    provider = _provider(lead, form)
+    add_provider(document, prospect, provider)
+    _extend(document, prospect, lead, form, provider)
+
+
+def _bare(document: Draft, prospect: Node, lead: Lead, form: Form, where: tzinfo | None) -> None:
+    fixed = form.provider_name or PROVIDER_NAMES.get(lead.source, lead.source)
+    last_resort.add_bare(document, prospect, lead, form.lead_address, fixed)
 
 
 def _add_comments(document: Draft, customer: Node, lead: Lead, where: tzinfo | None) -> None:
     recording = comments.recording_url(lead.call)
-    words = comments.customer_comments(lead, document.notes, where)
+    words = comments.customer_comments(lead, document.notes, where, document.language)
     document.free_text(customer, "comments", words, keep=frozenset(filter(None, [recording])))
 
 
-def _add_ids(document: Draft, prospect: Node, lead: Lead) -> None:
-    """The custody chain: upstream ids in their order, ours last and always there."""
-    own = SourceId(source=OWN_ID_SOURCE, value=str(lead.lead_id))
-    upstream = [entry for entry in lead.ids if text.line(entry.value) and entry.source != own.source]
-    ours = [entry for entry in lead.ids if entry.source == own.source] or [own]
-    previous = 0
-    for entry in (*upstream, *ours):
-        sequence = entry.sequence if entry.sequence is not None else previous + 1
-        # Some sources count from 0; ours has to be the last hop whatever they wrote.
-        sequence = min(max(sequence, previous + 1) if entry.source == own.source else sequence, 999_999_999)
-        previous = max(previous, sequence)
-        document.leaf(prospect, "id", entry.value, {"sequence": str(sequence), "source": entry.source})
+def _provider(lead: Lead, form: Form) -> Provider:
+    return provider_of(lead, form.provider_name, form.lead_types)
+
+
+def _extend(document: Draft, prospect: Node, lead: Lead, form: Form, provider: Provider) -> None:
+    if form.shape.extensions:
+        add_extensions(document, prospect, lead, provider)
 
 
 def _zone(document: Draft, lead: Lead, form: Form) -> tzinfo | None:

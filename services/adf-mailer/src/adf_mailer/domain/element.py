@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from lxml import etree
 
 from adf_mailer.domain import text
+from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
 
 Node: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml gives it no public name
 
@@ -54,9 +55,13 @@ class RenderWarning:
 
 @dataclass(slots=True)
 class Draft:
-    """One document in the making. `dialled` writes a number in E.164 as the receiver wants to read it."""
+    """One document in the making.
+
+    `dialled` writes a number in E.164 as the receiver wants to read it; `language` is of the words we add.
+    """
 
     dialled: Callable[[str], str] = text.line
+    language: Language = ENGLISH
     notes: list[str] = field(default_factory=list)
     warnings: list[RenderWarning] = field(default_factory=list)
 
@@ -65,10 +70,19 @@ class Draft:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def note(self, label: str, value: str | None) -> None:
+    def say(self, key: str, **places: object) -> str:
+        """The fixed text of `key`."""
+        return label(key, self.language, **places)
+
+    def note(self, key: str, value: str | None, **places: object) -> None:
         """A line `label: value` for the comments; nothing when there is no value."""
+        if value:
+            self.add_line(self.notes, self.say(key, **places), value)
+
+    def add_line(self, lines: list[str], words: str, value: str | None) -> None:
+        """`words: value` at the end of `lines`; nothing when there is no value."""
         if cleaned := text.line(value or ""):
-            self.notes.append(f"{label}: {cleaned}")
+            lines.append(f"{words}: {cleaned}")
 
     def leaf(
         self,
@@ -92,7 +106,7 @@ class Draft:
             self._leaf(parent, tag, cleaned, attributes)
 
     def branch(self, parent: Node, tag: str, attributes: Mapping[str, str | None] | None = None) -> Node:
-        """A child; attributes without a value are left out."""
+        """A child; attributes without a value are left out, those too long are cut, and noted whole."""
         element = etree.SubElement(parent, tag)
         for name, value in attributes.items() if attributes else ():
             if cleaned := text.line(value or ""):
@@ -100,6 +114,7 @@ class Draft:
                 element.set(name, written)
                 if written != cleaned:
                     self.warn("value_shortened", f"{tag}@{name}")
+                    self.add_line(self.notes, f"{tag} {name}", cleaned)
         return element
 
     def free_text(self, parent: Node, tag: str, value: str, *, keep: frozenset[str] = frozenset()) -> None:
@@ -107,7 +122,8 @@ class Draft:
         cleaned = text.block(value)
         if not cleaned:
             return
-        wrapped = text.wrap(cleaned, FREE_TEXT_LINE_BYTES, keep=keep)
+        mark = f"... [{self.say('link_shortened')}]"
+        wrapped = text.wrap(cleaned, FREE_TEXT_LINE_BYTES, keep=keep, link_mark=mark)
         if wrapped.shortened_links:
             self.warn("link_shortened", f"{parent.tag}/{tag}")
         etree.SubElement(parent, tag).text = wrapped.text
@@ -121,5 +137,5 @@ class Draft:
         element.text = written = text.shorten(cleaned, VALUE_BYTES)
         if written != cleaned:
             self.warn("value_shortened", f"{parent.tag}/{tag}")
-            self.note(f"{parent.tag} {tag}", cleaned)
+            self.add_line(self.notes, f"{parent.tag} {tag}", cleaned)
         return element

@@ -131,6 +131,7 @@ def _form(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, letterhead:
         spec.provider_name,
         spec.time_zone,
         spec.missing_name,
+        language=spec.language,
         lead_types=spec.lead_types,
         shape=shape_of(spec.form, spec.crm),
         document_bytes=spec.document_bytes,

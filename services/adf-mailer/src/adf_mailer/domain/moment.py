@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MINUTE = timedelta(minutes=1)
+_REQUESTDATES = (
+    re.compile(r"[0-9]{8}T[0-9]{6}[+-][0-9]{4}"),
+    re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"),
+)
+_DAYS = (re.compile(r"[0-9]{8}"), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))
 
 
 def zone(name: str | None) -> ZoneInfo | None:
@@ -39,3 +45,21 @@ def requestdate(moment: datetime, where: tzinfo | None) -> str:
 def clock(moment: datetime, where: tzinfo | None) -> str:
     """For people: `2026-11-21 14:03:22`."""
     return local(moment, where).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+
+
+def is_requestdate(value: str) -> bool:
+    """Whether it has one of ADF's four forms (basic or extended, offset either way), and is a real moment."""
+    return any(form.fullmatch(value) for form in _REQUESTDATES) and _exists(value)
+
+
+def is_date(value: str) -> bool:
+    """The same, or a day without a time: what a timeframe's dates may be."""
+    return is_requestdate(value) or (any(form.fullmatch(value) for form in _DAYS) and _exists(value))
+
+
+def _exists(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

@@ -15,8 +15,8 @@ from leadbus.contracts.web_link import is_web_link
 
 from adf_mailer.domain import comments, moment, text
 from adf_mailer.domain.document import Status
+from adf_mailer.domain.money import amount_text
 from adf_mailer.domain.shape import Charset
-from adf_mailer.domain.vehicle import amount_text
 
 Way = TypeVar("Way", Phone, Email)
 

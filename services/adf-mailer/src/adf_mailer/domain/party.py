@@ -6,15 +6,22 @@ import re
 from typing import Literal
 
 from leadbus.contracts.lead import Address, Customer, Dealer, Email, Name, Phone
+from leadbus.contracts.web_link import is_web_link
 
-from adf_mailer.domain import text
-from adf_mailer.domain.element import Draft, Node
+from adf_mailer.domain import moment, text
+from adf_mailer.domain.carried import NONE, Carried
+from adf_mailer.domain.element import VALUE_BYTES, Draft, Node
+from adf_mailer.domain.ids import add_carried_ids
+from adf_mailer.domain.iso_codes import COUNTRIES
 from adf_mailer.domain.provider import Provider
 
 MissingName = Literal["contact", "empty"]
 
 PHONE = re.compile(r"\+?\(?[0-9][0-9 ()./\-]{3,30}[0-9]( x[0-9]{1,10})?")
 """A number somebody can dial, with or without an extension."""
+
+PHONE_TYPES = frozenset({"voice", "phone", "fax", "cellphone", "pager"})
+PHONE_TIMES = frozenset({"morning", "afternoon", "evening", "nopreference", "day"})
 
 _STREET_LINES = 5
 
@@ -39,18 +46,24 @@ def add_customer_contact(
     for number, phone in phones:
         document.leaf(contact, "phone", number, _phone_attributes(phone, preferred=phone is preferred))
     for address, _ in emails[1:]:
-        document.note("Further e-mail", address)
+        document.note("further_email", address)
     if customer.addresses:
         _add_address(document, contact, customer.addresses[0])
     for further in customer.addresses[1:]:
-        document.note("Further address", _address_line(further))
+        document.note("further_address", _address_line(further))
 
 
-def add_vendor(document: Draft, parent: Node, dealer: Dealer, lead_address: str) -> None:
-    """The dealer. Its contact needs a way to be reached: the lead address stands in where none is known."""
+def add_vendor(
+    document: Draft, parent: Node, dealer: Dealer, lead_address: str, told: Carried = NONE
+) -> None:
+    """The dealer. Its contact needs a way to be reached: the lead address stands in where none is known.
+
+    Never with an id: the directory has no dealer code, and a document's is that of whoever it came through.
+    """
     vendor = document.branch(parent, "vendor")
     name = next(filter(text.line, (dealer.name, dealer.legal_name or "", dealer.dealer_id)), lead_address)
     document.leaf(vendor, "vendorname", name)
+    _add_url(document, vendor, told)
     contact = document.branch(vendor, "contact")
     if text.line(dealer.contact or ""):
         document.leaf(contact, "name", dealer.contact, {"part": "full"})
@@ -65,17 +78,68 @@ def add_vendor(document: Draft, parent: Node, dealer: Dealer, lead_address: str)
         _add_address(document, contact, dealer.address)
 
 
-def add_provider(document: Draft, parent: Node, provider: Provider) -> None:
-    """Who originated the lead and what kind it is."""
+def add_provider(document: Draft, parent: Node, provider: Provider, told: Carried = NONE) -> None:
+    """Who originated the lead and what kind it is: the two strings CRMs break their reports down by.
+
+    `told` is what its own document said of the provider of that name.
+    """
     element = document.branch(parent, "provider")
+    add_carried_ids(document, element, told)
     document.leaf(element, "name", provider.name, {"part": "full", "type": "business"})
     document.optional(element, "service", provider.service)
-    document.optional(element, "url", provider.url)
+    _add_url(document, element, told)
+    document.optional(element, "email", told.get("email"))
+    _add_carried_phone(document, element, told)
+    _add_carried_contact(document, element, told.below("contact"))
+
+
+def add_timeframe(document: Draft, customer: Node, told: Carried) -> None:
+    """When the customer means to buy: in the document's words, or by a description and dates."""
+    words, dates = told.get("description") or told.get(""), {}
+    for name in ("earliestdate", "latestdate"):
+        date = text.line(told.get(name) or "")
+        if moment.is_date(date):
+            dates[name] = date
+        else:
+            document.note(name.replace("date", "_date"), date)
+    if not (words or dates):
+        return
+    if not dates and told.get("description") is None:
+        document.leaf(customer, "timeframe", words)
+        return
+    timeframe = document.branch(customer, "timeframe")
+    document.optional(timeframe, "description", words)
+    for name, date in dates.items():
+        document.leaf(timeframe, name, date)
+
+
+def _add_url(document: Draft, parent: Node, told: Carried) -> None:
+    url = text.line(told.get("url") or "")
+    if is_web_link(url) and text.fits(url, VALUE_BYTES):
+        document.optional(parent, "url", url)
+
+
+def _add_carried_phone(document: Draft, parent: Node, told: Carried) -> None:
+    number = text.line(told.get("phone") or "")
+    if PHONE.fullmatch(number):
+        kind, time = told.word("phone@type", PHONE_TYPES), told.word("phone@time", PHONE_TIMES)
+        document.optional(parent, "phone", number, {"type": kind, "time": time})
+
+
+def _add_carried_contact(document: Draft, parent: Node, told: Carried) -> None:
+    """The provider's person, where the document told a name and a way to reach them."""
+    name, email = text.line(told.get("name") or ""), text.line(told.get("email") or "")
+    number = text.line(told.get("phone") or "")
+    if name and (email or PHONE.fullmatch(number)):
+        contact = document.branch(parent, "contact")
+        document.leaf(contact, "name", name, {"part": "full"})
+        document.optional(contact, "email", email)
+        _add_carried_phone(document, contact, told)
 
 
 def _add_names(document: Draft, contact: Node, customer: Customer) -> bool:
     name = customer.name
-    if not _said(name) and customer.type == "business" and customer.company:
+    if not _said(name) and customer.company:
         document.optional(contact, "name", customer.company.name, {"part": "full", "type": "business"})
         return len(contact) > 0
     parts = {"first": name.first, "middle": name.middle, "last": name.last, "suffix": name.suffix}
@@ -85,7 +149,7 @@ def _add_names(document: Draft, contact: Node, customer: Customer) -> bool:
     else:
         document.optional(contact, "name", name.full, {"part": "full"})
     if customer.company:
-        document.note("Company", customer.company.name)
+        document.note("company", customer.company.name)
     return len(contact) > 0
 
 
@@ -100,7 +164,7 @@ def _emails(document: Draft, customer: Customer) -> list[tuple[str, Email]]:
         if address := text.line(email.address or ""):
             found.setdefault(address, email)
         else:
-            document.note("E-mail as given", email.raw)
+            document.note("as_given", email.raw, what=document.say("email"))
     return list(found.items())
 
 
@@ -114,9 +178,9 @@ def _phones(document: Draft, customer: Customer) -> list[tuple[str, Phone]]:
             found.setdefault(number + extension, phone)
         elif PHONE.fullmatch(number):
             found.setdefault(number, phone)
-            document.note(f"Extension of {number}", phone.extension)
+            document.note("extension_of", phone.extension, number=number)
         else:
-            document.note("Phone as given", phone.raw)
+            document.note("as_given", phone.raw, what=document.say("phone"))
     return list(found.items())
 
 
@@ -141,7 +205,10 @@ def _add_address(document: Draft, contact: Node, address: Address) -> None:
     document.optional(element, "city", address.city)
     document.optional(element, "regioncode", address.region)
     document.optional(element, "postalcode", address.postal_code)
-    document.optional(element, "country", address.country)
+    if address.country in COUNTRIES:
+        document.optional(element, "country", address.country)
+    else:
+        document.note("as_given", address.country, what=document.say("country"))
 
 
 def _address_line(address: Address) -> str:

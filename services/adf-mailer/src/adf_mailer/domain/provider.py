@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from leadbus.contracts.lead import Lead
-from leadbus.contracts.web_link import is_web_link
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adf_mailer.domain import text
@@ -24,8 +23,6 @@ PROVIDER_NAMES = {
 
 ORIGINAL_NAME = "provider.name"
 """Key of `Lead.extras`: provider/name of the ADF document that the lead came as."""
-ORIGINAL_URL = "provider.url"
-"""Key of `Lead.extras`: provider/url of that document."""
 
 
 def _stable(value: str) -> str:
@@ -55,11 +52,11 @@ class LeadType(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`name` and `service` may be any text; `url` is a link."""
+    """`name` and `service` may be any text; `told`: the name is that of whoever the lead came from."""
 
     name: str
     service: str
-    url: str | None = None
+    told: bool = True
 
 
 def provider_of(
@@ -67,16 +64,11 @@ def provider_of(
 ) -> Provider:
     """What the route says of the lead's type, else of all, else whoever made the lead, else its source."""
     kind = lead_types.get(lead.source_type) if lead_types else None
-    name = (kind.provider_name if kind else None) or route_name or _original(lead)
+    given = (kind.provider_name if kind else None) or route_name
     service = (kind.service if kind else None) or lead.source_type
-    return Provider(name, service, _url(lead) if lead.source == "adf" else None)
+    return Provider(given or _original(lead), service, told=given is None)
 
 
 def _original(lead: Lead) -> str:
     told = text.line(lead.extras.get(ORIGINAL_NAME, "")) if lead.source == "adf" else ""
     return told or PROVIDER_NAMES.get(lead.source, lead.source)
-
-
-def _url(lead: Lead) -> str | None:
-    url = text.line(lead.extras.get(ORIGINAL_URL, ""))
-    return url if is_web_link(url) and text.fits(url, VALUE_BYTES) else None

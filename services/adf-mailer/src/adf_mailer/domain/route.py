@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from adf_mailer.domain.address import AddrSpec
 from adf_mailer.domain.conditions import VehicleClass, pairs
+from adf_mailer.domain.fixed_texts import Language
 from adf_mailer.domain.form import MailForm
 from adf_mailer.domain.moment import zone
 from adf_mailer.domain.party import MissingName
@@ -155,6 +156,12 @@ class AdfRoute(BaseModel):
         "contact",
         title="Missing name",
         description="`contact`: phone or e-mail stands in for a name nobody told; `empty`: an empty name.",
+    )
+    language: Language | None = Field(
+        None,
+        title="Language",
+        description="Of the words we add to comments; without it that of the dealer's locale where it is one "
+        "of these, else English. `en` for a CRM that reads lines such as `Call recording: …`.",
     )
     updates: Literal["resend", "ignore"] = Field(
         "resend",

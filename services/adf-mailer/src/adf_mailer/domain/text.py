@@ -30,6 +30,8 @@ def block(value: str) -> str:
 
 def line(value: str) -> str:
     """One line: as `block`, and every run of white space is one space."""
+    if not value:
+        return ""
     if value.isascii() and value.isprintable():
         # As nearly always; its only white space is blanks.
         return " ".join(value.split()) if "  " in value else value.strip()
@@ -62,13 +64,15 @@ class Wrapped:
     shortened_links: int
 
 
-def wrap(text: str, max_bytes: int, *, keep: frozenset[str] = frozenset()) -> Wrapped:
+def wrap(
+    text: str, max_bytes: int, *, keep: frozenset[str] = frozenset(), link_mark: str = LINK_SHORTENED
+) -> Wrapped:
     """Break lines longer than `max_bytes` at spaces, and runs without spaces between characters.
 
-    A link is never broken: one that cannot fit is shortened with a mark, or left whole on a line of
+    A link is never broken: one that cannot fit is shortened with `link_mark`, or left whole on a line of
     its own when it is in `keep` (the caller then has to choose a form without a line limit).
     """
-    wrapper = _Wrapper(max_bytes, keep)
+    wrapper = _Wrapper(max_bytes, keep, link_mark)
     lines = [part for one in text.split("\n") for part in wrapper.lines(one)]
     return Wrapped("\n".join(lines), wrapper.shortened_links)
 
@@ -86,9 +90,10 @@ def _runs(text: str, max_bytes: int) -> Iterator[str]:
 
 
 class _Wrapper:
-    def __init__(self, max_bytes: int, keep: frozenset[str]) -> None:
+    def __init__(self, max_bytes: int, keep: frozenset[str], link_mark: str) -> None:
         self._max_bytes = max_bytes
         self._keep = keep
+        self._link_mark = link_mark
         self.shortened_links = 0
 
     def lines(self, one: str) -> list[str]:
@@ -127,4 +132,4 @@ class _Wrapper:
         if link in self._keep or fits(link, self._max_bytes):
             return link
         self.shortened_links += 1
-        return shorten(link, self._max_bytes, LINK_SHORTENED)
+        return shorten(link, self._max_bytes, self._link_mark)

@@ -6,13 +6,15 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from importlib import resources
 
 from lxml import etree
 
 from adf_mailer.domain.extensions import PLACES
+from adf_mailer.domain.iso_codes import COUNTRIES, CURRENCIES
+from adf_mailer.domain.moment import is_date, is_requestdate
 from adf_mailer.domain.party import PHONE
+from adf_mailer.domain.vehicle import CONDITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,6 @@ def _structure(root: etree._Element) -> Iterator[Problem]:
             yield Problem("dtd", entry.type_name)
 
 
-_DATES = (
-    re.compile(r"\d{8}T\d{6}[+-]\d{4}"),
-    re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[+-]\d{2}:\d{2}"),
-)
-
-
-def _is_date(value: str) -> bool:
-    """One of the four lexical forms (basic or extended, offset either way), and a real moment."""
-    if not any(form.fullmatch(value) for form in _DATES):
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
-
-
 def _matches(pattern: str) -> Callable[[str], bool]:
     compiled = re.compile(pattern)
     return lambda value: compiled.fullmatch(value) is not None
@@ -90,21 +75,24 @@ _money = _matches(r"-?\d+(\.\d+)?")
 _positive = _matches(r"[1-9]\d{0,8}")
 
 _TEXT: dict[str, Callable[[str], bool]] = {
-    "requestdate": _is_date,
+    "requestdate": is_requestdate,
+    "earliestdate": is_date,
+    "latestdate": is_date,
     "vin": _matches(r"[A-HJ-NPR-Z0-9]{17}"),
     "odometer": _matches(r"\d+"),
+    "condition": CONDITIONS.__contains__,
     "price": _money,
     "amount": _money,
     "balance": _money,
     "weighting": _between(-100, 100),
     "preference": _positive,
     "method": {"cash", "finance", "lease"}.__contains__,
-    "country": _matches(r"[A-Z]{2}"),
+    "country": COUNTRIES.__contains__,
     "phone": lambda value: PHONE.fullmatch(value) is not None,
     "vendorname": lambda value: value.strip() != "",
 }
 _ATTRIBUTES: dict[str, Callable[[str], bool]] = {
-    "currency": _matches(r"[A-Z]{3}"),
+    "currency": CURRENCIES.__contains__,
     "sequence": _matches(r"\d{1,9}"),
 }
 
@@ -119,6 +107,7 @@ def _values(root: etree._Element) -> Iterator[Problem]:
             if rule and not rule(str(value)):
                 yield Problem("value", f"{element.tag}@{name!s}")
     yield from _contacts(root)
+    yield from _timeframes(root)
 
 
 def _contacts(root: etree._Element) -> Iterator[Problem]:
@@ -134,3 +123,11 @@ def _contacts(root: etree._Element) -> Iterator[Problem]:
         numbers = [street.get("line") for street in address.iter("street")]
         if len(set(numbers)) != len(numbers) or len(numbers) > 5:
             yield Problem("street_lines", "address")
+
+
+def _timeframes(root: etree._Element) -> Iterator[Problem]:
+    """Words, or parts of which each stands once: a DTD cannot say so of text and elements together."""
+    for timeframe in root.iter("timeframe"):
+        parts = [child.tag for child in timeframe]
+        if len(set(parts)) != len(parts):
+            yield Problem("timeframe_parts", "timeframe")

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-
-from leadbus.contracts.lead import Finance, Option, Price, Vehicle
+from leadbus.contracts.lead import Finance, Odometer, Option, Vehicle
 from leadbus.contracts.web_link import is_web_link
 
 from adf_mailer.domain import text
+from adf_mailer.domain.carried import NONE, Carried
 from adf_mailer.domain.element import VALUE_BYTES, Draft, Node
+from adf_mailer.domain.ids import add_carried_ids
+from adf_mailer.domain.money import (
+    add_carried_finance,
+    add_finance,
+    add_option_price,
+    add_prices,
+    note_finance,
+)
 
 _INTEREST = {"trade_in": "trade-in", "test_drive": "test-drive"}
-_METHOD = {"cash": "cash", "financing": "finance", "leasing": "lease"}
-_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+_GIVEN_AWAY = ("trade_in", "sell")
+CONDITIONS = frozenset({"excellent", "good", "fair", "poor", "unknown"})
+_SIZE_BYTES = 20
+_ODOMETER_STATUSES = frozenset({"unknown", "rolledover", "replaced", "original"})
 
 
 def add_vehicles(
-    document: Draft, parent: Node, vehicles: tuple[Vehicle, ...], finance: Finance | None
+    document: Draft,
+    parent: Node,
+    vehicles: tuple[Vehicle, ...],
+    finance: Finance | None,
+    told: tuple[Carried, ...] = (),
 ) -> None:
-    """At least one `<vehicle>`; the wanted one first, because some receivers read no further."""
-    ordered = sorted(vehicles, key=lambda vehicle: not vehicle.wanted) or [Vehicle()]
-    for index, vehicle in enumerate(ordered):
-        _add_vehicle(document, parent, vehicle, finance if index == 0 else None)
+    """At least one `<vehicle>`; the wanted one first, because some receivers read no further.
+
+    `finance` is told of the first, unless that is one which the customer gives away.
+    """
+    known = zip(vehicles, told or (NONE,) * len(vehicles), strict=True)
+    ordered = sorted(known, key=lambda one: not one[0].wanted) or [(Vehicle(), NONE)]
+    if finance and ordered[0][0].interest in _GIVEN_AWAY:
+        note_finance(document, finance)
+        finance = None
+    for index, (vehicle, values) in enumerate(ordered):
+        _add_vehicle(document, parent, vehicle, finance if index == 0 else None, values)
 
 
-def amount_text(amount: Decimal | None) -> str | None:
-    """The plain decimal, or None where there is none or it is no sum of money."""
-    if amount is None or amount.adjusted() > 20:
-        return None
-    plain = format(amount, "f")
-    return plain if _AMOUNT.fullmatch(plain) else None
-
-
-def _add_vehicle(document: Draft, parent: Node, vehicle: Vehicle, finance: Finance | None) -> None:
+def _add_vehicle(
+    document: Draft, parent: Node, vehicle: Vehicle, finance: Finance | None, told: Carried
+) -> None:
     element = document.branch(
         parent,
         "vehicle",
@@ -43,115 +56,94 @@ def _add_vehicle(document: Draft, parent: Node, vehicle: Vehicle, finance: Finan
             "status": None if vehicle.status == "unknown" else vehicle.status,
         },
     )
+    lines: list[str] = []
+    add_carried_ids(document, element, told)
     for tag, value in (("year", vehicle.year), ("make", vehicle.make), ("model", vehicle.model)):
         document.leaf(element, tag, value)
     document.optional(element, "vin", vehicle.vin)
     document.optional(element, "stock", vehicle.stock)
     document.optional(element, "trim", vehicle.trim)
+    document.optional(element, "doors", told.get("doors"))
     document.optional(element, "bodystyle", vehicle.body)
     document.optional(element, "transmission", vehicle.transmission)
-    if vehicle.odometer:
-        units = None if vehicle.odometer.units == "unknown" else vehicle.odometer.units
-        document.optional(element, "odometer", str(vehicle.odometer.value), {"units": units})
+    _add_odometer(document, element, vehicle.odometer, lines, told)
+    _add_condition(document, element, lines, told)
     _add_colours(document, element, vehicle)
-    image = text.line(vehicle.image or "")
-    image_shown = is_web_link(vehicle.image or "") and text.fits(image, VALUE_BYTES)
-    if image_shown:
-        document.optional(element, "imagetag", image)
-    _add_prices(document, element, vehicle.prices)
-    for option in vehicle.options:
-        _add_option(document, element, option)
+    image = _add_image(document, element, vehicle, told)
+    add_prices(document, element, vehicle.prices, vehicle.options, told)
+    for place, option in enumerate(vehicle.options):
+        _add_option(document, element, option, told.of_field(f"options.{place}.stock"))
     if finance:
-        _add_finance(document, element, finance)
-    document.free_text(element, "comments", _comments(vehicle, "" if image_shown else image))
+        add_finance(document, element, finance, told)
+    else:
+        add_carried_finance(document, element, lines, told.below("finance"))
+    document.free_text(element, "comments", "\n".join([*_comments(document, vehicle, image), *lines]))
+
+
+def _add_odometer(
+    document: Draft, parent: Node, odometer: Odometer | None, lines: list[str], told: Carried
+) -> None:
+    status = told.word("odometer@status", _ODOMETER_STATUSES)
+    if odometer:
+        units = None if odometer.units == "unknown" else odometer.units
+        document.optional(parent, "odometer", str(odometer.value), {"status": status, "units": units})
+    if not (odometer and status):
+        document.add_line(lines, document.say("odometer_status"), told.get("odometer@status"))
+
+
+def _add_condition(document: Draft, parent: Node, lines: list[str], told: Carried) -> None:
+    condition = told.word("condition", CONDITIONS)
+    document.optional(parent, "condition", condition)
+    if condition is None:
+        document.add_line(lines, document.say("condition"), told.get("condition"))
 
 
 def _add_colours(document: Draft, parent: Node, vehicle: Vehicle) -> None:
-    for place, colour in enumerate(vehicle.colours, start=1):
-        interior, exterior = text.line(colour.interior or ""), text.line(colour.exterior or "")
-        if not (interior or exterior):
-            continue
+    told = ((text.line(one.interior or ""), text.line(one.exterior or ""), one) for one in vehicle.colours)
+    said = (colour for colour in told if colour[0] or colour[1])
+    for place, (interior, exterior, colour) in enumerate(said, start=1):
         combination = document.branch(parent, "colorcombination")
         document.optional(combination, "interiorcolor", interior)
         document.optional(combination, "exteriorcolor", exterior)
         document.leaf(combination, "preference", str(colour.preference or place))
 
 
-def _add_prices(document: Draft, parent: Node, prices: tuple[Price, ...]) -> None:
-    """The first price ADF has a name for becomes `<price>`, the others go to `<pricecomments>`."""
-    told = next((price for price in prices if _has_place(price)), None)
-    if told:
-        _add_price(document, parent, told)
-    others = [_price_line(price) for price in prices if price is not told]
-    document.free_text(parent, "pricecomments", "\n".join(filter(None, others)))
+def _add_image(document: Draft, parent: Node, vehicle: Vehicle, told: Carried) -> str:
+    """Returns the picture's address where it had no place in an element."""
+    image = text.line(vehicle.image or "")
+    if not (is_web_link(vehicle.image or "") and text.fits(image, VALUE_BYTES)):
+        return image
+    attributes = {
+        "width": text.shorten(text.line(told.get("imagetag@width") or ""), _SIZE_BYTES),
+        "height": text.shorten(text.line(told.get("imagetag@height") or ""), _SIZE_BYTES),
+        "alttext": told.get("imagetag@alttext"),
+    }
+    document.optional(parent, "imagetag", image, attributes)
+    return ""
 
 
-def _has_place(price: Price) -> bool:
-    return price.kind != "unknown" and amount_text(price.amount) is not None
-
-
-def _add_price(document: Draft, parent: Node, price: Price) -> None:
-    document.leaf(
-        parent, "price", amount_text(price.amount), {"type": price.kind, "currency": price.currency}
-    )
-
-
-def _price_line(price: Price) -> str:
-    if price.amount is None:
-        return "Price on request" if price.kind == "call" else ""
-    kind = "" if price.kind == "unknown" else f" ({price.kind})"
-    return f"Price{kind}: {price.amount} {price.currency or ''}".strip()
-
-
-def _add_option(document: Draft, parent: Node, option: Option) -> None:
+def _add_option(document: Draft, parent: Node, option: Option, stock: str | None) -> None:
     element = document.branch(parent, "option")
     document.leaf(element, "optionname", option.name)
     document.optional(element, "manufacturercode", option.code)
+    document.optional(element, "stock", stock)
     if option.weighting is not None:
         document.leaf(element, "weighting", str(option.weighting))
-    if option.price and _has_place(option.price):
-        _add_price(document, element, option.price)
+    add_option_price(document, element, option.price)
 
 
-def _add_finance(document: Draft, parent: Node, finance: Finance) -> None:
-    """ADF wants a method and a sum; what has not both is noted. A credit check is never passed on."""
-    method = _METHOD.get(finance.product or "")
-    sums = {
-        kind: plain
-        for kind, amount in (
-            ("downpayment", finance.down_payment),
-            ("monthly", finance.monthly),
-            ("total", finance.total),
-        )
-        if (plain := amount_text(amount)) is not None
-    }
-    if method and sums:
-        element = document.branch(parent, "finance")
-        document.leaf(element, "method", method)
-        for kind, plain in sums.items():
-            document.leaf(element, "amount", plain, {"type": kind, "currency": finance.currency})
-    else:
-        document.note("Payment", method)
-        for kind, plain in sums.items():
-            document.note(f"Payment {kind}", f"{plain} {finance.currency or ''}")
-    if finance.term_months is not None:
-        document.note("Payment term", f"{finance.term_months} months")
-    if distance := finance.distance_per_year:
-        units = "" if distance.units == "unknown" else f" {distance.units}"
-        document.note("Distance per year", f"{distance.value}{units}")
-
-
-def _as_given(link: str | None) -> str:
-    """Said of what must not be taken for a link."""
-    return "" if is_web_link(link or "") else " (as given)"
-
-
-def _comments(vehicle: Vehicle, image: str) -> str:
-    lines = [text.block(vehicle.comments or "")]
-    if page := text.line(vehicle.url or ""):
-        lines.append(f"Vehicle page{_as_given(vehicle.url)}: {page}")
+def _comments(document: Draft, vehicle: Vehicle, image: str) -> list[str]:
+    lines = [words] if (words := text.block(vehicle.comments or "")) else []
+    if vehicle.url:
+        document.add_line(lines, _link_label(document, "vehicle_page", vehicle.url), vehicle.url)
     if image:
-        lines.append(f"Picture{_as_given(vehicle.image)}: {image}")
-    if doubt := text.line(vehicle.vin_warning or ""):
-        lines.append(f"VIN doubtful: {doubt}")
-    return "\n".join(filter(None, lines))
+        document.add_line(lines, _link_label(document, "picture", vehicle.image), image)
+    if vehicle.vin_warning:
+        document.add_line(lines, document.say("vin_doubtful"), vehicle.vin_warning)
+    return lines
+
+
+def _link_label(document: Draft, key: str, link: str | None) -> str:
+    """Said of what must not be taken for a link."""
+    words = document.say(key)
+    return words if is_web_link(link or "") else document.say("link_as_given", what=words)

@@ -213,9 +213,12 @@ def _colour(node: Node, path: str, findings: Findings) -> Colour:
 
 
 def _options(node: Node, path: str, findings: Findings) -> tuple[Option, ...]:
-    return tuple(
-        option for one in node.each("option") if (option := _option(one, path, findings)) is not None
-    )
+    options: list[Option] = []
+    for one in node.each("option"):
+        if (option := _option(one, path, findings)) is not None:
+            findings.keep(f"{path}.options.{len(options)}.stock", one.value("stock"))
+            options.append(option)
+    return tuple(options)
 
 
 def _option(node: Node, path: str, findings: Findings) -> Option | None:
