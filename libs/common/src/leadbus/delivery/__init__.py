@@ -23,7 +23,16 @@ from leadbus.delivery.operations import (
     redrive,
     skip,
 )
-from leadbus.delivery.outcomes import Ambiguous, Delivered, Held, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery.outcomes import (
+    Ambiguous,
+    Delivered,
+    Held,
+    Outcome,
+    Permanent,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.delivery.schedule import Pace, Schedule
 from leadbus.delivery.starting import Starting
 from leadbus.delivery.steering import NoSuchDestination, limit, pause, resume

@@ -7,7 +7,17 @@ import asyncio
 from leadbus import checkpoint
 from leadbus.clock import Clock
 from leadbus.db import is_unavailable
-from leadbus.delivery import Ambiguous, Delivered, Held, Job, Outcome, Permanent, Skipped, Suspended, Transient
+from leadbus.delivery import (
+    Ambiguous,
+    Delivered,
+    Held,
+    Job,
+    Outcome,
+    Permanent,
+    Skipped,
+    Suspended,
+    Transient,
+)
 from leadbus.log import logger
 
 from adf_mailer.delivery.connection import Envelope

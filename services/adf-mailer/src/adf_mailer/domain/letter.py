@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from leadbus.contracts import Lead
@@ -62,4 +62,6 @@ def write(
         references=references,
     )
     mail = compose(letter, document.content, encoded=document.long_lines)
+    if letterhead.signer is not None:
+        mail = replace(mail, raw=letterhead.signer.sign(mail.raw, date=date))
     return Written(mail, sender, spec.address, status, document.warnings)
