@@ -28,14 +28,16 @@ COPY services/normalizer/pyproject.toml services/normalizer/
 COPY services/adf-mailer/pyproject.toml services/adf-mailer/
 RUN --mount=type=cache,target=/var/cache/uv \
     package="$(test "${SERVICE}" = cli && echo leadbus-cli || echo "${SERVICE}")" \
-    && /opt/uv/bin/uv sync --frozen --no-install-workspace --package "${package}"
+    && extra="$(test "${SERVICE}" = adf-mailer && echo "--extra=dkim" || true)" \
+    && /opt/uv/bin/uv sync --frozen --no-install-workspace --package "${package}" ${extra}
 
 COPY libs/common libs/common
 COPY libs/cli libs/cli
 COPY services services
 RUN --mount=type=cache,target=/var/cache/uv \
     package="$(test "${SERVICE}" = cli && echo leadbus-cli || echo "${SERVICE}")" \
-    && /opt/uv/bin/uv sync --frozen --no-editable --package "${package}"
+    && extra="$(test "${SERVICE}" = adf-mailer && echo "--extra=dkim" || true)" \
+    && /opt/uv/bin/uv sync --frozen --no-editable --package "${package}" ${extra}
 COPY deploy/image/service deploy/image/alive /opt/leadbus/bin/
 RUN chmod 0555 /opt/leadbus/bin/service /opt/leadbus/bin/alive
 

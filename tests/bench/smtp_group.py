@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adf_mailer.delivery import ConnectionPool, SmartHost
+from adf_mailer.delivery import SmartHost, SmartHosts
 from adf_mailer.delivery.connection import Envelope
 from leadbus.delivery import Delivered
 from leadbus_devstack.ports import free_ports, listening
@@ -47,7 +47,7 @@ class SmtpCase:
         try:
             await asyncio.to_thread(sink.wait_until, lambda: listening(port), timeout_seconds=_START_SECONDS)
             host = SmartHost("127.0.0.1", port, tls="off")
-            pool = ConnectionPool(host, size=CONNECTIONS, max_transactions=_KEPT_FOR[self.name])
+            pool = SmartHosts([host], size=CONNECTIONS, max_transactions=_KEPT_FOR[self.name])
             raw = self.rig.sample.mail.encode("latin-1")
             await send(pool, raw, _WARM_UP_MAILS)
             roles = {"server": sink.processes()}
@@ -65,14 +65,14 @@ class SmtpCase:
         }
 
 
-async def send(pool: ConnectionPool, raw: bytes, mails: int) -> None:
+async def send(pool: SmartHosts, raw: bytes, mails: int) -> None:
     """`mails` copies of `raw` through `pool`, some at once. Raises MailNotTakenError for one not taken."""
     envelope = Envelope(FROM_ADDRESS, "leads@dealer.example", raw)
     left = iter(range(mails))
 
     async def one_after_the_other() -> None:
         for _ in left:
-            outcome = await pool.send(envelope, _nothing)
+            outcome = (await pool.send(envelope, _nothing)).outcome
             if not isinstance(outcome, Delivered):
                 raise MailNotTakenError(f"a mail was not taken: {outcome}")
 

@@ -27,6 +27,14 @@ from tests.guarantees.system import System
 
 # What a dead process had in its hands waits for the end of a lease: kept short, as are the times of a try.
 _HOLD = {"OUTBOX_HOLD_SECONDS": "3"}
+
+
+def retrying(steps_seconds: str) -> dict[str, str]:
+    """adf-mailer tries again after these waits, whatever the answer was."""
+    paces = ("", "DEFERRED_", "OTHER_", "FULL_")
+    return {f"RETRY_{pace}STEPS_SECONDS": steps_seconds for pace in paces}
+
+
 SETTINGS = {
     "ingest": _HOLD,
     "normalizer": _HOLD,
@@ -35,7 +43,7 @@ SETTINGS = {
         "SMTP_STEP_TIMEOUT_SECONDS": "2",
         "SMTP_BEFORE_DOT_TIMEOUT_SECONDS": "2",
         "SMTP_ANSWER_TIMEOUT_SECONDS": "6",
-        "RETRY_STEPS_SECONDS": "[1, 1, 2, 2, 5]",
+        **retrying("[1, 1, 2, 2, 5]"),
         "RETRY_THEN_EVERY_SECONDS": "5",
         "PROBE_STEPS_SECONDS": "[1, 2, 3]",
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.guarantees import timeouts
-from tests.guarantees.conftest import Options
+from tests.guarantees.conftest import Options, retrying
 from tests.guarantees.enduring import endure, others_live
 from tests.guarantees.faults import frozen
 from tests.guarantees.stream import Stream
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 FREEZE_SECONDS = 60.0
 # Only what is tried again afterwards: every timeout is the default.
-SETTINGS = {"adf-mailer": {"RETRY_STEPS_SECONDS": "[1, 2, 5, 10]", "PROBE_STEPS_SECONDS": "[1, 5, 10]"}}
+SETTINGS = {"adf-mailer": {**retrying("[1, 2, 5, 10]"), "PROBE_STEPS_SECONDS": "[1, 5, 10]"}}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, 
 from adf_mailer.bounces.intake import BounceRoom
 from adf_mailer.bounces.settling import Reopening, Settling
 from adf_mailer.consumers import LeadsConsumer
-from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool, SmartHost
+from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, DomainGates, SmartHost, SmartHosts
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
 from adf_mailer.desk import Desk
 from adf_mailer.domain.letterhead import Letterhead
@@ -112,24 +112,33 @@ async def nothing() -> None:
     return
 
 
-class SamplePool(ConnectionPool):
-    """Sends one and the same mail, unless told otherwise."""
+class SamplePool:
+    """Sends one and the same mail, unless told otherwise, over `hosts`."""
 
     MAIL = MailEnvelope(
         "leads@leadbus.example", "leads@prairie.example", b"Subject: x\r\n\r\n.\r\n..a\r\nb\r\n"
     )
 
+    def __init__(self, hosts: SmartHosts) -> None:
+        self.hosts = hosts
+
     async def send(
         self, envelope: MailEnvelope = MAIL, before_data: Callable[[], Awaitable[None]] = nothing
     ) -> Outcome:
-        return await super().send(envelope, before_data)
+        return (await self.hosts.send(envelope, before_data)).outcome
+
+    async def close(self) -> None:
+        await self.hosts.close()
 
 
 @pytest.fixture
 def connect() -> Callable[..., SamplePool]:
-    """`pool = connect(server, tls="required", pool={"size": 3})`: changes of the host, and of the pool."""
+    """`pool = connect(server, tls="required", pool={"size": 3})`: changes of the host, and of the pool.
 
-    def connect(server: ScriptedServer, *, pool: dict[str, Any] | None = None, **host: Any) -> SamplePool:
+    More servers are more smart hosts.
+    """
+
+    def connect(*servers: ScriptedServer, pool: dict[str, Any] | None = None, **host: Any) -> SamplePool:
         defaults: dict[str, Any] = {
             "ehlo_name": "leadbus.example",
             "tls": "off",
@@ -137,8 +146,8 @@ def connect() -> Callable[..., SamplePool]:
             "before_dot_timeout_seconds": 2.0,
             "answer_timeout_seconds": 0.5,
         }
-        smart_host = SmartHost("127.0.0.1", server.port, **(defaults | host))
-        return SamplePool(smart_host, **({"size": 2} | (pool or {})))
+        hosts = [SmartHost("127.0.0.1", server.port, **(defaults | host)) for server in servers]
+        return SamplePool(SmartHosts(hosts, **({"size": 2} | (pool or {}))))
 
     return connect
 
@@ -147,8 +156,8 @@ def connect() -> Callable[..., SamplePool]:
 def send(connect: Callable[..., SamplePool]) -> Callable[..., Awaitable[Outcome]]:
     """`outcome = await send(server, tls="required")`: one mail over a connection of its own."""
 
-    async def send(server: ScriptedServer, **host: Any) -> Outcome:
-        pool = connect(server, **host)
+    async def send(*servers: ScriptedServer, **host: Any) -> Outcome:
+        pool = connect(*servers, **host)
         try:
             return await pool.send()
         finally:
@@ -174,7 +183,7 @@ class Mailer:
     clock: FakeClock
     leads: LeadsConsumer
     engine: DeliveryEngine
-    pool: ConnectionPool
+    hosts: SmartHosts
     http: httpx2.AsyncClient
     settling: Settling
     room: BounceRoom
@@ -279,9 +288,10 @@ async def mailer(
         step_timeout_seconds=2,
         answer_timeout_seconds=0.5,
     )
-    pool = ConnectionPool(host, size=4)
+    hosts = SmartHosts([host], size=4)
+    gates = DomainGates(capacity=4, most=4)
     planner = Planner(
-        host.name,
+        hosts.name,
         letterhead,
         clock,
         lambda planned: engine.offer(planned),
@@ -289,7 +299,7 @@ async def mailer(
     )
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), pool, clock),
+        AdfMailSink(Desk(database, planner), hosts, gates, clock),
         clock=clock,
         capacity=4,
         destination_share=DESTINATION_SHARE,
@@ -325,7 +335,7 @@ async def mailer(
     )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://mailer") as http:
         room = BounceRoom(database, RETURN_PATH, settling, clock)
-        yield Mailer(database, clock, consumer, engine, pool, http, settling, room)
+        yield Mailer(database, clock, consumer, engine, hosts, http, settling, room)
     await engine.drain(1)
-    await pool.close()
+    await hosts.close()
     await database.close()

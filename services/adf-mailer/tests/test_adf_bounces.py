@@ -526,5 +526,5 @@ def test_bn128_settings_that_do_not_fit(given: dict[str, Any], said: str) -> Non
 def test_bn129_without_the_setting_all_is_as_it_was() -> None:
     plain = AdfMailerSettings.for_documents()
     assert plain.letterhead == Letterhead(plain.from_address)
-    assert plain.smart_host.return_path is None
+    assert plain.smart_hosts[0].return_path is None
     assert set(plain.bounce_door.ports.values()) == {None}

@@ -39,23 +39,35 @@ ROWS = [
     pytest.param({"mail": HANG}, down("timeout"), id="S15-mail-timeout"),
     pytest.param({"mail": DROP}, down("connection_lost"), id="S16-mail-dropped"),
     pytest.param(
-        {"rcpt": "450 4.2.1 busy"}, Transient("mailbox_busy", answer="450 4.2.1 busy"), id="S17-450"
+        {"rcpt": "450 4.2.1 busy"},
+        Transient("mailbox_busy", answer="450 4.2.1 busy", pace="deferred"),
+        id="S17-450",
     ),
-    pytest.param({"rcpt": "451 4.3.0 later"}, Transient("deferred", answer="451 4.3.0 later"), id="S18-451"),
+    pytest.param(
+        {"rcpt": "451 4.3.0 later"},
+        Transient("deferred", answer="451 4.3.0 later", pace="deferred"),
+        id="S18-451",
+    ),
     pytest.param(
         {"rcpt": "451 4.7.1 greylisted"},
-        Transient("greylisted", answer="451 4.7.1 greylisted"),
+        Transient("greylisted", answer="451 4.7.1 greylisted", pace="deferred"),
         id="S19-grey",
     ),
-    pytest.param({"rcpt": "452 4.2.2 full"}, Transient("mailbox_full", answer="452 4.2.2 full"), id="S20"),
     pytest.param(
-        {"rcpt": "452 4.5.3 many"}, Transient("too_many_recipients", answer="452 4.5.3 many"), id="S21"
+        {"rcpt": "452 4.2.2 full"}, Transient("mailbox_full", answer="452 4.2.2 full", pace="full"), id="S20"
     ),
-    pytest.param({"rcpt": "452 disk"}, Transient("storage_full", answer="452 disk"), id="S22"),
+    pytest.param(
+        {"rcpt": "452 4.5.3 many"},
+        Transient("too_many_recipients", answer="452 4.5.3 many", pace="full"),
+        id="S21",
+    ),
+    pytest.param({"rcpt": "452 disk"}, Transient("storage_full", answer="452 disk", pace="full"), id="S22"),
     pytest.param(
         {"rcpt": "454 4.7.0 not now"}, down("tls_or_auth_unavailable", "454 4.7.0 not now"), id="S23-454"
     ),
-    pytest.param({"rcpt": "471 odd"}, Transient("deferred", answer="471 odd"), id="S24-other-4xx"),
+    pytest.param(
+        {"rcpt": "471 odd"}, Transient("deferred", answer="471 odd", pace="other"), id="S24-other-4xx"
+    ),
     pytest.param({"rcpt": "535 5.7.8 who"}, Suspended("auth_refused", "535 5.7.8 who"), id="S25-535"),
     pytest.param({"rcpt": "550 5.1.1 no"}, Permanent("bad_address", "550 5.1.1 no"), id="S26-550-5.1.1"),
     pytest.param({"rcpt": "550 no such"}, Permanent("bad_address", "550 no such"), id="S27-550-bare"),
@@ -64,14 +76,22 @@ ROWS = [
     pytest.param({"rcpt": "556 5.1.10 null MX"}, Permanent("bad_address", "556 5.1.10 null MX"), id="S30"),
     pytest.param({"rcpt": "550 5.7.1 spf"}, Permanent("policy", "550 5.7.1 spf"), id="S31-policy"),
     pytest.param(
-        {"rcpt": "552 5.2.2 full"}, Transient("mailbox_full", answer="552 5.2.2 full"), id="S32-full-5xx"
+        {"rcpt": "552 5.2.2 full"},
+        Transient("mailbox_full", answer="552 5.2.2 full", pace="full"),
+        id="S32-full-5xx",
     ),
     pytest.param({"rcpt": "503 sequence"}, Permanent("protocol", "503 sequence"), id="S33-sequence"),
-    pytest.param({"data": "451 4.3.2 hold"}, Transient("deferred", answer="451 4.3.2 hold"), id="S34-data"),
+    pytest.param(
+        {"data": "451 4.3.2 hold"},
+        Transient("deferred", answer="451 4.3.2 hold", pace="deferred"),
+        id="S34-data",
+    ),
     pytest.param({"data": "554 5.5.1 none"}, Permanent("content_refused", "554 5.5.1 none"), id="S35-data"),
     pytest.param({"data": DROP}, down("connection_lost"), id="S36-dropped-at-data"),
     pytest.param({"dot": "421 4.3.2 stopping"}, down("service_unavailable", "421 4.3.2 stopping"), id="S37"),
-    pytest.param({"dot": "452 4.3.1 disk"}, Transient("storage_full", answer="452 4.3.1 disk"), id="S38"),
+    pytest.param(
+        {"dot": "452 4.3.1 disk"}, Transient("storage_full", answer="452 4.3.1 disk", pace="full"), id="S38"
+    ),
     pytest.param({"dot": "554 5.6.0 mime"}, Permanent("content_refused", "554 5.6.0 mime"), id="S39"),
     pytest.param({"dot": "554 spam"}, Permanent("content_refused", "554 spam"), id="S40"),
     pytest.param({"dot": "554 5.7.1 spam"}, Permanent("policy", "554 5.7.1 spam"), id="S41"),

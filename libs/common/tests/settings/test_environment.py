@@ -21,6 +21,7 @@ class ShopSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="SHOP_")
 
     smtp_timeout_seconds: float = Field(30, gt=0, description="Longest wait for an answer.")
+    smtp_steps_seconds: tuple[float, ...] = Field((1, 2), description="Waits, as a JSON list.")
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,13 @@ def test_settings_are_read_once_and_frozen(environment: pytest.MonkeyPatch) -> N
     assert settings.database_url.get_secret_value() == GIVEN["SHOP_DATABASE_URL"]
     with pytest.raises(ValidationError):
         settings.http_port = 1  # type: ignore[misc]
+
+
+def test_a_list_that_is_no_json_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SHOP_SMTP_STEPS_SECONDS", "geheim, 2")
+    assert refused() == "SHOP_SMTP_STEPS_SECONDS has to be JSON"
+    environment.setenv("SHOP_SMTP_STEPS_SECONDS", "[3]")
+    assert ShopSettings.load().smtp_steps_seconds == (3,)
 
 
 def test_a_secret_comes_from_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, 
 from adf_mailer.bounces.intake import BounceRoom
 from adf_mailer.bounces.settling import Settling
 from adf_mailer.consumers import QUEUE, LeadsConsumer
-from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, ConnectionPool
+from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, SmartHosts
 from adf_mailer.desk import Desk
 from adf_mailer.planning import SINK, Planner
 from adf_mailer.releasing import Releasing
@@ -44,8 +44,8 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     database = Database(settings.database_url, max_size=settings.database_max_connections)
     broker = make_broker(settings.amqp_url, SINK)
     publisher = Publisher(settings.amqp_url, app_id=SINK)
-    pool = ConnectionPool(
-        settings.smart_host,
+    hosts = SmartHosts(
+        settings.smart_hosts,
         size=settings.smtp_max_connections,
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
@@ -65,10 +65,10 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     def start(planning: Planning) -> AbstractAsyncContextManager[Starting]:
         return engine.starting(planning)
 
-    planner = Planner(pool.host.name, settings.letterhead, clock, offer, start)
+    planner = Planner(hosts.name, settings.letterhead, clock, offer, start)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), pool, clock),
+        AdfMailSink(Desk(database, planner), hosts, settings.domain_gates(), clock),
         schedule=settings.schedule,
         breaker=settings.breaker,
         clock=clock,
@@ -155,7 +155,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         },
         consumers=[consumer],
         drains=[*([listener.drain] if listener else []), runner.drain, engine.drain, relay.drain],
-        on_stop=[pool.close, holding.close],
+        on_stop=[hosts.close, holding.close],
         database=database,
         broker=broker,
         publisher=publisher,

@@ -33,7 +33,7 @@ IN_DOUBT = metrics.counter(
 _HOST = metrics.configured("host:port of a smart host, as set", 20)
 HOST_RESULTS = metrics.counter(
     "leadbus_smtp_host_results_total",
-    "Mails by smart host and what it did: answered (taken or refused), deferred, failed, refused us, in doubt.",
+    "Mails by smart host and what it did: answered (yes or no), deferred, failed, refused us, left in doubt.",
     labels={"host": _HOST, "result": ("answered", "deferred", "failed", "refused_us", "in_doubt")},
 )
 HOST_RESTING = metrics.gauge(

@@ -76,7 +76,8 @@ class Delivery(SQLModel, table=True):
     """One subject on one route. ``key`` is the sink's natural key; ``seq`` is the order of planning.
 
     ``failures`` counts the tries that burnt a step of the schedule, ``doubts`` the ambiguous ones of this
-    repeat, ``downs`` the ones in a row that found the destination down, ``announced`` is the last event told to the outside and ``announcements`` how many there were.
+    repeat, ``downs`` the last ones in a row that found the destination down, ``announced`` is the last event
+    told to the outside and ``announcements`` how many there were.
     """
 
     __tablename__ = "delivery"

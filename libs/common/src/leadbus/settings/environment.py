@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as NotJsonError
 
 FILE_SUFFIX = "_FILE"
 REDACTED = "[redacted]"
@@ -133,6 +134,10 @@ class ServiceSettings(BaseSettings):
             raise SettingsError("; ".join([*complaints, *_complaints(cls, error)])) from None
         except SettingsError as error:
             raise SettingsError("; ".join([*complaints, str(error)])) from None
+        except NotJsonError as error:
+            # It names the field in quotes, and nothing that was in it.
+            fields = [variable_of(cls, name) for name in cls.model_fields if f'"{name}"' in str(error)]
+            raise SettingsError("; ".join([*complaints, f"{' '.join(fields)} has to be JSON"])) from None
         if complaints:
             raise SettingsError("; ".join(complaints))
         return settings

@@ -20,7 +20,8 @@ class ScriptedServer:
     """Answers every command with 250, except where `script` has something for it.
 
     Keys: `connect`, verbs in lower case, `dot`; `text` acts once the first line of the text came.
-    Values: a reply, DROP or HANG, or a list of them that is used up one by one (then 250).
+    Values: a reply, DROP or HANG, a list of them that is used up one by one (then 250), or a coroutine
+    function that takes the command's line and returns one of them (None: 250).
     """
 
     script: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +72,8 @@ class ScriptedServer:
         scripted = self.script.get(step, otherwise)
         if isinstance(scripted, list):
             scripted = scripted.pop(0) if scripted else otherwise
+        if callable(scripted):
+            scripted = await scripted(self.commands[-1] if self.commands else "") or otherwise
         if scripted is HANG:
             await asyncio.sleep(30)
         if scripted in (DROP, HANG):
@@ -87,10 +90,15 @@ async def scripted_servers() -> AsyncIterator[Callable[..., Awaitable[ScriptedSe
     listeners: list[asyncio.Server] = []
 
     async def start(
-        *, extensions: tuple[str, ...] = (), tls: ssl.SSLContext | None = None, **script: Any
+        *,
+        extensions: tuple[str, ...] = (),
+        tls: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
+        **script: Any,
     ) -> ScriptedServer:
         server = ScriptedServer(script, extensions, tls=tls)
-        listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+        at_once = tls if implicit_tls else None
+        listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=at_once)
         server.port = listener.sockets[0].getsockname()[1]
         listeners.append(listener)
         return server

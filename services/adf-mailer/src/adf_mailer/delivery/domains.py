@@ -20,7 +20,8 @@ from adf_mailer.metrics import SLOWED_DOMAINS
 DOMAIN_WAIT_SECONDS = 1.0
 """For so long a mail may wait inside its try, where it takes a slot that others could use."""
 SHORTEST_HOLD_SECONDS = 1.0
-LONGEST_HOLD_SECONDS = 60.0
+LONGEST_HOLD_SECONDS = 15.0
+"""Room may come sooner than foreseen, and a lead is worth less by the minute."""
 KEPT_SECONDS = 3600.0
 """How long a domain that nothing is sent to is remembered as slow."""
 _MANY = 1000
@@ -35,7 +36,7 @@ class DomainBusy(Exception):  # noqa: N818 -- it names a condition
         self.after_seconds = after_seconds
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Mail:
     """One mail on its way; `verdict` is what its gate learns from."""
 
@@ -117,9 +118,7 @@ class DomainGates:
     def _has_room(self, lane: _Lane) -> bool:
         used, free, share = len(lane.under_way), self._capacity - self._under_way, self._most / self._capacity
         return (
-            used < lane.speed.at_once
-            and used * (1 - share) < share * free
-            and self._now() >= lane.next_start
+            used < lane.speed.at_once and used * (1 - share) < share * free and self._now() >= lane.next_start
         )
 
     def _turn_in_seconds(self, lane: _Lane, now: float) -> float:
@@ -128,10 +127,10 @@ class DomainGates:
         return max(0.0, paced, lane.waiting * lane.seconds_to_room(now))
 
     def _place(self, lane: _Lane, now: float) -> float:
-        """How long to be held: until a place in the line of all that are, so that they come back one by one."""
-        spacing = max(self._interval(lane), lane.seconds_to_room(now))
-        place = max(now, lane.next_place, lane.next_start) + spacing
-        lane.next_place = min(place, now + LONGEST_HOLD_SECONDS)
+        """How long to be held: until a place in the line of all that are, so that they come back in turn."""
+        to_room = lane.seconds_to_room(now)
+        place = max(now + to_room, lane.next_place, lane.next_start)
+        lane.next_place = min(place + max(self._interval(lane), to_room), now + LONGEST_HOLD_SECONDS)
         return min(max(place - now, SHORTEST_HOLD_SECONDS), LONGEST_HOLD_SECONDS)
 
     def _interval(self, lane: _Lane) -> float:

@@ -20,11 +20,11 @@ _log = logger("delivery")
 
 
 class SmartHosts:
-    """Asks the first host that does not rest; the next one when it fails before it asked for the mail's text.
+    """Asks the first host that does not rest; the next one when it fails before it asked for the text.
 
-    A host that failed rests: the next mails go to the others at once, and one of them every now and then finds
-    out whether it is back. Resting hosts are asked as well when all others failed, or the only one would never
-    be probed. `pool` is what each host's `ConnectionPool` takes.
+    A host that failed rests: the next mails go to the others at once, and now and then one of them finds out
+    whether it is back. Resting hosts are asked as well when all others failed, or the only one would never be
+    probed. `pool` is what each host's `ConnectionPool` takes.
     """
 
     def __init__(

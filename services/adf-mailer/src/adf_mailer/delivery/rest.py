@@ -13,7 +13,7 @@ REFUSED_LONGEST_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """`failures` in a row; it rests `seconds`, until the monotonic time `until`. `probing`: one mail is there."""
+    """`failures` in a row; it rests `seconds`, until the clock's `until`. `probing`: a mail finds out."""
 
     failures: int = 0
     until: float = 0.0

@@ -107,8 +107,11 @@ def write(
     warnings = (*drawn.warnings, *masked)
     if reply_to is None and spec.reply_to != "none":
         warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
-    envelope_sender = _envelope_sender(drawn.mail, sender, letterhead)
-    return Written(drawn.mail, envelope_sender, to.address, status, warnings, to.role, guard.kinds)
+    mail = drawn.mail
+    if letterhead.signer is not None:
+        mail = replace(mail, raw=letterhead.signer.sign(mail.raw, date=date))
+    envelope_sender = _envelope_sender(mail, sender, letterhead)
+    return Written(mail, envelope_sender, to.address, status, warnings, to.role, guard.kinds)
 
 
 @dataclass(frozen=True, slots=True)

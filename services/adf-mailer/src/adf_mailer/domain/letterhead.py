@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from adf_mailer.domain.return_path import ReturnPath
+
+
+class Signer(Protocol):
+    """Vouches for a mail in the name of a domain of ours."""
+
+    def sign(self, raw: bytes, *, date: datetime) -> bytes:
+        """The mail (CRLF) with its signature before it; the same arguments give the same bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +28,4 @@ class Letterhead:
     from_address: str
     lead_link: str | None = None
     return_path: ReturnPath | None = None
+    signer: Signer | None = None
