@@ -7,7 +7,7 @@ import socket
 import pytest
 from leadbus_devstack.ports import free_ports
 from leadbus_devstack.postfix import Greylisting
-from leadbus_devstack.postfix.greylisting import PolicyServer
+from leadbus_devstack.postfix.asked_servers import AskedServer
 
 REQUEST = {"client_address": "127.0.0.1", "sender": "a@leadbus.example", "recipient": "b@crm.example"}
 
@@ -46,7 +46,7 @@ def test_forgotten_is_a_stranger() -> None:
 
 def test_requests_come_one_after_the_other_over_a_connection() -> None:
     (port,) = free_ports(1)
-    server = PolicyServer(Greylisting(delay_seconds=0), port)
+    server = AskedServer(port, Greylisting(delay_seconds=0).talk)
     request = "".join(f"{name}={value}\n" for name, value in REQUEST.items()).encode() + b"\n"
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=5) as client:

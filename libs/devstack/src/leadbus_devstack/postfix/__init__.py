@@ -5,6 +5,7 @@ from __future__ import annotations
 from leadbus_devstack.postfix.behaviours import DISCARD_DOMAIN, DOMAIN, LISTENERS, NEXT_HOP_DOMAIN, To
 from leadbus_devstack.postfix.configuration import HOST_NAME, SIZE_LIMIT_BYTES
 from leadbus_devstack.postfix.greylisting import Greylisting
+from leadbus_devstack.postfix.logins import Logins
 from leadbus_devstack.postfix.mails import DeliveredMail
 from leadbus_devstack.postfix.programs import PostfixPrograms, find_programs
 from leadbus_devstack.postfix.server import NativePostfix
@@ -18,6 +19,7 @@ __all__ = [
     "SIZE_LIMIT_BYTES",
     "DeliveredMail",
     "Greylisting",
+    "Logins",
     "NativePostfix",
     "PostfixPrograms",
     "To",

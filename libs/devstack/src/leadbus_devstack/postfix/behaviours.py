@@ -86,6 +86,11 @@ LISTENERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "smtps": {"smtpd_tls_wrappermode": "yes"},
         "tls_only": {"smtpd_tls_security_level": "encrypt"},
         "no_tls": {"smtpd_tls_security_level": "none"},
+        "login": {
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_tls_auth_only": "yes",
+            "smtpd_recipient_restrictions": "permit_sasl_authenticated, reject",
+        },
         "closed": {"smtpd_client_restrictions": "check_client_access static:{421 4.3.2 Try later}"},
         "one_connection": {"smtpd_client_connection_count_limit": "1"},
         "one_mail": {"smtpd_client_message_rate_limit": "1"},
@@ -100,7 +105,8 @@ LISTENERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Ports by name, with what differs from main.cf.
 
-`tls_only`: 530 before STARTTLS. `closed`: 421 for a greeting. `one_connection`: 421 to the second at a time.
+`tls_only`: 530 before STARTTLS. `login`: AUTH is offered after STARTTLS, and without it every recipient is refused.
+`closed`: 421 for a greeting. `one_connection`: 421 to the second at a time.
 `one_mail`: 450 4.7.1 to the second within a minute. `impatient`: 421 after a second of silence. `full_disk`:
 452 4.3.1 to every MAIL. `inside`: the host behind `INSIDE_DOMAIN`.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from leadbus_devstack.postfix.programs import PostfixPrograms
 
 HOST_NAME = f"mx.{DOMAIN}"
 SIZE_LIMIT_BYTES = 262_144
+_SETTLED_SECONDS = 10.0
 MAILBOX_UID = 65534
 """nobody's, on every Linux; whoever runs the tests is root and reads the files all the same."""
 
@@ -59,6 +61,7 @@ class Instance:
     next_hop_port: int
     bounces_port: int
     greylisting_port: int
+    logins_port: int
     certificate: Path | None
     settings: Mapping[str, str]
 
@@ -99,7 +102,10 @@ class Instance:
             ),
         }
         for name, text in files.items():
-            (self.configuration / name).write_text(text)
+            path = self.configuration / name
+            path.write_text(text)
+            # Postfix reads a file of this very second again and again, lest it be still written: two seconds.
+            os.utime(path, (path.stat().st_mtime - _SETTLED_SECONDS,) * 2)
 
     def _listener(self, name: str) -> str:
         port, settings = self.listeners[name]
@@ -145,6 +151,8 @@ class Instance:
             "local_recipient_maps": "",
             "alias_maps": "",
             "relay_domains": f"{INSIDE_DOMAIN} {NEXT_HOP_DOMAIN} {DISCARD_DOMAIN}",
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": f"inet:127.0.0.1:{self.logins_port}",
             "smtpd_delay_reject": "no",
             "smtpd_helo_required": "yes",
             "smtpd_error_sleep_time": "0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socketserver
 import threading
 from collections.abc import Mapping
 from io import BufferedIOBase
@@ -37,6 +36,11 @@ class Greylisting:
             self._first_seen.clear()
             self._known.clear()
 
+    def talk(self, reader: BufferedIOBase, writer: BufferedIOBase) -> None:
+        """Answer all requests of one connection."""
+        while attributes := _read(reader):
+            writer.write(f"action={self.action(attributes)}\n\n".encode())
+
     def action(self, attributes: Mapping[str, str]) -> str:
         """An action of access(5) for one request of smtpd."""
         triplet = (attributes["client_address"], attributes["sender"], attributes["recipient"])
@@ -47,32 +51,6 @@ class Greylisting:
                 return f"450 4.7.1 Greylisted, come back in {left_seconds:.0f} seconds"
             self._known.add(triplet)
             return "DUNNO"
-
-
-class PolicyServer:
-    """Answers Postfix on `port`, in threads of this process, until closed."""
-
-    def __init__(self, greylisting: Greylisting, port: int) -> None:
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                while attributes := _read(self.rfile):
-                    self.wfile.write(f"action={greylisting.action(attributes)}\n\n".encode())
-
-        self._server = _Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    # smtpd keeps its connections open; whoever closes the server does not wait for them.
-    block_on_close = False
 
 
 def _read(stream: BufferedIOBase) -> dict[str, str]:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from leadbus_devstack.errors import DevstackError
 from leadbus_devstack.ports import free_ports
+from leadbus_devstack.postfix.asked_servers import AskedServer
 from leadbus_devstack.postfix.behaviours import LISTENERS
 from leadbus_devstack.postfix.configuration import MAILBOX_UID, Instance
-from leadbus_devstack.postfix.greylisting import Greylisting, PolicyServer
+from leadbus_devstack.postfix.greylisting import Greylisting
+from leadbus_devstack.postfix.logins import Logins
 from leadbus_devstack.postfix.mails import DeliveredMail, read_mails
 from leadbus_devstack.postfix.programs import PostfixPrograms
 from leadbus_devstack.processes import POLL_SECONDS, GuardedProcess
@@ -48,9 +50,10 @@ class NativePostfix:
     """Reports to senders are sent there, whoever the sender is; nobody listens unless the test does."""
     settings: Mapping[str, str] = field(default_factory=dict)
     greylisting: Greylisting = field(default_factory=Greylisting)
+    logins: Logins = field(default_factory=Logins)
     _instance: Instance | None = field(default=None, repr=False)
     _process: GuardedProcess | None = field(default=None, repr=False)
-    _policy: PolicyServer | None = field(default=None, repr=False)
+    _asked: list[AskedServer] = field(default_factory=list, repr=False)
 
     @property
     def port(self) -> int:
@@ -79,8 +82,11 @@ class NativePostfix:
             self._prepare()
             command = [str(self.programs.daemons / "master"), "-s", "-c", str(self.instance.configuration)]
             self._process = GuardedProcess("Postfix", command, self.log, _environment(), self.directory)
-        if self._policy is None:
-            self._policy = PolicyServer(self.greylisting, self.instance.greylisting_port)
+        if not self._asked:
+            self._asked = [
+                AskedServer(self.instance.greylisting_port, self.greylisting.talk),
+                AskedServer(self.instance.logins_port, self.logins.talk),
+            ]
         self._process.start()
         self._process.wait_until(self.ready, timeout_seconds=_START_SECONDS)
 
@@ -88,9 +94,8 @@ class NativePostfix:
         """At once: what is in the queue stays there."""
         if self._process is not None:
             self._process.stop()
-        if self._policy is not None:
-            self._policy.close()
-            self._policy = None
+        while self._asked:
+            self._asked.pop().close()
 
     def kill(self) -> None:
         """kill -9 of all its programs."""
@@ -112,8 +117,9 @@ class NativePostfix:
             return False
 
     def reset(self) -> None:
-        """No mails in queue and mailboxes, and to greylisting everybody is a stranger."""
+        """No mails in queue and mailboxes, everybody is a stranger to greylisting, who logs in is heard."""
         self.greylisting.forget()
+        self.logins.away = False
         self._tell("postsuper", "-d", "ALL")
         for mail in self.mails():
             mail.path.unlink()
@@ -151,7 +157,7 @@ class NativePostfix:
 
     def _prepare(self) -> None:
         listeners = {**LISTENERS, **self.listeners}
-        next_hop, bounces, greylisting, *own = free_ports(3 + len(listeners))
+        next_hop, bounces, greylisting, logins, *own = free_ports(4 + len(listeners))
         for name, port in zip(listeners, own, strict=True):
             self.ports.setdefault(name, port)
         self.next_hop_port = self.next_hop_port or next_hop
@@ -164,6 +170,7 @@ class NativePostfix:
             next_hop_port=self.next_hop_port,
             bounces_port=self.bounces_port,
             greylisting_port=greylisting,
+            logins_port=logins,
             certificate=self.certificate,
             settings=self.settings,
         )
