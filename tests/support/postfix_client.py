@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from leadbus_devstack.postfix import NativePostfix
 
 SENDER = "bounces@leadbus.example"
 RAW = b"From: leads@leadbus.example\r\nSubject: x\r\nMessage-ID: <1@leadbus.example>\r\n\r\ntext\r\n"
+_ARRIVAL_SECONDS = 60.0
 
 BeforeData = Callable[[], Awaitable[None]]
 
@@ -60,3 +62,17 @@ async def send_once(postfix: NativePostfix, recipient: str, listener: str = "smt
     """One mail over a connection of its own."""
     async with Client(postfix, listener, **host) as client:
         return await client.send(recipient)
+
+
+async def arrived(postfix: NativePostfix, wanted: Iterable[bytes]) -> list[bytes]:
+    """What is in its mailboxes once all of `wanted` is. Raises TimeoutError.
+
+    One that is killed may deliver a mail twice: it knows no better than anybody whether it had done it.
+    """
+    missing = set(wanted)
+    async with asyncio.timeout(_ARRIVAL_SECONDS):
+        while True:
+            mails = [mail.sent for mail in postfix.mails()]
+            if missing <= set(mails):
+                return mails
+            await asyncio.sleep(0.05)
