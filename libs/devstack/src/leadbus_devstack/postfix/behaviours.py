@@ -105,7 +105,7 @@ LISTENERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """Ports by name, with what differs from main.cf.
 
-`tls_only`: 530 before STARTTLS. `login`: AUTH is offered after STARTTLS, and without it every recipient is refused.
+`tls_only`: 530 before STARTTLS. `login`: AUTH after STARTTLS, and without it every recipient is refused.
 `closed`: 421 for a greeting. `one_connection`: 421 to the second at a time.
 `one_mail`: 450 4.7.1 to the second within a minute. `impatient`: 421 after a second of silence. `full_disk`:
 452 4.3.1 to every MAIL. `inside`: the host behind `INSIDE_DOMAIN`.

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from leadbus_devstack.processes import POLL_SECONDS, GuardedProcess
 _START_SECONDS = 30.0
 # Of files where the name of the folder is all that tells mails apart from other things.
 _QUEUES = ("incoming", "active", "deferred", "hold", "maildrop", "corrupt")
+_UNDER_WAY = ("incoming", "active")
 _BELONG_TO_MAIL_OWNER = (*_QUEUES, "bounce", "defer", "flush", "private", "saved", "trace")
 _FOR_ALL_TO_REACH = {"public": 0o710, "maildrop": 0o730}
 
@@ -118,6 +119,8 @@ class NativePostfix:
 
     def reset(self) -> None:
         """No mails in queue and mailboxes, everybody is a stranger to greylisting, who logs in is heard."""
+        # A mail under way would be delivered all the same, into the next test's mailbox.
+        self._wait(lambda: not self._files(_UNDER_WAY), "mails are under way still", _START_SECONDS)
         self.greylisting.forget()
         self.logins.away = False
         self._tell("postsuper", "-d", "ALL")
@@ -130,20 +133,26 @@ class NativePostfix:
 
     def queued(self) -> int:
         """Mails that it has taken and not yet done with, its own reports included."""
-        return sum(
-            1 for name in _QUEUES for path in (self.instance.queue / name).rglob("*") if path.is_file()
-        )
+        return self._files(_QUEUES)
 
     def wait_for_mails(
         self, count: int, recipient: str | None = None, *, timeout_seconds: float = 30
     ) -> list[DeliveredMail]:
         """Returns when `mails` are `count` or more. Raises DevstackError when they do not come."""
+        trouble = f"fewer than {count} mails were delivered"
+        self._wait(lambda: len(self.mails(recipient)) >= count, trouble, timeout_seconds)
+        return self.mails(recipient)
+
+    def _wait(self, reached: Callable[[], bool], trouble: str, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
-        while len(found := self.mails(recipient)) < count:
+        while not reached():
             if time.monotonic() > deadline:
-                raise DevstackError(f"{len(found)} of {count} mails were delivered", log=self.log)
+                raise DevstackError(f"Postfix: {trouble}", log=self.log)
             time.sleep(POLL_SECONDS)
-        return found
+
+    def _files(self, queues: Sequence[str]) -> int:
+        folders = [self.instance.queue / name for name in queues]
+        return sum(1 for folder in folders for path in folder.rglob("*") if path.is_file())
 
     def _tell(self, command: str, *arguments: str) -> None:
         done = subprocess.run(
