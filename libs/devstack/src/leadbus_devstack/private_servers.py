@@ -51,6 +51,7 @@ def private_postfix(
     *,
     certificate: Path | None = None,
     ports: Mapping[str, int] | None = None,
+    bounces_port: int = 0,
     listeners: Mapping[str, Mapping[str, str]] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[postfix.NativePostfix]:
@@ -68,6 +69,7 @@ def private_postfix(
             directory / "mail.log",
             certificate=certificate,
             ports=dict(ports or {}),
+            bounces_port=bounces_port,
             listeners=listeners or {},
             settings=settings or {},
         )
