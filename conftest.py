@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 
-pytest_plugins = ("leadbus_devstack.pytest_plugin",)
+pytest_plugins = ("leadbus_devstack.pytest_plugin", "leadbus_devstack.pytest_postfix")
 
 SEED = "LEADBUS_GUARANTEES_SEED"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.errors import DevstackError, ServerMissingError
 from leadbus_devstack.signals import Ended, ending_in_order
 
 from tests.bench import machine, report
@@ -24,16 +24,18 @@ from tests.bench.groups import Group
 from tests.bench.growth_group import GROWTH
 from tests.bench.http_load import RefusedError
 from tests.bench.latency_group import LATENCY
+from tests.bench.postfix_group import POSTFIX
 from tests.bench.reading_group import READING
 from tests.bench.rig import LOGS, Rig, standing
 from tests.bench.rounds import interleaved
 from tests.bench.rows import Row, missed
 from tests.bench.same_rows import DifferentRowsError
+from tests.bench.sink_group import SINK
 from tests.bench.smtp_group import SMTP, MailNotTakenError
 from tests.bench.stage_group import STAGE
 from tests.bench.stages_group import STAGES
 
-GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, READING, ADF, SMTP, GROWTH)
+GROUPS = (STAGE, COUNTERS, STAGES, LATENCY, DOOR, READING, ADF, SMTP, POSTFIX, SINK, GROWTH)
 RESULTS = Path(".leadbus/bench.json")
 PART_OF_RESULTS = Path(".leadbus/bench-part.json")
 FACTS = Path(".leadbus/bench-machine.json")
@@ -83,12 +85,13 @@ def main(words: Sequence[str]) -> int:
     machine_facts = machine.look()
     print(machine_facts)
     try:
+        groups = choose(options)
         with ending_in_order(), standing() as rig:
             settings = rig.postgres_settings()
             print(f"{rig.servers.description}; {', '.join(map(' '.join, settings.items()))}", flush=True)
             if options.scale >= 1:
                 refuse_forgetful(settings)
-            rows = measure(rig, options)
+            rows = measure(rig, groups, options)
             facts = asdict(machine_facts) | {"servers": rig.servers.description, "postgres": settings}
     except _TROUBLE as error:
         print(f"bench could not be run: {error} (logs: {LOGS})", file=sys.stderr)
@@ -99,7 +102,7 @@ def main(words: Sequence[str]) -> int:
     except Exception:  # noqa: BLE001 -- 1 is for missed gates, and nothing else
         traceback.print_exc()
         return 2
-    results = RESULTS if options.whole else PART_OF_RESULTS
+    results = RESULTS if options.whole and len(groups) == len(GROUPS) else PART_OF_RESULTS
     report.write(rows, results)
     FACTS.write_text(json.dumps(facts, indent=2) + "\n")
     print(f"\n{report.table(rows)}\n\n{results} written after {time.monotonic() - began:.0f} s")
@@ -117,9 +120,28 @@ def refuse_forgetful(postgres_settings: Mapping[str, str]) -> None:
             raise DevstackError(f"Postgres runs with {name}=off: its figures would say nothing")
 
 
-def measure(rig: Rig, options: Options) -> list[Row]:
+def choose(options: Options) -> list[Group]:
+    """Those that were asked for; of all, those whose servers can be had, and the others are named.
+
+    Raises ServerMissingError where one was asked for by its name.
+    """
+    chosen = []
+    for group in GROUPS:
+        if options.only and group.name not in options.only:
+            continue
+        try:
+            group.prepare()
+        except ServerMissingError as error:
+            if options.only:
+                raise
+            print(f"left out: {group.name}. {error}")
+        else:
+            chosen.append(group)
+    return chosen
+
+
+def measure(rig: Rig, chosen: Sequence[Group], options: Options) -> list[Row]:
     """All rows; a group with a missed gate is measured once more, longer, before it counts as missed."""
-    chosen = [group for group in GROUPS if not options.only or group.name in options.only]
     by_group = _run(rig, chosen, options)
     again = [group for group in chosen if missed(by_group[group.name])]
     if again and options.rounds > 1:

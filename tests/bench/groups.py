@@ -13,11 +13,15 @@ from tests.bench.rows import Row
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`cases` for a rig; `rows` from their samples. `scale` multiplies the number of messages."""
+    """`cases` for a rig; `rows` from their samples. `scale` multiplies the number of messages.
+
+    `prepare` gets what the rig does not have. It raises ServerMissingError where that cannot be had.
+    """
 
     name: str
     cases: Callable[[Rig, float], Sequence[Case]]
     rows: Callable[[Samples], list[Row]]
+    prepare: Callable[[], object] = lambda: None
 
 
 def ratio_row(

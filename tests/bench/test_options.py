@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from leadbus_devstack.errors import DevstackError
+from leadbus_devstack.errors import DevstackError, ServerMissingError
+from leadbus_devstack.resolve import FORCE
 
-from tests.bench.__main__ import GROUPS, read_options, refuse_forgetful
+from tests.bench.__main__ import GROUPS, choose, read_options, refuse_forgetful
 
 
 def test_without_options_everything_is_measured_three_times() -> None:
@@ -38,3 +39,14 @@ def test_a_server_that_forgets_is_not_measured(name: str) -> None:
     refuse_forgetful(durable)
     with pytest.raises(DevstackError, match=f"{name}=off"):
         refuse_forgetful(durable | {name: "off"})
+
+
+def test_what_cannot_be_had_is_left_out_unless_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(FORCE, "docker")
+    chosen = {group.name for group in choose(read_options([]))}
+    assert {group.name for group in GROUPS} - chosen == {"postfix_deliveries", "postfix_sink"}
+    assert "left out: postfix_sink. No Postfix to be had" in capsys.readouterr().out
+    with pytest.raises(ServerMissingError):
+        choose(read_options(["--only", "postfix_sink"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from leadbus_devstack.postgres import NativePostgres
 from leadbus_devstack.rabbitmq import NativeRabbitMQ, Resource
 from leadbus_devstack.small_disk import SmallDisk
 
-_LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1, as /proc writes them
+from tests.support.processes import LOOPBACK, gone, listening_addresses, names
 
 
 @pytest.fixture
@@ -29,38 +28,14 @@ def place() -> Iterator[Path]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def names(pids: list[int]) -> set[str]:
-    return {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids}
-
-
-def listeners(pids: list[int]) -> set[str]:
-    """Local addresses ("0100007F:1F90") of the listening sockets of `pids`, from /proc."""
-    sockets = set()
-    for pid in pids:
-        for entry in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                sockets.add(os.readlink(entry))
-            except FileNotFoundError:
-                continue
-    lines = [
-        line for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()
-    ]
-    rows = [line.split() for line in lines if not line.lstrip().startswith("sl")]
-    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
-
-
-def gone(pids: list[int]) -> bool:
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
-
-
 async def test_rabbitmq_is_private_survives_kill_and_leaves_nothing(
     private_rabbitmq: NativeRabbitMQ,
 ) -> None:
     pids = private_rabbitmq.process.processes()
     assert {"beam.smp", "epmd"} <= names(pids), "epmd is a child of ours, not of the system"
-    addresses = listeners(pids)
+    addresses = listening_addresses(pids)
     assert len(addresses) >= 4, "AMQP, management, distribution, epmd"
-    assert {address.split(":")[0] for address in addresses} <= _LOOPBACK
+    assert {address.split(":")[0] for address in addresses} <= LOOPBACK
 
     connection = await aio_pika.connect(private_rabbitmq.url)
     channel = await connection.channel()

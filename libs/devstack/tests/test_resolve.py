@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from leadbus_devstack import apt, docker, postgres, rabbitmq
+from leadbus_devstack import apt, docker, postfix, postgres, rabbitmq
 from leadbus_devstack.errors import ServerMissingError
+from leadbus_devstack.postfix import PostfixPrograms
 from leadbus_devstack.postgres import PostgresPrograms
 from leadbus_devstack.rabbitmq import RabbitMQPrograms
 from leadbus_devstack.resolve import (
@@ -15,12 +19,14 @@ from leadbus_devstack.resolve import (
     MANAGEMENT_URL,
     POSTGRES_URL,
     Way,
+    resolve_postfix,
     resolve_postgres,
     resolve_rabbitmq,
 )
 
 _NATIVE_RABBITMQ = RabbitMQPrograms(Path("/x/rabbitmq-server"), Path("/x/rabbitmqctl"), "3.10.8")
 _NATIVE_POSTGRES = PostgresPrograms(Path("/x"), "15.18")
+_NATIVE_POSTFIX = PostfixPrograms(Path("/x"), Path("/x"), "postfix", "postdrop", "3.7.11")
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +37,9 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "engine_version", lambda: None)
     monkeypatch.setattr(rabbitmq, "find_programs", lambda: None)
     monkeypatch.setattr(postgres, "find_programs", lambda: None)
+    monkeypatch.setattr(postfix, "find_programs", lambda: None)
+    monkeypatch.setattr(apt, "one_at_a_time", contextlib.nullcontext)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(apt, "allowed", lambda: False)
 
 
@@ -61,7 +70,8 @@ def test_native_programs_are_named_with_their_version(monkeypatch: pytest.Monkey
 def test_what_is_missing_is_installed_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
 
-    def install(packages: list[str], log: Path) -> None:
+    def install(packages: list[str], log: Path, *, answers: Sequence[str]) -> None:
+        assert not answers
         installed.extend(packages)
         monkeypatch.setattr(postgres, "find_programs", lambda: _NATIVE_POSTGRES)
 
@@ -99,3 +109,48 @@ def test_a_forced_way_leaves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FORCE, "dokcer")
     with pytest.raises(ServerMissingError, match="must be auto, url, docker, native"):
         resolve_rabbitmq()
+
+
+def test_postfix_is_installed_in_a_way_that_no_boot_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered: list[str] = []
+
+    def install(packages: list[str], log: Path, *, answers: Sequence[str]) -> None:
+        assert packages == ["postfix"]
+        answered.extend(answers)
+        monkeypatch.setattr(postfix, "find_programs", lambda: _NATIVE_POSTFIX)
+
+    monkeypatch.setattr(apt, "allowed", lambda: True)
+    monkeypatch.setattr(apt, "install", install)
+    assert str(resolve_postfix()) == "Postfix 3.7.11 (native)"
+    assert answered == ["postfix postfix/main_mailer_type select No configuration"]
+
+
+def test_what_another_worker_installed_meanwhile_is_not_installed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextlib.contextmanager
+    def waiting() -> Iterator[None]:
+        monkeypatch.setattr(postfix, "find_programs", lambda: _NATIVE_POSTFIX)
+        yield
+
+    monkeypatch.setattr(apt, "allowed", lambda: True)
+    monkeypatch.setattr(apt, "one_at_a_time", waiting)
+    monkeypatch.setattr(apt, "install", lambda *_, **__: pytest.fail("installed twice"))
+    assert resolve_postfix().detail == "3.7.11"
+
+
+@pytest.mark.parametrize(
+    ("user", "forced", "words"),
+    [
+        (1000, "auto", "root has to run them"),
+        (0, "docker", "LEADBUS_DEVSTACK=docker"),
+        (0, "auto", "apt-get"),
+    ],
+)
+def test_why_there_is_no_postfix_is_said(
+    user: int, forced: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setenv(FORCE, forced)
+    with pytest.raises(ServerMissingError, match=words):
+        resolve_postfix()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -23,17 +24,21 @@ def allowed() -> bool:
     return not forbidden and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install(packages: Sequence[str], log: Path) -> None:
+def install(packages: Sequence[str], log: Path, *, answers: Sequence[str] = ()) -> None:
     """Install `packages`; their services stay stopped, and the policy for services stays as it was.
 
-    Raises DevstackError when apt fails.
+    `answers` are lines of debconf-set-selections, for packages that would ask. Nothing that is installed is
+    removed for it. Raises DevstackError when apt fails.
     """
     print(
         f"installing {' '.join(packages)} with apt (once; LEADBUS_NO_INSTALL=1 forbids it)", file=sys.stderr
     )
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    # A mail server conflicts with every other: not by us is somebody's taken away.
+    command = ["apt-get", "install", "--yes", "--no-remove", "--no-install-recommends", *packages]
     with _services_forbidden(), log.open("ab") as output:
+        if answers:
+            _answer_beforehand(answers, log)
         # The lists may be fresh already; where they are missing, the first try fails at once.
         if _apt(command, output) != 0 and (_apt(["apt-get", "update"], output) or _apt(command, output)):
             raise DevstackError(f"apt-get could not install {' '.join(packages)}", log=log)
@@ -48,6 +53,26 @@ def _apt(command: Sequence[str], output: IO[bytes]) -> int:
         stderr=subprocess.STDOUT,
         check=False,
     ).returncode
+
+
+def _answer_beforehand(answers: Sequence[str], log: Path) -> None:
+    done = subprocess.run(
+        ["debconf-set-selections"], input="\n".join(answers), text=True, capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        raise DevstackError(f"debconf-set-selections: {done.stderr.strip()}", log=log)
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Held by one process of this machine at a time; test workers find the same thing missing at once."""
+    # A lock of ours on the folder, not one of dpkg's own. It ends with the process, however that ends.
+    folder = os.open("/var/lib/dpkg", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextlib.contextmanager

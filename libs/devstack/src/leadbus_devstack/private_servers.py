@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from leadbus_devstack import postgres, rabbitmq
+from leadbus_devstack import postfix, postgres, rabbitmq
 from leadbus_devstack.data import scratch_directory
 from leadbus_devstack.errors import ServerMissingError
-from leadbus_devstack.resolve import Source, Way, resolve_postgres, resolve_rabbitmq
+from leadbus_devstack.resolve import Source, Way, resolve_postfix, resolve_postgres, resolve_rabbitmq
 from leadbus_devstack.small_disk import SmallDisk
 
 
@@ -44,6 +44,40 @@ def private_postgres(
         )
         with _running(server):
             yield server
+
+
+@contextlib.contextmanager
+def private_postfix(
+    *,
+    certificate: Path | None = None,
+    ports: Mapping[str, int] | None = None,
+    bounces_port: int = 0,
+    listeners: Mapping[str, Mapping[str, str]] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[postfix.NativePostfix]:
+    """A Postfix of its own, running (under a second). What the arguments mean: `NativePostfix`.
+
+    Raises ServerMissingError where none can be had.
+    """
+    resolve_postfix()
+    programs = postfix.find_programs()
+    assert programs is not None, "resolved"
+    with _place("postfix") as directory:
+        server = postfix.NativePostfix(
+            programs,
+            directory,
+            directory / "mail.log",
+            certificate=certificate,
+            ports=dict(ports or {}),
+            bounces_port=bounces_port,
+            listeners=listeners or {},
+            settings=settings or {},
+        )
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager

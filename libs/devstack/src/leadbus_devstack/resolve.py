@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from leadbus_devstack import apt, docker, postgres, rabbitmq
+from leadbus_devstack import apt, docker, postfix, postgres, rabbitmq
 from leadbus_devstack.errors import ServerMissingError
 
 AMQP_URL = "LEADBUS_TEST_AMQP_URL"
@@ -17,7 +17,9 @@ MANAGEMENT_URL = "LEADBUS_TEST_MANAGEMENT_URL"
 POSTGRES_URL = "LEADBUS_TEST_POSTGRES_URL"
 FORCE = "LEADBUS_DEVSTACK"
 
-_PACKAGES = {"RabbitMQ": "rabbitmq-server", "Postgres": "postgresql"}
+_PACKAGES = {"RabbitMQ": "rabbitmq-server", "Postgres": "postgresql", "Postfix": "postfix"}
+# Without a configuration of the system's, no boot ever starts one.
+_ANSWERS = {"Postfix": ["postfix postfix/main_mailer_type select No configuration"]}
 _HOMEBREW = {"RabbitMQ": "rabbitmq", "Postgres": "postgresql@17"}
 _VARIABLES = {"RabbitMQ": f"{AMQP_URL} and {MANAGEMENT_URL}", "Postgres": POSTGRES_URL}
 
@@ -70,7 +72,36 @@ def resolve_postgres(*, use_url: bool = True) -> Source:
     return _resolve("Postgres", given=given, find=lambda: _version_of(postgres.find_programs()))
 
 
-def _version_of(programs: rabbitmq.RabbitMQPrograms | postgres.PostgresPrograms | None) -> str | None:
+def resolve_postfix() -> Source:
+    """A Postfix for tests: always the native program, run by root, never somebody else's server.
+
+    Installs it when that is allowed. Raises ServerMissingError.
+    """
+    forced = forced_way()
+    if forced not in (None, Way.NATIVE):
+        raise ServerMissingError(
+            f"No Postfix to be had: {FORCE}={forced} leaves no way, it comes as native only"
+        )
+    if os.geteuid() != 0:
+        raise ServerMissingError(
+            "No Postfix to be had: its programs change their user, so root has to run them"
+        )
+
+    def find() -> str | None:
+        return _version_of(postfix.find_programs())
+
+    version = find() or _install("Postfix", find)
+    if version is None:
+        raise ServerMissingError(
+            f"No Postfix to be had: apt-get install {_PACKAGES['Postfix']}, answering «No configuration»"
+            " (Leadbus does it by itself unless LEADBUS_NO_INSTALL=1, or another mail server is installed)"
+        )
+    return Source("Postfix", Way.NATIVE, version)
+
+
+def _version_of(
+    programs: rabbitmq.RabbitMQPrograms | postgres.PostgresPrograms | postfix.PostfixPrograms | None,
+) -> str | None:
     return programs.version if programs else None
 
 
@@ -91,10 +122,13 @@ def _resolve(server: str, *, given: bool, find: Callable[[], str | None]) -> Sou
 def _install(server: str, find: Callable[[], str | None]) -> str | None:
     if not apt.allowed():
         return None
-    # A name that nobody could foresee: root writes there, and anybody may leave a link in /tmp.
-    handle, log = tempfile.mkstemp(prefix="leadbus-apt-", suffix=".log")
-    os.close(handle)
-    apt.install([_PACKAGES[server]], Path(log))
+    with apt.one_at_a_time():
+        if (found := find()) is not None:
+            return found
+        # A name that nobody could foresee: root writes there, and anybody may leave a link in /tmp.
+        handle, log = tempfile.mkstemp(prefix="leadbus-apt-", suffix=".log")
+        os.close(handle)
+        apt.install([_PACKAGES[server]], Path(log), answers=_ANSWERS.get(server, ()))
     return find()
 
 

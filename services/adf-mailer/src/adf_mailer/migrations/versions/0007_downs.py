@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 from leadbus import delivery
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 
 

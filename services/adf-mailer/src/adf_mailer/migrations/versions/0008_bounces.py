@@ -5,8 +5,8 @@ from __future__ import annotations
 from alembic import op
 from leadbus.db import build_indexes
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 
 # It finds whole Message-IDs as well, so that the older index of them is one too many.
 INDEXES = {"mail_by_message_id": "mail (message_id text_pattern_ops)"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from leadbus.db import build_indexes
 
-revision = "0010a"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 INDEXES = {
     "lead_counted": "lead (counted_for, received_at) WHERE counted_for <> '' AND contactable",
