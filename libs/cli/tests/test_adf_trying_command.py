@@ -20,7 +20,7 @@ PREVIEW: dict[str, Any] = {
     "revision": 1,
     "test": False,
     "route": "main",
-    "decisions": [{"action": "skip", "status": None, "reason": "updates_ignored"}],
+    "decisions": [{"action": "skip", "status": None, "recipient": None, "reason": "updates_ignored"}],
     "status": "resend",
     "sender": "leads@leadbus.example",
     "recipient": {"address": "x@d.example", "role": "lead"},

@@ -35,5 +35,12 @@ def test_from_a_document_to_an_answered_test_lead(cli: Any, stack: Stack, tmp_pa
 
     lead_id = next(line.split()[2] for line in sent.out.splitlines() if line.startswith("test lead "))
     again = cli("adf", "preview", lead_id, "--route", "tried", "--json")
-    assert again.json["decisions"] == [{"action": "deliver", "status": "resend", "reason": None}]
+    assert again.json["decisions"] == [
+        {
+            "action": "deliver",
+            "status": "resend",
+            "recipient": again.json["recipient"]["address"],
+            "reason": None,
+        }
+    ]
     assert cli("adf", "silence", "--json").json == {"items": []}

@@ -369,15 +369,15 @@ async def test_bn120_faster_than_the_record_that_it_was_taken(
 ) -> None:
     await mailer.route()
     await mailer.take(mailer.event("received", golden_lead()))
-    pool, bounced = mailer.pool, list[Any]()
-    really = pool.send
+    hosts, bounced = mailer.hosts, list[Any]()
+    really = hosts.send
 
     async def send(envelope: Any, before_data: Any) -> Any:
         outcome = await really(envelope, before_data)
         bounced.append(await postbox.come_back("postfix_unknown_user", postbox.last()))
         return outcome
 
-    monkeypatch.setattr(pool, "send", send)
+    monkeypatch.setattr(hosts, "send", send)
     async with asyncio.timeout(20):
         await mailer.engine.step()
         while not bounced:  # noqa: ASYNC110 -- the engine's task brings it

@@ -389,7 +389,7 @@ def test_a48_a_document_that_fails_validation_is_replaced_by_a_plain_one(
 ) -> None:
     checked = []
 
-    def fails_once(content: bytes) -> list[validation.Problem]:
+    def fails_once(content: bytes, **_: object) -> list[validation.Problem]:
         checked.append(content)
         return [validation.Problem("value", "vin")] if len(checked) == 1 else []
 

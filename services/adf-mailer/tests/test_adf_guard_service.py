@@ -79,16 +79,17 @@ async def test_sg301_held_until_an_operator_sends_it_masked(
 
 async def test_sg301_a_lead_beside_it_goes_out(mailer: Any, smtp: SmtpServer, golden_lead: Leads) -> None:
     await mailer.route(sensitive="hold")
-    await mailer.route("second", address="second@prairie.example")
+    await mailer.route("second", address="second@prairie.example", intents=["test_drive"])
+    held, other = {"intents": ["callback"]}, {"intents": ["test_drive"]}
     await mailer.take(
-        mailer.event("received", golden_lead(message=CARD)),
-        mailer.event("received", golden_lead("click_for_call_back")),
+        mailer.event("received", golden_lead(message=CARD, **held)),
+        mailer.event("received", golden_lead("click_for_call_back", **held)),
+        mailer.event("received", golden_lead("text_to_chat", message=CARD, **other)),
     )
     await mailer.work()
 
     assert sorted(mail.rcpt_to[0] for mail in smtp.messages()) == [
         "leads@prairie.dealercrm.example",
-        "second@prairie.example",
         "second@prairie.example",
     ]
     assert all(CARD.encode() not in mail.content for mail in smtp.messages())
@@ -151,8 +152,15 @@ async def test_sg306_an_update_without_it_goes_out(mailer: Any, smtp: SmtpServer
 async def test_sg301_tests_are_not_counted(mailer: Any, golden_lead: Leads) -> None:
     before = counted("card", "held"), counted("card", "masked")
     await mailer.route(send_test_leads=True)
-    await mailer.route("held", address="second@prairie.example", send_test_leads=True, sensitive="hold")
-    await mailer.take(mailer.event("received", golden_lead(message=CARD, test=True)))
+    await mailer.route(
+        "held",
+        address="second@prairie.example",
+        send_test_leads=True,
+        sensitive="hold",
+        intents=["test_drive"],
+    )
+    lead = golden_lead(message=CARD, test=True, intents=["test_drive", "callback"])
+    await mailer.take(mailer.event("received", lead))
     await mailer.work()
 
     assert {row["reason"] for row in await mailer.deliveries()} == {"sensitive", None}

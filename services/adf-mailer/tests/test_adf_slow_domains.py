@@ -66,14 +66,12 @@ async def behind(mailer: Mailer) -> AsyncIterator[Callable[..., None]]:
 
 async def leads_to_both(mailer: Mailer, golden_lead: Leads, number: int = LEADS) -> None:
     """The slow domain's first, so that they are in front everywhere."""
-    await mailer.route("slow", address=SLOW)
-    for _ in range(number):
-        await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
-    await mailer.route("slow", address=SLOW, enabled=False)
+    await mailer.route("slow", address=SLOW, intents=["test_drive"])
     await mailer.route("fast", address=FAST)
-    for _ in range(number):
-        await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
-    await mailer.route("slow", address=SLOW)
+    for intent in ("test_drive", "callback"):
+        for _ in range(number):
+            lead = golden_lead(lead_id=str(uuid4()), intents=[intent])
+            await mailer.take(mailer.event("received", lead))
 
 
 async def phases(mailer: Mailer, route: str) -> list[str]:

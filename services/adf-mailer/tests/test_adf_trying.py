@@ -142,13 +142,13 @@ async def test_tr3_what_is_known_of_it_for_who_wants_json(mailer: Any, golden_le
 @pytest.mark.parametrize(
     ("spec", "changes", "decision"),
     [
-        pytest.param({}, {}, ("deliver", "new", None), id="TR4"),
-        pytest.param({"enabled": False}, {}, ("skip", None, "route_disabled"), id="TR5"),
-        pytest.param({"dealer": "other"}, {}, ("skip", None, "no_route"), id="TR6"),
-        pytest.param({}, {"test": True}, ("skip", None, "test_lead"), id="TR7"),
-        pytest.param({}, {"consent": {"basis": "withdrawn"}}, ("skip", None, "consent"), id="TR8"),
+        pytest.param({}, {}, ("deliver", "new", SPEC["address"], None), id="TR4"),
+        pytest.param({"enabled": False}, {}, ("skip", None, None, "route_disabled"), id="TR5"),
+        pytest.param({"dealer": "other"}, {}, ("skip", None, None, "no_route"), id="TR6"),
+        pytest.param({}, {"test": True}, ("skip", None, None, "test_lead"), id="TR7"),
+        pytest.param({}, {"consent": {"basis": "withdrawn"}}, ("skip", None, None, "consent"), id="TR8"),
         pytest.param(
-            {}, {"channel": "visit", "consent": {"basis": "none"}}, ("skip", None, "consent"), id="TR9"
+            {}, {"channel": "visit", "consent": {"basis": "none"}}, ("skip", None, None, "consent"), id="TR9"
         ),
     ],
 )
@@ -169,7 +169,9 @@ async def test_tr10_a_repeat_is_shown_where_the_route_would_not_send_one(
     await mailer.route(updates="ignore")
     lead = await told(mailer, golden_lead())
     shown = await described(mailer, lead.lead_id)
-    assert shown["decisions"] == [{"action": "skip", "status": None, "reason": "updates_ignored"}]
+    assert shown["decisions"] == [
+        {"action": "skip", "status": None, "recipient": None, "reason": "updates_ignored"}
+    ]
     assert shown["status"] == "resend"
     asked = await preview(mailer, lead.lead_id, status="new")
     assert b'<prospect status="new">' in asked.content
@@ -225,7 +227,9 @@ async def test_tr13_a_document_is_read_as_if_it_were_put(mailer: Any, golden_lea
     assert {one["pointer"] for one in refused.json()["errors"]} == {"/spec/subject", "/spec/adress"}
     odd = (await tried(address="x@HigherGear.net")).json()
     assert [one["code"] for one in odd["notices"]] == ["address_repaired", "address_unlike_vendor"]
-    assert odd["decisions"] == [{"action": "deliver", "status": "new", "reason": None}]
+    assert odd["decisions"] == [
+        {"action": "deliver", "status": "new", "recipient": "x@highergear.net", "reason": None}
+    ]
     assert await mailer.rows("SELECT FROM setting") == []
 
 
@@ -306,7 +310,7 @@ async def test_a_route_that_would_not_send_it(mailer: Any, spec: Any, reason: st
 
 async def test_tr19_the_same_key_is_the_same_test(mailer: Any, smtp: SmtpServer) -> None:
     await mailer.route(send_test_leads=True)
-    await mailer.route("others", address="others@prairie.example", send_test_leads=True)
+    await mailer.route("others", address="others@prairie.example", send_test_leads=True, vehicle=["new"])
     first, second = await asyncio.gather(send_test(mailer, key="a"), send_test(mailer, key="a"))
     mailer.clock.advance(60)
     third = await send_test(mailer, key="a", vehicle="new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -242,8 +243,32 @@ def test_what_a_mail_to_the_return_path_says(case: str) -> None:
     assert (judged.said.status if judged.said else None) == status
 
 
-def test_every_sample_is_in_the_table() -> None:
-    assert {one[0] for one in READ.values()} == {path.stem for path in SAMPLES.glob("*.eml")}
+# Reports that a Postfix made of our mails, as `test_adf_postfix_reports.py` took them.
+MADE: dict[str, tuple[str, Verdict, str | None, str]] = {
+    "BN130": ("postfix-no-such-mailbox", Verdict.PERMANENT, "bad_address", "5.1.1"),
+    "BN131": ("postfix-over-quota", Verdict.TRANSIENT, "mailbox_full", "5.2.2"),
+    "BN132": ("postfix-delayed", Verdict.DELAYED, "bad_address", "4.2.1"),
+    "BN133": ("postfix-expired", Verdict.TRANSIENT, "bad_address", "4.2.1"),
+    "BN134": ("postfix-unreachable", Verdict.TRANSIENT, "unreachable", "4.4.1"),
+    "BN135": ("postfix-envelope-id", Verdict.PERMANENT, "bad_address", "5.1.1"),
+    "BN136": ("postfix-delivered", Verdict.CONFIRMED, None, "2.0.0"),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_what_a_real_report_says(case: str) -> None:
+    name, verdict, reason, status = MADE[case]
+    raw = sample(name)
+    (addressee,) = re.findall(r"^Final-Recipient: rfc822; (\S+)\r?$", raw.decode(), re.MULTILINE)
+    judged = judge(read(raw), addressee)
+    assert (judged.verdict, judged.reason, judged.role) == (verdict, reason, Role.ADDRESSEE)
+    assert judged.said is not None
+    assert judged.said.status == status
+
+
+def test_every_sample_is_in_a_table() -> None:
+    named = {one[0] for one in READ.values()} | {one[0] for one in MADE.values()}
+    assert named == {path.stem for path in SAMPLES.glob("*.eml")}
 
 
 def test_bn47_the_servers_are_named_and_their_words_kept_on_one_line() -> None:

@@ -19,7 +19,7 @@ from adf_mailer.domain import carried, comments, last_resort, moment, phone_form
 from adf_mailer.domain.cdata import with_cdata
 from adf_mailer.domain.element import LINE_BYTES, Draft, Node, RenderWarning
 from adf_mailer.domain.extensions import add_extensions
-from adf_mailer.domain.fixed_texts import ENGLISH, Language, language_of
+from adf_mailer.domain.fixed_texts import Language, chosen
 from adf_mailer.domain.ids import add_carried_ids, add_ids
 from adf_mailer.domain.party import (
     MissingName,
@@ -122,17 +122,12 @@ def _rendered(lead: Lead, form: Form) -> Document:
     raise RenderError(", ".join(failed))
 
 
-def language_for(lead: Lead, form: Form) -> Language:
-    """The route's, else that of the dealer's locale where we have its words, else English."""
-    return form.language or language_of(lead.dealer.locale) or ENGLISH
-
-
 _Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]
 
 
 def _document(lead: Lead, form: Form, body: _Body, failed: list[str]) -> Document:
     shape = form.shape
-    draft = Draft(phone_format.writer(shape.phone_format), language_for(lead, form))
+    draft = Draft(phone_format.writer(shape.phone_format), chosen(form.language, lead.dealer.locale))
     root = etree.Element("adf")
     prospect = draft.branch(root, "prospect", {"status": form.status})
     body(draft, prospect, lead, form, _zone(draft, lead, form))

@@ -32,6 +32,11 @@ def language_of(locale: str | None) -> Language | None:
     return next((language for language in LANGUAGES if language == primary), None)
 
 
+def chosen(given: Language | None, locale: str | None) -> Language:
+    """The route's, else that of the dealer's locale where we have its words, else English."""
+    return given or language_of(locale) or ENGLISH
+
+
 @cache
 def fixed_texts() -> Mapping[Language, Mapping[str, str]]:
     """The whole table: language → key → words."""

@@ -10,6 +10,7 @@ from leadbus.contracts import Lead
 from adf_mailer.domain import lead_link, notice, subject
 from adf_mailer.domain.document import Form, Status, render
 from adf_mailer.domain.element import RenderWarning
+from adf_mailer.domain.fixed_texts import chosen
 from adf_mailer.domain.form import shape_of
 from adf_mailer.domain.guard import guarded
 from adf_mailer.domain.letterhead import Letterhead
@@ -121,7 +122,8 @@ class _Drawn:
 
 
 def _for_people(lead: Lead, spec: AdfRoute, status: Status, provider: Provider, letter: Letter) -> _Drawn:
-    words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone)
+    language = chosen(spec.language, lead.dealer.locale)
+    words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone, language=language)
     shape = replace(DEFAULT, charset=words.charset)
     return _Drawn(compose(letter, words.content, encoded=words.encoded, shape=shape))
 
