@@ -34,6 +34,14 @@ BOUNCE: dict[str, Any] = {
     "reporting_mta": "mx.relay.example",
     "diagnostic": "smtp; 550 5.1.1 User unknown",
 }
+REFUSING = {
+    "address": "x@crm.example",
+    "refusals": 4,
+    "refused_at": "2026-04-15T16:00:00Z",
+    "suspended": True,
+    "suspended_at": "2026-04-15T15:00:00Z",
+    "probe_at": "2026-04-15T17:00:00Z",
+}
 NOTICE = {"pointer": "/address", "code": "address_unlike_vendor", "detail": "ask the vendor"}
 
 
@@ -45,6 +53,8 @@ def mailer(fakes: dict[str, Fake]) -> Fake:
         "GET /v1/crm-vendors": {"items": [VENDOR, BARE]},
         "GET /v1/crm-profiles": {"items": [PROFILE]},
         "GET /v1/crm-vendors/suggestions": {"items": [PATTERN | suggested]},
+        "GET /v1/addresses": {"items": [REFUSING], "next_cursor": None},
+        "POST /v1/addresses/x%40crm.example/resume": {"address": "x@crm.example", "due": 2},
         "GET /v1/bounces": {"items": [BOUNCE], "next_cursor": None},
         "GET /v1/bounces/7": BOUNCE,
         "GET /v1/bounces/7/raw": Response(b"Subject: failure notice\r\n\r\nSorry.\r\n"),
@@ -128,3 +138,14 @@ def test_one_bounce_is_shown_and_its_bytes_when_asked_for(leadbus: Any, mailer: 
     assert leadbus("adf", "bounce", "7", "--raw", "--json").json["body"].startswith("Subject: failure")
     missing = leadbus("adf", "bounce", "8")
     assert (missing.code, missing.out, len(missing.complaints)) == (1, "", 1)
+
+
+def test_addresses_that_refuse_are_listed_and_resumed(leadbus: Any, mailer: Fake) -> None:
+    ran = leadbus("adf", "addresses", "--suspended")
+    assert (ran.code, ran.err) == (0, "")
+    assert "x@crm.example" in ran.out
+    assert ("GET /v1/addresses", {"suspended": "true", "limit": "50"}, None) in mailer.asked
+    resumed = leadbus("adf", "resume-address", "x@crm.example")
+    assert (resumed.code, resumed.out.strip()) == (0, "x@crm.example: 2 that waited for it are tried now")
+    unknown = leadbus("adf", "resume-address", "y@crm.example")
+    assert (unknown.code, unknown.out, len(unknown.complaints)) == (1, "", 1)

@@ -14,13 +14,15 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer import addresses_api, api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer.addresses import Addresses
 from adf_mailer.bounces.intake import BounceRoom
 from adf_mailer.bounces.settling import Reopening, Settling
 from adf_mailer.consumers import LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, DomainGates, SmartHost, SmartHosts
 from adf_mailer.delivery.connection import Envelope as MailEnvelope
 from adf_mailer.desk import Desk
+from adf_mailer.domain.address_standing import AddressRules
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.return_path import ReturnPath
 from adf_mailer.domain.route import AdfRoute, Route
@@ -297,9 +299,10 @@ async def mailer(
         lambda planned: engine.offer(planned),
         lambda planning: engine.starting(planning),
     )
+    addresses = Addresses(database, clock, AddressRules(3, (900.0, 3600.0)))
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), hosts, gates, clock),
+        AdfMailSink(Desk(database, planner), hosts, gates, addresses, clock),
         clock=clock,
         capacity=4,
         destination_share=DESTINATION_SHARE,
@@ -324,6 +327,7 @@ async def mailer(
                 redrivable=api.redrivable,
             ),
             api.router(database, consumer, clock),
+            addresses_api.router(database, clock, lambda: engine.wake()),
             bounces_api.router(database),
             vendors_api.router(),
             silence_api.router(silence),

@@ -29,6 +29,8 @@ OPERATIONS = [
     "GET /v1/bounces/{bounce_id}/raw",
     "GET /v1/crm-vendors",
     "GET /v1/crm-vendors/suggestions",
+    "GET /v1/addresses",
+    "POST /v1/addresses/{address}/resume",
     "GET /v1/silence",
     "GET /v1/leads/{lead_id}/preview",
     "POST /v1/preview",

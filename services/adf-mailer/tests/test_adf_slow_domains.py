@@ -57,6 +57,7 @@ async def behind(mailer: Mailer) -> AsyncIterator[Callable[..., None]]:
             acting._sink._desk,
             hosts[0],
             DomainGates(**({"capacity": 4, "most": 2, "wait_seconds": 0.05} | gates)),
+            acting._sink._addresses,
             mailer.clock,
         )
 

@@ -55,9 +55,9 @@ class Addresses:
         if known is None or not known.suspended:
             return None
         now = self._clock.now()
-        longest = timedelta(seconds=self._rules.probe_steps_seconds[-1])
+        again = timedelta(seconds=self._rules.probe_steps_seconds[0])
         async with self._database.acquire() as conn:
-            if await addresses.take_probe(conn, known.address, now=now, again_at=now + longest):
+            if await addresses.take_probe(conn, known.address, now=now, again_at=now + again):
                 return None
         left_seconds = (known.probe_at - now).total_seconds() if known.probe_at else 0.0
         wait_seconds = min(max(left_seconds, _SHORTEST_HOLD_SECONDS), _LONGEST_HOLD_SECONDS)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path
 from leadbus.clock import Clock
 from leadbus.db import Database
 from leadbus.web import Actor, Filter, Listing, ListQuery, Page, Problem, audit, problem_responses, require
@@ -28,6 +28,16 @@ ADDRESSES = Listing(
     default_sort="address",
     filters={"suspended": Filter(bool, AddressStandingRow.suspended)},
 )
+
+
+class ResumedView(BaseModel):
+    """An address that is written to again."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    address: str
+    due: int
+    """Deliveries that waited for it, tried now."""
 
 
 class AddressView(BaseModel):
@@ -59,21 +69,16 @@ def router(database: Database, clock: Clock, wake: Callable[[], None]) -> APIRou
         async with database.session() as session:
             return await query.page(session, select(AddressStandingRow), AddressView.model_validate)
 
-    @api.post(
-        "/v1/addresses/{address}/resume",
-        tags=["addresses"],
-        status_code=204,
-        responses=problem_responses(404),
-    )
-    async def resume_address(address: Address, actor: Operator) -> Response:
+    @api.post("/v1/addresses/{address}/resume", tags=["addresses"], responses=problem_responses(404))
+    async def resume_address(address: Address, actor: Operator) -> ResumedView:
         """It was mended: what waits for it is sent now."""
         actor.must_be_unlimited(_UNSEEN)
         async with database.transaction() as conn:
             if not await addresses.forget(conn, key(address)):
                 raise Problem(NOT_FOUND, "nothing is held against this address")
-            await addresses.make_due(conn, key(address), now=clock.now())
+            due = await addresses.make_due(conn, key(address), now=clock.now())
             await audit(conn, actor, "address.resumed", f"address/{key(address)}")
         wake()
-        return Response(status_code=204)
+        return ResumedView(address=key(address), due=due)
 
     return api

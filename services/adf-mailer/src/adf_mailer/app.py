@@ -22,7 +22,8 @@ from leadbus.service import Service
 from leadbus.settings import documents
 from leadbus.topology import parked
 
-from adf_mailer import api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer import addresses_api, api, bounces_api, profiles_api, silence_api, trying_api, vendors_api
+from adf_mailer.addresses import Addresses
 from adf_mailer.bounces.intake import BounceRoom
 from adf_mailer.bounces.settling import Settling
 from adf_mailer.consumers import QUEUE, LeadsConsumer
@@ -66,9 +67,10 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         return engine.starting(planning)
 
     planner = Planner(hosts.name, settings.letterhead, clock, offer, start)
+    addresses = Addresses(database, clock, settings.address_rules)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), hosts, settings.domain_gates(), clock),
+        AdfMailSink(Desk(database, planner), hosts, settings.domain_gates(), addresses, clock),
         schedule=settings.schedule,
         breaker=settings.breaker,
         clock=clock,
@@ -133,6 +135,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
                 redrivable=api.redrivable,
             ),
             api.router(database, leads, clock),
+            addresses_api.router(database, clock, wake),
             bounces_api.router(database),
             vendors_api.router(),
             silence_api.router(silence),
@@ -149,6 +152,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
             "retention": retention.run,
             "silence": silence.run,
             "jobs": runner.run,
+            "addresses": addresses.run,
             "bounces": settling.run,
             **({"bounce listener": listener.run} if listener else {}),
             "held messages": Depths(holding, [parked(QUEUE)]).run,

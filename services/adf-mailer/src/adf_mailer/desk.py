@@ -9,8 +9,9 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
 
+from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import shorter_bytes, write
-from adf_mailer.domain.recipients import Recipient, Told, first, recipients
+from adf_mailer.domain.recipients import Recipient, Told, alternate, first, recipients
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Deliver, Skip, decide, untold
 from adf_mailer.planning import Planner, count
@@ -76,6 +77,25 @@ class Desk:
                 conn, lead, route, refused, instead_of=job.key, at_most_bytes=at_most_bytes
             )
         return Skipped("too_large_shortened") if planned else None
+
+    async def elsewhere(self, job: Job) -> Skipped | None:
+        """Plan the lead's mail to the route's alternate address, in place of one that is refused.
+
+        None where the route has none, or the mail is for nobody that it stands in for.
+        """
+        async with self._database.transaction() as conn:
+            lead = await leads.latest(conn, UUID(job.subject_id))
+            route = await routes.by_name(conn, job.route)
+            refused = await mails.said(conn, job.delivery_id, job.repeat_number)
+            if lead is None or route is None or refused is None or refused.recipient.role != "lead":
+                return None
+            other = alternate(route.spec)
+            if other is None:
+                return None
+            told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
+            status: Status = "resend" if other.told in told else "new"
+            await self._planner.carry_out(conn, [(lead, Deliver(route, status, other))])
+        return Skipped("address_suspended")
 
     async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
         posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)

@@ -7,6 +7,7 @@ from leadbus.retention import Days, at_least
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from adf_mailer.domain.address_standing import AddressRules
 from adf_mailer.domain.lead_link import LeadLink
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.sending_settings import SendingSettings
@@ -23,6 +24,19 @@ class AdfMailerSettings(SendingSettings):
         description="Where a lead can be read whole, said in mails that had to be cut: an https address with "
         "the placeholder {lead_id}. Without it the mark names the lead's id.",
         examples=["https://leadbus.example/leads/{lead_id}"],
+    )
+    address_suspended_after: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="After so many refusals in a row as no such mailbox an address is suspended: what is for "
+        "it waits, or takes the alternate address of its route.",
+    )
+    address_probe_steps_seconds: tuple[float, ...] = Field(
+        (900, 3600, 14_400),
+        min_length=1,
+        description="Waits before a suspended address gets one mail to find out, as a JSON list; the last "
+        "one repeats.",
     )
     overdue_after_seconds: float = Field(
         OVERDUE_AFTER_SECONDS,
@@ -78,6 +92,10 @@ class AdfMailerSettings(SendingSettings):
                 "RETENTION_INBOX_DAYS must be above RETENTION_LEADS_DAYS, or old leads come again"
             )
         return self
+
+    @property
+    def address_rules(self) -> AddressRules:
+        return AddressRules(self.address_suspended_after, self.address_probe_steps_seconds)
 
     @property
     def letterhead(self) -> Letterhead:

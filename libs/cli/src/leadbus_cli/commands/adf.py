@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from leadbus_cli.api import ServiceApi
-from leadbus_cli.commands import adf_trying
+from leadbus_cli.commands import adf_addresses, adf_trying
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.output import Json, Limit, facts, listing, print_body, print_json, say, table
 
 app = typer.Typer(help="ADF mails to dealers' CRMs.", no_args_is_help=True)
 
+app.command("addresses")(adf_addresses.addresses)
+app.command("resume-address")(adf_addresses.resume_address)
 app.command("preview")(adf_trying.preview)
 app.command("test")(adf_trying.send_test)
 app.command("silence")(adf_trying.silence)

@@ -20,21 +20,23 @@ from leadbus.delivery import (
 )
 from leadbus.log import logger
 
+from adf_mailer.addresses import Addresses
 from adf_mailer.delivery.connection import Envelope
 from adf_mailer.delivery.domains import DomainBusy, DomainGates
 from adf_mailer.delivery.hosts import SmartHosts
 from adf_mailer.delivery.replies import answered
 from adf_mailer.desk import Desk
 from adf_mailer.domain.address import domain
+from adf_mailer.domain.address_standing import BAD_ADDRESS
 from adf_mailer.metrics import END_TO_END, IN_DOUBT, RESPONSES
 from adf_mailer.planning import SINK
-from adf_mailer.store.mails import Posted
+from adf_mailer.store.mails import Posted, StoredMail
 
 PREPARE_SECONDS = 5.0
 """For reading what to send. Longer, and the whole try could be cut off, which leaves a mail in doubt."""
 
-SHORTEN_SECONDS = 1.5
-"""For planning a smaller mail in place of a refused one; within the margin of the whole try."""
+FOLLOW_SECONDS = 1.5
+"""For planning another mail in place of a refused one; within the margin of the whole try."""
 
 _log = logger("delivery")
 
@@ -44,26 +46,32 @@ class AdfMailSink:
 
     name = SINK
 
-    def __init__(self, desk: Desk, hosts: SmartHosts, gates: DomainGates, clock: Clock) -> None:
+    def __init__(
+        self, desk: Desk, hosts: SmartHosts, gates: DomainGates, addresses: Addresses, clock: Clock
+    ) -> None:
         self._desk = desk
         self._hosts = hosts
         self._gates = gates
+        self._addresses = addresses
         self._clock = clock
 
     async def deliver(self, job: Job) -> Outcome:
         try:
             async with asyncio.timeout(PREPARE_SECONDS):
                 posted = await self._desk.prepare(job)
+                if isinstance(posted, Skipped):
+                    return posted
+                if posted.mail is None:
+                    return Skipped("erased")
+                mail = posted.mail
+                if held := await self._addresses.hold(mail.recipient):
+                    # What may have been taken there is not sent to another address as if it were not.
+                    return (None if job.in_doubt else await self._desk.elsewhere(job)) or held
         except Exception as error:  # noqa: BLE001 -- whatever it is, this try ends here
             # Nothing was sent yet: what is raised here must not count as a mail in doubt.
             if not is_unavailable(error):
                 _log.error("adf.not_prepared", delivery_id=str(job.delivery_id), exc_info=error)
             return Transient("not_prepared", destination_heard=False)
-        if isinstance(posted, Skipped):
-            return posted
-        if posted.mail is None:
-            return Skipped("erased")
-        mail = posted.mail
         checkpoint.passed("mailer.prepared")
         envelope = Envelope(mail.sender, mail.recipient, mail.raw)
         try:
@@ -74,19 +82,25 @@ class AdfMailSink:
         outcome = verdict.outcome
         if not job.test:
             self._count(posted, outcome)
-        if isinstance(outcome, Permanent) and outcome.reason == "too_large":
-            return await self._shortened(job, len(mail.raw)) or outcome
-        return outcome
+        return await self._followed(job, mail, outcome)
 
-    async def _shortened(self, job: Job, refused_bytes: int) -> Outcome | None:
-        """That a smaller mail takes its place, or None: then it failed, and can be redriven."""
+    async def _followed(self, job: Job, mail: StoredMail, outcome: Outcome) -> Outcome:
+        """The outcome, once it is known what follows from it beside it; never raises."""
         try:
-            async with asyncio.timeout(SHORTEN_SECONDS):
-                return await self._desk.shorten(job, refused_bytes)
-        except Exception as error:  # noqa: BLE001 -- it was refused, whatever happens here
+            async with asyncio.timeout(FOLLOW_SECONDS):
+                return await self._follow(job, mail, outcome)
+        except Exception as error:  # noqa: BLE001 -- it was taken or refused, whatever happens here
             if not is_unavailable(error):
-                _log.error("adf.not_shortened", delivery_id=str(job.delivery_id), exc_info=error)
-            return None
+                _log.error("adf.not_followed", delivery_id=str(job.delivery_id), exc_info=error)
+            return outcome
+
+    async def _follow(self, job: Job, mail: StoredMail, outcome: Outcome) -> Outcome:
+        await self._addresses.note(mail.recipient, outcome)
+        if isinstance(outcome, Permanent) and outcome.reason == BAD_ADDRESS:
+            await self._desk.elsewhere(job)
+        if isinstance(outcome, Permanent) and outcome.reason == "too_large":
+            return await self._desk.shorten(job, len(mail.raw)) or outcome
+        return outcome
 
     async def lookup(self, job: Job) -> Outcome | None:
         """SMTP cannot be asked; the same bytes under the same Message-ID go out again."""

@@ -8,13 +8,14 @@ from typing import Literal, TypeAlias
 
 from adf_mailer.domain.route import AdfRoute
 
-Role = Literal["lead", "copy", "notice"]
-"""`lead`: an XML Lead Address. `copy`: the same document, marked. `notice`: a mail for people to read."""
+Role = Literal["lead", "copy", "notice", "alternate"]
+"""`lead`: an XML Lead Address. `copy`: the same document, marked. `notice`: a mail for people to read.
+`alternate`: the document to the address that stands in for one that refuses."""
 Form = Literal["adf", "notice"]
 Told: TypeAlias = tuple[str, Form]
 """An address, and in which form it has, may have, or is about to get a mail about the lead."""
 
-ROLES: tuple[Role, ...] = ("lead", "copy", "notice")
+ROLES: tuple[Role, ...] = ("lead", "copy", "notice", "alternate")
 """An address that stands in several places is written to once, in the first of these roles."""
 
 
@@ -30,11 +31,16 @@ class Recipient:
 
 
 def recipients(spec: AdfRoute) -> Iterator[Recipient]:
-    """Every address of a route, the XML Lead Address first."""
+    """Every address of a route that is written to at once, the XML Lead Address first."""
     yield first(spec)
     yield from (Recipient(address) for address in spec.more_addresses)
     yield from (Recipient(address, "copy") for address in spec.copies)
     yield from (Recipient(address, "notice") for address in spec.notify)
+
+
+def alternate(spec: AdfRoute) -> Recipient | None:
+    """Who gets the lead where an XML Lead Address refuses it as no such mailbox."""
+    return Recipient(spec.alternate_address, "alternate") if spec.alternate_address else None
 
 
 def first(spec: AdfRoute) -> Recipient:

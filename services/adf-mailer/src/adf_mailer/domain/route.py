@@ -99,6 +99,11 @@ class AdfRoute(BaseModel):
         description="People: each gets a mail to read, not ADF, about every lead of this route; "
         f"at most {MAX_ADDRESSES}.",
     )
+    alternate_address: AddrSpec | None = Field(
+        None,
+        title="Alternate address",
+        description="Gets the lead where an XML Lead Address of this route refuses it as no such mailbox.",
+    )
     crm: Words | None = Field(
         None,
         title="CRM vendor",
@@ -217,6 +222,14 @@ class AdfRoute(BaseModel):
                 raise ValueError(f"number {place} stands in `{other}` already: one mail per address")
             seen[address.lower()] = str(info.field_name)
         return addresses
+
+    @field_validator("alternate_address")
+    @classmethod
+    def _another_one(cls, address: str | None, info: ValidationInfo) -> str | None:
+        there = {one.lower() for field, one in _addresses(info.data) if field != "notify"}
+        if address is not None and address.lower() in there:
+            raise ValueError("stands in the route already: give one that works when that one does not")
+        return address
 
 
 def _addresses(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -35,6 +35,9 @@ class RouteNotice:
 def notices(written: Mapping[str, Any], route: AdfRoute) -> Iterator[RouteNotice]:
     """`written` is the route as it was sent to us."""
     yield from _repaired("address", written.get("address"), route.address)
+    if route.alternate_address:
+        given = written.get("alternate_address")
+        yield from _repaired("alternate_address", given, route.alternate_address)
     for name in _LISTS:
         sent = written.get(name)
         for place, address in enumerate(getattr(route, name)):

@@ -64,15 +64,17 @@ async def forget(conn: Connection, address: str) -> bool:
     return gone is not None
 
 
-async def make_due(conn: Connection, address: str, *, now: datetime) -> None:
-    """Have what waits for this address tried at once."""
-    await conn.execute(
+async def make_due(conn: Connection, address: str, *, now: datetime) -> int:
+    """Have what waits for this address tried at once; how many those are."""
+    done = await conn.execute(
         "UPDATE delivery SET not_before = $2 FROM mail "
-        "WHERE phase = 'waiting' AND reason = 'address_suspended' AND mail.delivery_id = delivery.id "
+        "WHERE phase IN ('queued', 'waiting') AND reason = 'address_suspended' "
+        "AND mail.delivery_id = delivery.id "
         "AND mail.repeat_number = delivery.repeat_number AND lower(mail.recipient) = $1",
         address,
         now,
     )
+    return int(done.split()[-1])
 
 
 def _standing(row: asyncpg.Record) -> Standing:

@@ -67,7 +67,7 @@ def posted_new(new: NewMail, lead: Lead) -> Posted:
         enabled=True,
         listed=True,
         received_at=lead.received_at,
-        timed=written.status == "new" and written.role == "lead" and not lead.test,
+        timed=written.status == "new" and written.role in ("lead", "alternate") and not lead.test,
         test_refused=False,
         pruned=False,
         mail=StoredMail(written.sender, written.recipient, written.mail.message_id, written.mail.raw),
@@ -105,10 +105,12 @@ SELECT lead.erased, lead.contactable, lead.received_at,
        coalesce(CASE mail.role
                     WHEN 'copy' THEN setting.spec -> 'copies' ? mail.recipient
                     WHEN 'notice' THEN setting.spec -> 'notify' ? mail.recipient
+                    WHEN 'alternate' THEN setting.spec ->> 'alternate_address' = mail.recipient
                     ELSE setting.spec ->> 'address' = mail.recipient
                         OR coalesce(setting.spec -> 'more_addresses' ? mail.recipient, false)
                 END, false) AS listed,
-       mail.status = 'new' AND mail.role = 'lead' AND NOT (lead.data ->> 'test')::boolean AS timed,
+       mail.status = 'new' AND mail.role IN ('lead', 'alternate')
+           AND NOT (lead.data ->> 'test')::boolean AS timed,
        (lead.data ->> 'test')::boolean
            AND NOT coalesce((setting.spec ->> 'send_test_leads')::boolean, false) AS test_refused,
        mail.sender, mail.recipient, mail.message_id, mail.raw,

@@ -1,0 +1,189 @@
+"""BA8 to BA17: addresses that refuse, on a real database and a real SMTP conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from adf_mailer.delivery import SmartHost
+from adf_mailer.delivery.hosts import SmartHosts
+from leadbus.contracts import Lead
+from leadbus_devstack.smtp import SmtpServer
+
+Leads = Callable[..., Lead]
+Scripted = Callable[..., Awaitable[Any]]
+Refusing = Callable[..., Awaitable[None]]
+
+ADDRESS, OTHER = "leads@prairie.dealercrm.example", "backup@prairie.example"
+NO_MAILBOX = "550 5.1.1 no such mailbox"
+
+
+@pytest.fixture
+def refusing(
+    mailer: Any, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Awaitable[None]]:
+    """`await refusing(rcpt=…)`: from here on the mailer's host answers so."""
+
+    async def put(**answers: Any) -> None:
+        server = await scripted(**answers)
+        host = SmartHost("127.0.0.1", server.port, "leadbus.example", tls="off")
+        monkeypatch.setattr(mailer.engine._acting._sink, "_hosts", SmartHosts([host], size=4))
+
+    return put
+
+
+async def to_the_first(command: str) -> str | None:
+    return NO_MAILBOX if ADDRESS in command else None
+
+
+async def tell(mailer: Any, golden_lead: Leads, number: int = 1) -> None:
+    for _ in range(number):
+        await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
+        await mailer.work()
+
+
+async def standing(mailer: Any, **query: Any) -> list[dict[str, Any]]:
+    answer = await mailer.http.get("/v1/addresses", headers=mailer.token("viewer"), params=query)
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def ends(mailer: Any) -> list[tuple[str, str | None]]:
+    return [(row["phase"], row["reason"]) for row in await mailer.deliveries()]
+
+
+async def test_ba8_a_mail_that_is_taken_clears_the_address(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead, 2)
+    (one,) = await standing(mailer)
+    assert (one["address"], one["refusals"], one["suspended"]) == (ADDRESS, 2, False)
+
+    monkeypatch.undo()
+    await tell(mailer, golden_lead)
+    assert await standing(mailer) == []
+    assert await ends(mailer) == [("failed", "bad_address")] * 2 + [("delivered", None)]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param({"rcpt": "550 5.7.1 not from you"}, id="BA9-policy"),
+        pytest.param({"rcpt": "452 4.2.2 full"}, id="BA9-full"),
+        pytest.param({"banner": "421 4.3.2 closing"}, id="BA9-the-host"),
+    ],
+)
+async def test_what_is_not_about_the_address(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, answers: Any
+) -> None:
+    await mailer.route()
+    await refusing(**answers)
+    await tell(mailer, golden_lead, 4)
+    assert await standing(mailer) == []
+
+
+async def test_ba10_what_is_for_a_suspended_address_waits_and_one_probes(
+    mailer: Any, golden_lead: Leads, smtp: SmtpServer, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead, 3)
+    await tell(mailer, golden_lead, 2)
+    assert await ends(mailer) == [("failed", "bad_address")] * 3 + [("queued", "address_suspended")] * 2
+    (destination,) = await mailer.rows("SELECT breaker, consecutive_failures FROM destination")
+    assert dict(destination) == {"breaker": "closed", "consecutive_failures": 0}
+
+    monkeypatch.undo()
+    mailer.clock.advance(2000)
+    await mailer.work()
+    assert len(smtp.messages()) >= 1, "a probe went out and was taken"
+    assert await standing(mailer) == []
+    mailer.clock.advance(2000)
+    await mailer.work()
+    assert [phase for phase, _ in await ends(mailer)] == ["failed"] * 3 + ["delivered"] * 2
+
+
+async def test_ba10_a_probe_that_is_refused_leaves_the_others_waiting(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead, 3)
+    await tell(mailer, golden_lead, 3)
+    mailer.clock.advance(1200)
+    await mailer.work()
+    phases = [phase for phase, _ in await ends(mailer)]
+    assert phases.count("failed") == 4, "the probe alone"
+    (one,) = await standing(mailer, suspended="true")
+    assert one["refusals"] == 4
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["BA11-at-the-refusal", "BA11-while-suspended"])
+async def test_the_alternate_address_takes_the_lead(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, before: int
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=to_the_first)
+    await tell(mailer, golden_lead, before)
+    await mailer.route(alternate_address=OTHER)
+    await tell(mailer, golden_lead)
+    first, second = (await mailer.deliveries())[before:]
+    expected = ("skipped", "address_suspended") if before else ("failed", "bad_address")
+    assert (first["phase"], first["reason"]) == expected
+    assert (second["phase"], second["reason"]) == ("delivered", None)
+    rows = await mailer.rows("SELECT recipient, role, status FROM mail ORDER BY written_at, role DESC")
+    assert (OTHER, "alternate", "new") in [tuple(row.values()) for row in rows]
+
+
+async def test_ba12_an_operator_says_that_it_was_mended(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead, 3)
+    await tell(mailer, golden_lead)
+    monkeypatch.undo()
+    path = f"/v1/addresses/{ADDRESS.upper()}/resume"
+    assert (await mailer.http.post(path, headers=mailer.token("viewer"))).status_code == 403
+    resumed = await mailer.http.post(path, headers=mailer.token("operator"))
+    assert resumed.json() == {"address": ADDRESS, "due": 1}
+    await mailer.engine._acting._sink._addresses.refresh()
+    await mailer.work()
+    assert [phase for phase, _ in await ends(mailer)] == ["failed"] * 3 + ["delivered"]
+    (act,) = await mailer.rows("SELECT object FROM audit WHERE action = 'address.resumed'")
+    assert act["object"] == f"address/{ADDRESS}"
+    again = await mailer.http.post(path, headers=mailer.token("operator"))
+    assert (again.status_code, again.json()["detail"]) == (404, "nothing is held against this address")
+
+
+async def test_ba13_who_sees_one_dealer_sees_no_addresses(mailer: Any) -> None:
+    limited = mailer.token("operator", ["prairie-motors"])
+    assert (await mailer.http.get("/v1/addresses", headers=limited)).status_code == 403
+    assert (await mailer.http.post(f"/v1/addresses/{ADDRESS}/resume", headers=limited)).status_code == 403
+
+
+async def test_ba14_an_alternate_that_stands_in_the_route_is_refused(mailer: Any) -> None:
+    answer = await mailer.route(alternate_address=ADDRESS.upper())
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/spec/alternate_address"
+    assert "stands in the route already" in error["detail"]
+
+
+async def test_ba15_an_address_that_was_corrected_takes_what_waits(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=to_the_first)
+    await tell(mailer, golden_lead, 3)
+    await tell(mailer, golden_lead)
+    await mailer.route(address=OTHER)
+    mailer.clock.advance(1200)
+    await mailer.work()
+    *_, waited, corrected = await mailer.deliveries()
+    assert (waited["phase"], waited["reason"]) == ("skipped", "address_changed")
+    assert corrected["phase"] == "delivered"
