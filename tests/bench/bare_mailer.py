@@ -56,12 +56,14 @@ WITH gone AS (
     SELECT 'adf-mailer.leads', 'leadbus/normalizer', '', event_id, digest, $2 FROM m
     ON CONFLICT DO NOTHING RETURNING id AS event_id
 ), leads AS (
-    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at, updated_at)
-    SELECT lead_id, 1, data::jsonb, material, true, false, received_at, $2 FROM m JOIN fresh USING (event_id)
+    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at,
+                      counted_for, updated_at)
+    SELECT lead_id, 1, data::jsonb, material, true, false, received_at, dealer, $2
+      FROM m JOIN fresh USING (event_id)
 ), planned AS (
     INSERT INTO delivery (id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
                           planned_at, not_before, attempts, lease_token, lease_expires_at)
-    SELECT id, key, lead_id::text, $17, route, dealer, 1, lead_id::text || '/' || route,
+    SELECT id, key, lead_id::text, $17, route, dealer, 1, lead_id::text || '/' || recipient,
            CASE WHEN $18 THEN 'sending' ELSE 'queued' END, $2, $2, CASE WHEN $18 THEN 1 ELSE 0 END,
            CASE WHEN $18 THEN id END, CASE WHEN $18 THEN $2 + interval '90 s' END
       FROM m JOIN fresh USING (event_id)
