@@ -140,9 +140,11 @@ def _further_addresses(sent: Facts, back: Facts) -> None:
 
 
 def _empty_address(sent: Facts, back: Facts) -> None:
-    sent["addresses"] = [
-        one for one in sent["addresses"] if any(value for name, value in one.items() if name != "type")
-    ]
+    sent["addresses"] = [one for one in sent["addresses"] if _says_where(one)]
+
+
+def _says_where(address: dict[str, Any]) -> bool:
+    return any(value for name, value in address.items() if name != "type")
 
 
 def _six_streets(sent: Facts, back: Facts) -> None:
@@ -152,10 +154,12 @@ def _six_streets(sent: Facts, back: Facts) -> None:
 
 
 def _no_country(sent: Facts, back: Facts) -> None:
-    for address in sent["addresses"]:
+    for address in list(sent["addresses"]):
         if address["country"] and address["country"] not in COUNTRIES:
             sent["words"].append(address["country"])
             address["country"] = None
+            if not _says_where(address):
+                sent["addresses"].remove(address)
 
 
 def _silent_vehicle(sent: Facts, back: Facts) -> None:

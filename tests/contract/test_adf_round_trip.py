@@ -16,7 +16,7 @@ import pytest
 from adf_mailer.domain import validation
 from adf_mailer.domain.document import Form
 from adf_mailer.domain.iso_codes import COUNTRIES, CURRENCIES
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
 from leadbus.contracts.examples.bdk import BDK
@@ -233,6 +233,7 @@ def test_every_country_the_normalizer_reads_is_one_we_write() -> None:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LEAD)
+@example({"customer": CUSTOMER | {"addresses": [{"country": "QZ"}]}})
 def test_any_lead_comes_back(told: dict[str, Any]) -> None:
     sent = a_lead(**told)
     document, back = there_and_back(sent, FORM)
