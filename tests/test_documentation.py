@@ -21,7 +21,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _PATH = re.compile(r"`((?:libs|services|tests|docs|examples|scripts)/[\w./-]+)`")
 _TARGET = re.compile(r"`?make ([a-z][a-z-]+)`")
 _METRIC = re.compile(r"`(leadbus_[a-z_]+)[`{]")
-_COMMAND = re.compile(r"`leadbus ([a-z]+)(?: ([a-z]+))?")
+_COMMAND = re.compile(r"`leadbus ([a-z]+)(?: ([a-z][a-z-]*))?")
 _PACKAGES = {"leadbus_cli", "leadbus_devstack"}
 
 

@@ -1,4 +1,4 @@
-"""What comes back from an ADF document otherwise than it was sent: the RT rows, each with its reason.
+"""What comes back from an ADF document otherwise than it was sent: the RD rows, each with its reason.
 
 The table for people is in `services/adf-mailer/rules/document.md`.
 """
@@ -140,9 +140,11 @@ def _further_addresses(sent: Facts, back: Facts) -> None:
 
 
 def _empty_address(sent: Facts, back: Facts) -> None:
-    sent["addresses"] = [
-        one for one in sent["addresses"] if any(value for name, value in one.items() if name != "type")
-    ]
+    sent["addresses"] = [one for one in sent["addresses"] if _says_where(one)]
+
+
+def _says_where(address: dict[str, Any]) -> bool:
+    return any(value for name, value in address.items() if name != "type")
 
 
 def _six_streets(sent: Facts, back: Facts) -> None:
@@ -152,10 +154,12 @@ def _six_streets(sent: Facts, back: Facts) -> None:
 
 
 def _no_country(sent: Facts, back: Facts) -> None:
-    for address in sent["addresses"]:
+    for address in list(sent["addresses"]):
         if address["country"] and address["country"] not in COUNTRIES:
             sent["words"].append(address["country"])
             address["country"] = None
+            if not _says_where(address):
+                sent["addresses"].remove(address)
 
 
 def _silent_vehicle(sent: Facts, back: Facts) -> None:
@@ -285,43 +289,43 @@ def _cut(sent: Facts, back: Facts) -> None:
 
 
 KNOWN: tuple[Known, ...] = (
-    Known("RT1", "our id", "a lead without it is given it: the last hop", _own_id),
-    Known("RT2", "no time told", "ADF wants one: when it came to us", _no_time),
-    Known("RT3", "no type told", "a lead without service is of type `ADF`", _no_service),
-    Known("RT4", "company of a person", "CRMs take a second name for the customer's: in words", _business),
-    Known("RT5", "salutation", "no part of a name in ADF: in words", _salutation),
-    Known("RT6", "full name beside its parts", "parts alone are written: joined again", _full_name),
-    Known("RT7", "first or last name alone", "read as a whole name, and split", _half_name),
-    Known("RT8", "a whole name", "split by its reader", _whole_name),
-    Known("RT9", "no name", "by the route: phone or e-mail, or nothing", _no_name),
-    Known("RT10", "e-mail that is none, or told twice", "in words; once", _unread_email),
-    Known("RT11", "further e-mails", "the printed DTD has room for one: in words", _further_emails),
-    Known("RT12", "number nobody can dial, or told twice", "in words; once", _unread_phone),
-    Known("RT13", "number without E.164", "as it was written, extension and all", _phone_as_written),
-    Known("RT14", "unknown kind of line", "ADF's default is `voice`", _phone_type),
-    Known("RT15", "several preferred ways", "one is preferred, the first", _one_preferred),
-    Known("RT16", "further addresses", "a contact has one: in words", _further_addresses),
-    Known("RT17", "address that says nothing", "not written", _empty_address),
-    Known("RT18", "more than five street lines", "the fifth holds the rest", _six_streets),
-    Known("RT19", "country that ISO 3166 has not", "in words", _no_country),
-    Known("RT20", "link that is no web address", "in words, so that nobody is led to it", _no_link),
+    Known("RD1", "our id", "a lead without it is given it: the last hop", _own_id),
+    Known("RD2", "no time told", "ADF wants one: when it came to us", _no_time),
+    Known("RD3", "no type told", "a lead without service is of type `ADF`", _no_service),
+    Known("RD4", "company of a person", "CRMs take a second name for the customer's: in words", _business),
+    Known("RD5", "salutation", "no part of a name in ADF: in words", _salutation),
+    Known("RD6", "full name beside its parts", "parts alone are written: joined again", _full_name),
+    Known("RD7", "first or last name alone", "read as a whole name, and split", _half_name),
+    Known("RD8", "a whole name", "split by its reader", _whole_name),
+    Known("RD9", "no name", "by the route: phone or e-mail, or nothing", _no_name),
+    Known("RD10", "e-mail that is none, or told twice", "in words; once", _unread_email),
+    Known("RD11", "further e-mails", "the printed DTD has room for one: in words", _further_emails),
+    Known("RD12", "number nobody can dial, or told twice", "in words; once", _unread_phone),
+    Known("RD13", "number without E.164", "as it was written, extension and all", _phone_as_written),
+    Known("RD14", "unknown kind of line", "ADF's default is `voice`", _phone_type),
+    Known("RD15", "several preferred ways", "one is preferred, the first", _one_preferred),
+    Known("RD16", "further addresses", "a contact has one: in words", _further_addresses),
+    Known("RD17", "address that says nothing", "not written", _empty_address),
+    Known("RD18", "more than five street lines", "the fifth holds the rest", _six_streets),
+    Known("RD19", "country that ISO 3166 has not", "in words", _no_country),
+    Known("RD20", "link that is no web address", "in words, so that nobody is led to it", _no_link),
     Known(
-        "RT21", "word for nothing (`NA`), unfilled template", "read as nothing, and kept", _words_for_nothing
+        "RD21", "word for nothing (`NA`), unfilled template", "read as nothing, and kept", _words_for_nothing
     ),
-    Known("RT22", "wanted vehicle not first", "it is written first: some read no further", _wanted_first),
-    Known("RT23", "nobody said which is wanted", "the first that is not given away", _wanted_told),
-    Known("RT24", "new or used unknown, of a wanted vehicle", "ADF's default is `new`", _new_by_default),
-    Known("RT25", "further prices, prices of no kind", "one `<price>`: in `<pricecomments>`", _one_price),
-    Known("RT26", "currency that ISO 4217 has not", "in words", _no_currency),
-    Known("RT27", "colour without preference", "ADF wants one: its place", _preference),
-    Known("RT28", "finance without method or sum, or of no wanted vehicle", "in words", _no_finance),
+    Known("RD22", "wanted vehicle not first", "it is written first: some read no further", _wanted_first),
+    Known("RD23", "nobody said which is wanted", "the first that is not given away", _wanted_told),
+    Known("RD24", "new or used unknown, of a wanted vehicle", "ADF's default is `new`", _new_by_default),
+    Known("RD25", "further prices, prices of no kind", "one `<price>`: in `<pricecomments>`", _one_price),
+    Known("RD26", "currency that ISO 4217 has not", "in words", _no_currency),
+    Known("RD27", "colour without preference", "ADF wants one: its place", _preference),
+    Known("RD28", "finance without method or sum, or of no wanted vehicle", "in words", _no_finance),
     Known(
-        "RT29", "vehicle that says nothing", "ADF wants one vehicle: an empty one is none", _silent_vehicle
+        "RD29", "vehicle that says nothing", "ADF wants one vehicle: an empty one is none", _silent_vehicle
     ),
-    Known("RT30", "remarks on a vehicle", "with page and doubts below them", _vehicle_words),
+    Known("RD30", "remarks on a vehicle", "with page and doubts below them", _vehicle_words),
     Known(
-        "RT31", "call of which only the length is known", "in words: a line that means no call", _call_words
+        "RD31", "call of which only the length is known", "in words: a line that means no call", _call_words
     ),
-    Known("RT32", "no site told", "the provider is the source", _source_or_provider),
-    Known("RT33", "value over 600 bytes, attribute over 120", "cut with a mark, whole in words", _cut),
+    Known("RD32", "no site told", "the provider is the source", _source_or_provider),
+    Known("RD33", "value over 600 bytes, attribute over 120", "cut with a mark, whole in words", _cut),
 )

@@ -1,4 +1,4 @@
-"""BA1 to BA6: what refusals make of an address, as `rules/addresses.md` has it; pure."""
+"""BA1 to BA7: what refusals make of an address, as `rules/addresses.md` has it; pure."""
 
 from __future__ import annotations
 

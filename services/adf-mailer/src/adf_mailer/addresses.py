@@ -59,7 +59,12 @@ class Addresses:
         async with self._database.acquire() as conn:
             if await addresses.take_probe(conn, known.address, now=now, again_at=now + again):
                 return None
-        left_seconds = (known.probe_at - now).total_seconds() if known.probe_at else 0.0
+            # The picture may be older than the word that the address was mended.
+            standing = await addresses.of(conn, known.address)
+        if standing is None or not standing.suspended:
+            self._known.pop(known.address, None)
+            return None
+        left_seconds = (standing.probe_at - now).total_seconds() if standing.probe_at else 0.0
         wait_seconds = min(max(left_seconds, _SHORTEST_HOLD_SECONDS), _LONGEST_HOLD_SECONDS)
         return Held("address_suspended", wait_seconds)
 

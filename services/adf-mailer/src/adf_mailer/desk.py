@@ -21,8 +21,9 @@ from adf_mailer.store import leads, mails, routes
 class Desk:
     """Consent and route are those of the moment of acting: of the commit that started the try, or read now.
 
-    Writes mails for repeats and for redriven skips. Where the route names the mail's recipient no more, those
-    it names now and that got none take its place, each with a delivery of its own.
+    Writes mails for repeats and for redriven skips, and plans others in place of what is refused. Where the
+    route names the mail's recipient no more, those it names now and that got none take its place, each with
+    a delivery of its own.
     """
 
     def __init__(self, database: Database, planner: Planner) -> None:

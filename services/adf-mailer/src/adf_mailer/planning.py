@@ -46,7 +46,7 @@ class _Letters:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """`destination` is the smart host's name: it is what can be healthy or not.
+    """`destination` is the name of the smart hosts together: it is what can be healthy or not.
 
     `offer` tells the delivery engine what was planned, once that is committed; `start` has it take what is
     about to be planned, as `DeliveryEngine.starting` does.

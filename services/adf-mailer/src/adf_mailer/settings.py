@@ -32,7 +32,7 @@ class AdfMailerSettings(SendingSettings):
         description="After so many refusals in a row as no such mailbox an address is suspended: what is for "
         "it waits, or takes the alternate address of its route.",
     )
-    address_probe_steps_seconds: tuple[float, ...] = Field(
+    address_probe_steps_seconds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (900, 3600, 14_400),
         min_length=1,
         description="Waits before a suspended address gets one mail to find out, as a JSON list; the last "

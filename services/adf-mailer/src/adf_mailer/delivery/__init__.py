@@ -1,4 +1,4 @@
-"""The only place that talks SMTP; turns its answers into Delivered, Transient, Permanent, Ambiguous."""
+"""The only place that sends by SMTP, and turns what it hears into the outcomes of `leadbus.delivery`."""
 
 from adf_mailer.delivery.connection import SmartHost, TlsMode
 from adf_mailer.delivery.domains import DOMAIN_WAIT_SECONDS, DomainGates
@@ -7,7 +7,7 @@ from adf_mailer.delivery.replies import Paces
 from adf_mailer.delivery.sink import PREPARE_SECONDS, AdfMailSink
 
 DESTINATION_SHARE = 0.95
-"""Of the engine's slots: all mail goes through one host, there is nobody to keep many free for."""
+"""Of the engine's slots: all mail has one destination, there is nobody to keep many free for."""
 
 __all__ = [
     "DESTINATION_SHARE",

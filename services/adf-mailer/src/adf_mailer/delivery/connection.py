@@ -32,7 +32,7 @@ _DOT_AT_LINE_START = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True, slots=True)
 class SmartHost:
-    """Where all mail goes, and how to speak to it."""
+    """A host that passes our mail on, and how to speak to it."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class SmartHost:
 
     @property
     def name(self) -> str:
-        """The destination's name: health belongs to the host, not to an address behind it."""
+        """`host:port`; that of the first host is the destination's name."""
         return f"{self.host}:{self.port}"
 
     def is_own(self, sender: str) -> bool:

@@ -31,10 +31,7 @@ _PLAIN = re.compile("[ -~]*")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again.
-
-    `charset` is that of the body, in which anything but ASCII has to be encoded.
-    """
+    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again."""
 
     from_address: str
     from_display: str

@@ -11,9 +11,8 @@ from adf_mailer.domain.route import AdfRoute
 Role = Literal["lead", "copy", "notice", "alternate"]
 """`lead`: an XML Lead Address. `copy`: the same document, marked. `notice`: a mail for people to read.
 `alternate`: the document to the address that stands in for one that refuses."""
-Form = Literal["adf", "notice"]
-Told: TypeAlias = tuple[str, Form]
-"""An address, and in which form it has, may have, or is about to get a mail about the lead."""
+Told: TypeAlias = tuple[str, Literal["adf", "notice"]]
+"""An address, and as what it has, may have, or is about to get a mail about the lead."""
 
 ROLES: tuple[Role, ...] = ("lead", "copy", "notice", "alternate")
 """An address that stands in several places is written to once, in the first of these roles."""

@@ -17,6 +17,12 @@ async def all_of(conn: Connection) -> list[Standing]:
     return [_standing(row) for row in await conn.fetch(f"SELECT {_COLUMNS} FROM address_standing")]  # noqa: S608
 
 
+async def of(conn: Connection, address: str) -> Standing | None:
+    """How one stands now; None where nothing is held against it."""
+    row = await conn.fetchrow(f"SELECT {_COLUMNS} FROM address_standing WHERE address = $1", address)  # noqa: S608
+    return None if row is None else _standing(row)
+
+
 async def held(conn: Connection, address: str) -> Standing:
     """Lock how an address stands until the transaction ends; one that never refused is made."""
     await conn.execute(

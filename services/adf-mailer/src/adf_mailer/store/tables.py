@@ -40,7 +40,7 @@ class LeadRow(_Table, table=True):
     """The latest revision of a lead that came by. `data` is the lead as JSON; gone once the lead is erased.
 
     Revision 0 is a row that was made to be locked and has no content yet. `counted_for` is the dealer among
-    whose leads it counts, empty for a test; null where no release since 0010 wrote it.
+    whose leads it counts, empty for a test; null where a release from before 0009 wrote it.
     """
 
     __tablename__ = "lead"
@@ -134,7 +134,10 @@ class PoisonRow(_Table, table=True):
 
 
 class AddressStandingRow(_Table, table=True):
-    """An address that refused mails since it last took one. `suspended` is for the list."""
+    """An address that refused mails since it last took one, as `address_standing.key` has it.
+
+    `suspended` is for the list.
+    """
 
     __tablename__ = "address_standing"
 
