@@ -189,6 +189,7 @@ class Mailer:
     http: httpx2.AsyncClient
     settling: Settling
     room: BounceRoom
+    addresses: Addresses
 
     def token(self, role: str, dealers: list[str] | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {sign_token(SecretStr(TOKEN_KEY), f'test-{role}', role, dealers)}"}
@@ -300,16 +301,17 @@ async def mailer(
         lambda planning: engine.starting(planning),
     )
     addresses = Addresses(database, clock, AddressRules(3, (900.0, 3600.0)))
+    desk = Desk(database, planner)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), hosts, gates, addresses, clock),
+        AdfMailSink(desk, hosts, gates, addresses, clock),
         clock=clock,
         capacity=4,
         destination_share=DESTINATION_SHARE,
         act_timeout_seconds=10,
         poll_seconds=0.05,
     )
-    settling = Settling(database, clock, reopening, engine.wake)
+    settling = Settling(database, clock, reopening, engine.wake, addresses=addresses, desk=desk)
     consumer = LeadsConsumer(database, planner, clock, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
     silence = Silence(database, clock, expected_leads=3, interval_seconds=300)
@@ -339,7 +341,7 @@ async def mailer(
     )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://mailer") as http:
         room = BounceRoom(database, RETURN_PATH, settling, clock)
-        yield Mailer(database, clock, consumer, engine, hosts, http, settling, room)
+        yield Mailer(database, clock, consumer, engine, hosts, http, settling, room, addresses)
     await engine.drain(1)
     await hosts.close()
     await database.close()

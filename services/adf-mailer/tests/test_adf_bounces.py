@@ -528,3 +528,50 @@ def test_bn129_without_the_setting_all_is_as_it_was() -> None:
     assert plain.letterhead == Letterhead(plain.from_address)
     assert plain.smart_hosts[0].return_path is None
     assert set(plain.bounce_door.ports.values()) == {None}
+
+
+async def addresses_of(mailer: Any) -> list[dict[str, Any]]:
+    await mailer.addresses.refresh()
+    answer = await mailer.http.get("/v1/addresses", headers=mailer.token("viewer"))
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def test_ba16_a_bounce_speaks_against_the_address_and_a_relays_250_not_for_it(
+    mailer: Any, golden_lead: Leads, postbox: Postbox
+) -> None:
+    for number in range(1, 4):
+        message = await postbox.sent(golden_lead(lead_id=str(uuid4())))
+        await postbox.come_back("postfix_unknown_user", message)
+        await postbox.come_back("postfix_unknown_user", message)
+        (one,) = await addresses_of(mailer)
+        assert (one["refusals"], one["bounced"], one["suspended"]) == (number, True, number == 3)
+    await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
+    await mailer.work()
+    waiting = (await mailer.deliveries())[-1]
+    assert (waiting["phase"], waiting["reason"]) == ("queued", "address_suspended")
+
+    mailer.clock.advance(25 * 3600)
+    assert await addresses_of(mailer) == [], "nothing came back for a day"
+    await mailer.work()
+    assert (await mailer.deliveries())[-1]["phase"] == "delivered"
+
+
+async def test_ba17_what_came_back_goes_to_the_alternate_address(
+    mailer: Any, golden_lead: Leads, smtp: SmtpServer, postbox: Postbox
+) -> None:
+    message = await postbox.sent(golden_lead(), alternate_address="backup@prairie.example")
+    await postbox.come_back("postfix_unknown_user", message)
+    await mailer.work()
+    assert [mail.rcpt_to for mail in smtp.messages()][-1] == ["backup@prairie.example"]
+    refused, other = await mailer.deliveries()
+    assert (refused["phase"], refused["outcome"], other["phase"]) == ("failed", "bounced", "delivered")
+
+
+async def test_ba18_another_bounce_says_nothing_of_the_address(
+    mailer: Any, golden_lead: Leads, postbox: Postbox
+) -> None:
+    message = await postbox.sent(golden_lead(), alternate_address="backup@prairie.example")
+    await postbox.come_back("postfix_expired", message)
+    assert await addresses_of(mailer) == []
+    assert len(await mailer.deliveries()) == 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 from leadbus import pulse
 from leadbus.clock import Clock
-from leadbus.db import Database, is_unavailable
+from leadbus.db import Connection, Database, is_unavailable, on_commit
 from leadbus.delivery import Delivered, Held, Outcome, Permanent
 from leadbus.log import logger
 
-from adf_mailer.domain.address_standing import BAD_ADDRESS, AddressRules, Standing, key, refused
+from adf_mailer.domain.address_standing import BAD_ADDRESS, AddressRules, Standing, is_over, key, refused
 from adf_mailer.metrics import SUSPENDED_ADDRESSES
 from adf_mailer.store import addresses
 
@@ -46,7 +47,11 @@ class Addresses:
 
     async def refresh(self) -> None:
         async with self._database.acquire() as conn:
-            self._known = {one.address: one for one in await addresses.all_of(conn)}
+            found = await addresses.all_of(conn)
+            over = [one for one in found if is_over(one, now=self._clock.now())]
+            for one in over:
+                await addresses.forget(conn, one.address)
+        self._known = {one.address: one for one in found if one not in over}
         SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
 
     async def hold(self, address: str) -> Held | None:
@@ -71,18 +76,26 @@ class Addresses:
     async def note(self, address: str, outcome: Outcome) -> None:
         """What a try said of the address; nothing is written where it says nothing new."""
         if isinstance(outcome, Permanent) and outcome.reason == BAD_ADDRESS:
-            await self._refused(key(address))
-        elif isinstance(outcome, Delivered) and key(address) in self._known:
+            async with self._database.transaction() as conn:
+                await self.refused(conn, address)
+        elif isinstance(outcome, Delivered) and self._is_cleared_by_a_mail(key(address)):
             async with self._database.acquire() as conn:
                 await addresses.forget(conn, key(address))
             self._known.pop(key(address), None)
 
-    async def _refused(self, address: str) -> None:
-        async with self._database.transaction() as conn:
-            before = await addresses.held(conn, address)
-            after = refused(before, self._rules, now=self._clock.now())
-            await addresses.write(conn, after)
-        self._known[address] = after
+    def _is_cleared_by_a_mail(self, address: str) -> bool:
+        known = self._known.get(address)
+        return known is not None and not known.bounced
+
+    async def refused(self, conn: Connection, address: str, *, bounced: bool = False) -> None:
+        """Count a refusal in the caller's transaction."""
+        before = await addresses.held(conn, key(address))
+        after = refused(before, self._rules, now=self._clock.now(), bounced=bounced)
+        await addresses.write(conn, after)
+        on_commit(conn, partial(self._learn, before, after))
+
+    def _learn(self, before: Standing, after: Standing) -> None:
+        self._known[after.address] = after
         if after.suspended and not before.suspended:
             # Never the address itself: the list of them is for operators.
             _log.warning("adf.address_suspended", refusals=after.refusals)

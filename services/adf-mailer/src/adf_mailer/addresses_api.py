@@ -54,6 +54,8 @@ class AddressView(BaseModel):
     suspended_at: datetime | None
     probe_at: datetime | None
     """When one mail may try whether it is well again."""
+    bounced: bool
+    """Mails to it were taken and came back; held against it for a day after the last one."""
 
 
 def router(database: Database, clock: Clock, wake: Callable[[], None]) -> APIRouter:

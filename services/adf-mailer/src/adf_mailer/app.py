@@ -68,9 +68,10 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
 
     planner = Planner(hosts.name, settings.letterhead, clock, offer, start)
     addresses = Addresses(database, clock, settings.address_rules)
+    desk = Desk(database, planner)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(Desk(database, planner), hosts, settings.domain_gates(), addresses, clock),
+        AdfMailSink(desk, hosts, settings.domain_gates(), addresses, clock),
         schedule=settings.schedule,
         breaker=settings.breaker,
         clock=clock,
@@ -89,7 +90,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         relay.wake()
 
     releasing = Releasing(database, planner, clock, wake, window_seconds=settings.no_route_window_seconds)
-    settling = Settling(database, clock, settings.reopening, wake)
+    settling = Settling(database, clock, settings.reopening, wake, addresses=addresses, desk=desk)
     listener = None
     if settings.return_path_of_mails is not None:
         room = BounceRoom(database, settings.return_path_of_mails, settling, clock)

@@ -80,23 +80,27 @@ class Desk:
         return Skipped("too_large_shortened") if planned else None
 
     async def elsewhere(self, job: Job) -> Skipped | None:
+        """`stand_in` for this try's mail, in a transaction of its own."""
+        async with self._database.transaction() as conn:
+            planned = await self.stand_in(conn, job.delivery_id, job.repeat_number)
+        return Skipped("address_suspended") if planned else None
+
+    async def stand_in(self, conn: Connection, delivery_id: UUID, repeat_number: int) -> bool:
         """Plan the lead's mail to the route's alternate address, in place of one that is refused.
 
-        None where the route has none, or the mail is for nobody that it stands in for.
+        False where the route has none, or the mail is for nobody that it stands in for.
         """
-        async with self._database.transaction() as conn:
-            lead = await leads.latest(conn, UUID(job.subject_id))
-            route = await routes.by_name(conn, job.route)
-            refused = await mails.said(conn, job.delivery_id, job.repeat_number)
-            if lead is None or route is None or refused is None or refused.recipient.role != "lead":
-                return None
-            other = alternate(route.spec)
-            if other is None:
-                return None
-            told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
-            status: Status = "resend" if other.told in told else "new"
-            await self._planner.carry_out(conn, [(lead, Deliver(route, status, other))])
-        return Skipped("address_suspended")
+        refused = await mails.said(conn, delivery_id, repeat_number)
+        if refused is None or refused.recipient.role != "lead":
+            return False
+        lead, route = await leads.latest(conn, refused.lead_id), await routes.by_name(conn, refused.route)
+        other = alternate(route.spec) if route else None
+        if lead is None or route is None or other is None:
+            return False
+        told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
+        status: Status = "resend" if other.told in told else "new"
+        await self._planner.carry_out(conn, [(lead, Deliver(route, status, other))])
+        return True
 
     async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
         posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)

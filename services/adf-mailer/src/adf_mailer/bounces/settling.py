@@ -14,10 +14,13 @@ from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import Became, Bounced, bounce
 from leadbus.log import logger
 
+from adf_mailer.addresses import Addresses
+from adf_mailer.desk import Desk
+from adf_mailer.domain.address_standing import BAD_ADDRESS
 from adf_mailer.domain.bounces.judging import Verdict
 from adf_mailer.domain.bounces.status import UNDELIVERABLE
 from adf_mailer.planning import SINK
-from adf_mailer.store import bounces
+from adf_mailer.store import bounces, mails
 
 NOTED = "noted"
 UNMATCHED = "unmatched"
@@ -40,12 +43,21 @@ class Settling:
     """`wake` the engine and the relay: a delivery failed, perhaps to be tried again."""
 
     def __init__(
-        self, database: Database, clock: Clock, reopening: Reopening, wake: Callable[[], None]
+        self,
+        database: Database,
+        clock: Clock,
+        reopening: Reopening,
+        wake: Callable[[], None],
+        *,
+        addresses: Addresses,
+        desk: Desk,
     ) -> None:
         self._database = database
         self._clock = clock
         self._reopening = reopening
         self._wake = wake
+        self._addresses = addresses
+        self._desk = desk
 
     async def apply(
         self, conn: Connection, delivery_id: UUID, repeat_number: int, verdict: Verdict, reason: str | None
@@ -61,7 +73,15 @@ class Settling:
         became = await bounce(
             conn, delivery_id, event, repeat_number=repeat_number, sink=SINK, now=self._clock.now()
         )
+        if became is Became.FAILED and event.reason == BAD_ADDRESS:
+            await self._against_the_address(conn, delivery_id, repeat_number)
         return became.value
+
+    async def _against_the_address(self, conn: Connection, delivery_id: UUID, repeat_number: int) -> None:
+        """As if it had been refused in the conversation: only that it took a relay to find out."""
+        if mail := await mails.said(conn, delivery_id, repeat_number):
+            await self._addresses.refused(conn, mail.recipient.address, bounced=True)
+            await self._desk.stand_in(conn, delivery_id, repeat_number)
 
     def settled(self, became: str) -> None:
         """After the commit."""

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 BAD_ADDRESS = "bad_address"
 """Reason of the refusals that count: there is no such mailbox, or it takes no mail."""
+BOUNCES_COUNT = timedelta(days=1)
+"""For how long a bounce is held against an address after which no other came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Standing:
     refused_at: datetime | None = None
     suspended_at: datetime | None = None
     probe_at: datetime | None = None
+    bounced: bool = False
+    """Some of the refusals came afterwards, by mail: that a relay takes a mail says nothing against them."""
 
     @property
     def suspended(self) -> bool:
@@ -42,15 +46,20 @@ def key(address: str) -> str:
     return address.lower()
 
 
-def refused(before: Standing, rules: AddressRules, *, now: datetime) -> Standing:
-    """After one more refusal."""
+def refused(before: Standing, rules: AddressRules, *, now: datetime, bounced: bool = False) -> Standing:
+    """After one more refusal, in the conversation or by a bounce."""
     refusals = before.refusals + 1
-    after = replace(before, refusals=refusals, refused_at=now)
+    after = replace(before, refusals=refusals, refused_at=now, bounced=before.bounced or bounced)
     if before.suspended:
         return replace(after, probes=before.probes + 1, probe_at=now + _wait(before.probes + 1, rules))
     if refusals >= rules.suspended_after:
         return replace(after, suspended_at=now, probe_at=now + _wait(0, rules))
     return after
+
+
+def is_over(one: Standing, *, now: datetime) -> bool:
+    """Whether bounces are held against it no more: mails went to it for a day, and none came back."""
+    return one.bounced and one.refused_at is not None and now - one.refused_at > BOUNCES_COUNT
 
 
 def _wait(probes: int, rules: AddressRules) -> timedelta:

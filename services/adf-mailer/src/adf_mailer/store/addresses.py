@@ -9,7 +9,7 @@ from leadbus.db import Connection
 
 from adf_mailer.domain.address_standing import Standing
 
-_COLUMNS = "address, refusals, probes, refused_at, suspended_at, probe_at"
+_COLUMNS = "address, refusals, probes, refused_at, suspended_at, probe_at, bounced"
 
 
 async def all_of(conn: Connection) -> list[Standing]:
@@ -26,7 +26,8 @@ async def of(conn: Connection, address: str) -> Standing | None:
 async def held(conn: Connection, address: str) -> Standing:
     """Lock how an address stands until the transaction ends; one that never refused is made."""
     await conn.execute(
-        "INSERT INTO address_standing (address, refusals, probes) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING",
+        "INSERT INTO address_standing (address, refusals, probes, bounced) VALUES ($1, 0, 0, false) "
+        "ON CONFLICT DO NOTHING",
         address,
     )
     row = await conn.fetchrow(
@@ -40,13 +41,14 @@ async def write(conn: Connection, one: Standing) -> None:
     """What is to be remembered of an address that is held."""
     await conn.execute(
         "UPDATE address_standing SET refusals = $2, probes = $3, refused_at = $4, suspended_at = $5, "
-        "probe_at = $6 WHERE address = $1",
+        "probe_at = $6, bounced = $7 WHERE address = $1",
         one.address,
         one.refusals,
         one.probes,
         one.refused_at,
         one.suspended_at,
         one.probe_at,
+        one.bounced,
     )
 
 
@@ -91,4 +93,5 @@ def _standing(row: asyncpg.Record) -> Standing:
         refused_at=row["refused_at"],
         suspended_at=row["suspended_at"],
         probe_at=row["probe_at"],
+        bounced=row["bounced"],
     )

@@ -184,8 +184,10 @@ async def posted(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a mail says of itself, and whom it is for."""
+    """What a mail says of itself, what it is about, and whom it is for."""
 
+    lead_id: UUID
+    route: str
     status: Status
     recipient: Recipient
 
@@ -193,11 +195,14 @@ class Said:
 async def said(conn: Connection, delivery_id: UUID, repeat_number: int) -> Said | None:
     """None where there is no such mail."""
     row = await conn.fetchrow(
-        "SELECT status, recipient, role FROM mail WHERE delivery_id = $1 AND repeat_number = $2",
+        "SELECT lead_id, route, status, recipient, role FROM mail "
+        "WHERE delivery_id = $1 AND repeat_number = $2",
         delivery_id,
         repeat_number,
     )
-    return None if row is None else Said(row["status"], Recipient(row["recipient"], row["role"]))
+    if row is None:
+        return None
+    return Said(row["lead_id"], row["route"], row["status"], Recipient(row["recipient"], row["role"]))
 
 
 @dataclass(frozen=True, slots=True)

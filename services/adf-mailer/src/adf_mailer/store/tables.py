@@ -147,6 +147,7 @@ class AddressStandingRow(_Table, table=True):
     refused_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     suspended_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
     probe_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
+    bounced: bool
     suspended: bool | None = Field(
         default=None, sa_column=Column(Boolean, Computed("suspended_at IS NOT NULL", persisted=True))
     )

@@ -18,6 +18,7 @@ def upgrade() -> None:
             refused_at timestamptz,
             suspended_at timestamptz,
             probe_at timestamptz,
+            bounced boolean NOT NULL,
             suspended boolean GENERATED ALWAYS AS (suspended_at IS NOT NULL) STORED
         )
         """
