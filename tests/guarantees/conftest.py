@@ -46,6 +46,8 @@ SETTINGS = {
         **retrying("[1, 1, 2, 2, 5]"),
         "RETRY_THEN_EVERY_SECONDS": "5",
         "PROBE_STEPS_SECONDS": "[1, 2, 3]",
+        # One dealer's address refuses every lead, and each is to be told as failed.
+        "ADDRESS_SUSPENDED_AFTER": "10000",
     },
 }
 SMALL_DISK_SETTINGS = {"min_wal_size": "32MB", "max_wal_size": "64MB"}

@@ -28,7 +28,7 @@ class AdfMailerSettings(SendingSettings):
     address_suspended_after: int = Field(
         3,
         ge=1,
-        le=100,
+        le=10_000,
         description="After so many refusals in a row as no such mailbox an address is suspended: what is for "
         "it waits, or takes the alternate address of its route.",
     )
