@@ -15,7 +15,13 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(900)]
 
 FREEZE_SECONDS = 60.0
 # Only what is tried again afterwards: every timeout is the default.
-SETTINGS = {"adf-mailer": {**retrying("[1, 2, 5, 10]"), "PROBE_STEPS_SECONDS": "[1, 5, 10]"}}
+SETTINGS = {
+    "adf-mailer": {
+        **retrying("[1, 2, 5, 10]"),
+        "PROBE_STEPS_SECONDS": "[1, 5, 10]",
+        "ADDRESS_SUSPENDED_AFTER": "10000",
+    }
+}
 
 
 @pytest.fixture(scope="module")
