@@ -1,7 +1,7 @@
-"""MT70 to MT72: a real mail server takes leads, and gives some of them back. services/adf-mailer/rules/real-mta.md.
+"""MT70 to MT72: a real mail server takes leads and gives some back. services/adf-mailer/rules/real-mta.md.
 
-Postfix is adf-mailer's smart host, and hands its reports to adf-mailer. Behind it are its own mailboxes, a host
-that knows nobody, and the stack's mail server, which refuses for as long as it is told to.
+Postfix is adf-mailer's smart host, and hands its reports to adf-mailer. Behind it are its own mailboxes, a
+host that knows nobody, and the stack's mail server, which refuses for as long as it is told to.
 """
 
 from __future__ import annotations

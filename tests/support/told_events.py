@@ -1,4 +1,4 @@
-"""Events as whoever is interested hears them: a queue of its own on the exchange, every message in it read."""
+"""Events as whoever is interested hears them: a queue of its own on the exchange, read to its end."""
 
 from __future__ import annotations
 
