@@ -137,7 +137,7 @@ def test_one_bounce_is_shown_and_its_bytes_when_asked_for(leadbus: Any, mailer: 
     assert ("GET /v1/bounces/7/raw", {}, None) not in mailer.asked
     assert leadbus("adf", "bounce", "7", "--raw", "--json").json["body"].startswith("Subject: failure")
     missing = leadbus("adf", "bounce", "8")
-    assert (missing.code, missing.out, len(missing.complaints)) == (1, "", 1)
+    assert (missing.code, missing.out, missing.complaints) == (1, "", ["there is no bounce 8"])
 
 
 def test_addresses_that_refuse_are_listed_and_resumed(leadbus: Any, mailer: Fake) -> None:
@@ -146,6 +146,9 @@ def test_addresses_that_refuse_are_listed_and_resumed(leadbus: Any, mailer: Fake
     assert "x@crm.example" in ran.out
     assert ("GET /v1/addresses", {"suspended": "true", "limit": "50"}, None) in mailer.asked
     resumed = leadbus("adf", "resume-address", "x@crm.example")
-    assert (resumed.code, resumed.out.strip()) == (0, "x@crm.example: 2 that waited for it are tried now")
+    assert (resumed.code, resumed.out.strip()) == (0, "x@crm.example is resumed; 2 leads waited for it")
+    for due, told in ((1, "1 lead waited"), (0, "no leads waited")):
+        mailer.answers["POST /v1/addresses/x%40crm.example/resume"] = {"address": "x@crm.example", "due": due}
+        assert told in leadbus("adf", "resume-address", "x@crm.example").out
     unknown = leadbus("adf", "resume-address", "y@crm.example")
     assert (unknown.code, unknown.out, len(unknown.complaints)) == (1, "", 1)

@@ -68,6 +68,27 @@ def test_a_preview_tells_what_would_happen_and_shows_the_mail(leadbus: Any, mail
     assert leadbus("adf", "preview", LEAD, "-r", "main", "--json").json == PREVIEW
 
 
+def test_it_is_told_to_whom_it_would_go_and_why_not(leadbus: Any, mailer: Fake) -> None:
+    boss = {"address": "boss@d.example", "role": "notice"}
+    sent = [
+        {"action": "deliver", "status": "new", "recipient": one, "reason": None}
+        for one in ("x@d.example", "boss@d.example")
+    ]
+    both = {"decisions": sent, "recipients": [*PREVIEW["recipients"], boss]}
+    mailer.answers[f"GET /v1/leads/{LEAD}/preview"] = PREVIEW | both
+    lines = leadbus("adf", "preview", LEAD, "-r", "main").out.splitlines()
+    assert "to          x@d.example" in lines
+    assert "also to     boss@d.example (notice)" in lines
+    assert "would be sent to x@d.example as new" in lines
+    assert "would be sent to boss@d.example as new" in lines
+
+    skipped = {"action": "skip", "status": None, "recipient": None, "reason": "no_route"}
+    mailer.answers[f"GET /v1/leads/{LEAD}/preview"] = PREVIEW | {"decisions": [skipped]}
+    ran = leadbus("adf", "preview", LEAD, "-r", "main")
+    assert "would be skipped: no_route (the lead is of another dealer than the route)\n" in ran.out
+    assert "also to" not in ran.out
+
+
 def test_the_exact_bytes_go_into_a_file(leadbus: Any, mailer: Fake, tmp_path: Path) -> None:
     out = tmp_path / "mail.eml"
     ran = leadbus("adf", "preview", LEAD, "--route", "main", "--out", str(out))
@@ -93,6 +114,8 @@ def test_without_a_lead_a_test_is_shown(leadbus: Any, mailer: Fake) -> None:
     assert leadbus("adf", "preview", "--route", "main", "--vehicle", "used").code == 0
     asked: dict[str, Any] = {"name": "main", "spec": SPEC, "test": {"vehicle": "used"}}
     assert mailer.asked[-1] == ("POST /v1/preview", {}, asked)
+    unknown = leadbus("adf", "preview", "--route", "nobody")
+    assert (unknown.code, unknown.out, unknown.complaints) == (1, "", ["there is no route nobody"])
 
 
 def test_a_route_is_needed(leadbus: Any, mailer: Fake) -> None:

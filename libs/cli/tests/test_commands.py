@@ -160,6 +160,19 @@ def test_the_whole_story_by_either_id(leadbus: Any, told: dict[str, Fake], id_: 
     assert ("GET /v1/deliveries", {"limit": "500", "subject_id": LEAD_ID}, None) in told["adf-mailer"].asked
 
 
+def test_what_came_back_is_told_after_the_tries(leadbus: Any, told: dict[str, Fake]) -> None:
+    bounces = [{"status": "4.2.2", "became": "repeated"}, {"status": "5.1.1", "became": "failed"}]
+    details = {"mails": [{"repeat_number": 0}], "bounces": bounces, "looked_at": None}
+    told["adf-mailer"].answers[f"GET /v1/deliveries/{DELIVERY_ID}"] = story(details=details)
+    lines = leadbus("deliveries", "show", DELIVERY_ID).out.splitlines()
+    headed = [line.strip() for line in lines if line.strip() in ("tries", "mail", "bounce")]
+    assert headed == ["tries", "mail", "bounce", "bounce"]
+    assert [line.split() for line in lines[lines.index("  bounce") + 1 :][:2]] == [
+        ["status", "4.2.2"],
+        ["became", "repeated"],
+    ]
+
+
 def test_personal_data_is_asked_for_only_with_reveal(leadbus: Any, told: dict[str, Fake]) -> None:
     address = f"GET /v1/leads/{LEAD_ID}"
     leadbus("lead", "show", LEAD_ID)

@@ -247,8 +247,8 @@ def test_what_a_mail_to_the_return_path_says(case: str) -> None:
 MADE: dict[str, tuple[str, Verdict, str | None, str]] = {
     "BN130": ("postfix-no-such-mailbox", Verdict.PERMANENT, "bad_address", "5.1.1"),
     "BN131": ("postfix-over-quota", Verdict.TRANSIENT, "mailbox_full", "5.2.2"),
-    "BN132": ("postfix-delayed", Verdict.DELAYED, "bad_address", "4.2.1"),
-    "BN133": ("postfix-expired", Verdict.TRANSIENT, "bad_address", "4.2.1"),
+    "BN132": ("postfix-delayed", Verdict.DELAYED, "mailbox_busy", "4.2.1"),
+    "BN133": ("postfix-expired", Verdict.TRANSIENT, "mailbox_busy", "4.2.1"),
     "BN134": ("postfix-unreachable", Verdict.TRANSIENT, "unreachable", "4.4.1"),
     "BN135": ("postfix-envelope-id", Verdict.PERMANENT, "bad_address", "5.1.1"),
     "BN136": ("postfix-delivered", Verdict.CONFIRMED, None, "2.0.0"),
@@ -296,6 +296,7 @@ def test_bn48_words_are_cut() -> None:
         pytest.param("5.1.1", "", "bad_address", id="BN50"),
         pytest.param("5.1.10", "", "bad_address", id="BN50 Exchange"),
         pytest.param("5.2.1", "", "bad_address", id="BN51"),
+        pytest.param("4.2.1", "", "mailbox_busy", id="BN137"),
         pytest.param("5.1.8", "", "sender_refused", id="BN52"),
         pytest.param("5.2.2", "", "mailbox_full", id="BN53"),
         pytest.param("5.3.4", "", "too_large", id="BN54"),

@@ -129,7 +129,6 @@ def _tell_rest(delivery: Mapping[str, Any]) -> None:
     told = ("sink", "subject_id", "route", "destination", "phase", "outcome", "reason", "attempts")
     more = ("ambiguous", "planned_at", "next_try_at", "finished_at")
     facts({name: delivery.get(name) for name in (*told, *more)}, indent="  ")
-    _tell_details(delivery.get("details") or {})
     if delivery.get("tries"):
         say("  tries")
         table(
@@ -137,17 +136,18 @@ def _tell_rest(delivery: Mapping[str, Any]) -> None:
             ("n", "started_at", "duration_ms", "outcome", "reason", "ambiguous", "answer"),
             indent="    ",
         )
+    _tell_details(delivery.get("details") or {})
     for act in delivery.get("acts") or ():
         say(f"  {shown(act['at'])} {act['actor']}: {act['action']}")
 
 
 def _tell_details(details: Mapping[str, Any]) -> None:
-    """What a sink adds: a list of things one after the other, the rest as facts."""
+    """What a sink adds: facts, and of a list (`mails`) one thing (`mail`) after the other."""
     listed = {name: value for name, value in details.items() if _is_list_of_things(value)}
     facts({name: value for name, value in details.items() if name not in listed}, indent="  ")
     for name, things in listed.items():
         for thing in things:
-            say(f"  {name.replace('_', ' ')}")
+            say(f"  {name.replace('_', ' ').removesuffix('s')}")
             facts(thing, indent="    ")
 
 

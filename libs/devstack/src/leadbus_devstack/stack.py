@@ -47,6 +47,7 @@ class Ports:
     smtp: int = 0
     smtp_control: int = 0
     mail_in: int = 0
+    bounces: int = 0
     sandboxes: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, service: ServiceName) -> int:
@@ -107,7 +108,7 @@ class Stack:
             for name in self.partners
         }
         self.mail_in_port = take_port(self.ports.mail_in) if self.takes_mail else None
-        self.bounce_port = take_port(0) if self.takes_bounces else None
+        self.bounce_port = take_port(self.ports.bounces) if self.takes_bounces else None
         self.vhost: Vhost = vhost_named(
             self.servers.amqp_url, self.servers.management_url, f"leadbus{self.name and '-' + self.name}"
         )

@@ -9,6 +9,7 @@ import typer
 from leadbus_cli.api import ServiceApi
 from leadbus_cli.commands import adf_addresses, adf_trying
 from leadbus_cli.deployment import Deployment
+from leadbus_cli.errors import CliError
 from leadbus_cli.output import Json, Limit, facts, listing, print_body, print_json, say, table
 
 app = typer.Typer(help="ADF mails to dealers' CRMs.", no_args_is_help=True)
@@ -132,7 +133,9 @@ def bounce(
 ) -> None:
     """One of them, and what the other side said."""
     mailer = _mailer()
-    found = mailer.get("v1", "bounces", bounce_id)
+    found = mailer.find("v1", "bounces", bounce_id)
+    if found is None:
+        raise CliError(f"there is no bounce {bounce_id}")
     if raw:
         body = mailer.request("GET", "v1", "bounces", bounce_id, "raw").content
         print_body(body, found, as_json=as_json)

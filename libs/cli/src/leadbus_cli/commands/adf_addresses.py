@@ -32,12 +32,14 @@ def resume_address(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="As `leadbus adf addresses` lists it.")],
     as_json: Json = False,
 ) -> None:
-    """Say that an address was mended: what waits for it is sent now."""
+    """Say that an address was mended: what waits for it is tried now."""
     resumed = _mailer().post("v1", "addresses", address, "resume")
     if as_json:
         print_json(resumed)
     else:
-        say(f"{resumed['address']}: {resumed['due']} that waited for it are tried now")
+        waited = resumed["due"] or "no"
+        leads = "lead" if waited == 1 else "leads"
+        say(f"{resumed['address']} is resumed; {waited} {leads} waited for it")
 
 
 def _mailer() -> ServiceApi:

@@ -25,6 +25,13 @@ _JSON = {"Accept": "application/json"}
 _KIND = "AdfRoute"
 _POLL_SECONDS = 0.5
 _ENDED = frozenset({"delivered", "failed", "skipped", "cancelled"})
+_WHY_SKIPPED = {
+    "no_route": "the lead is of another dealer than the route",
+    "no_matching_route": "the lead is not what the route's conditions want",
+    "route_disabled": "the route is switched off",
+    "test_lead": "the route takes no tests: `send_test_leads: true`",
+}
+"""Of one route; other codes say it themselves."""
 _FACTS = ("lead_id", "revision", "test", "route", "status", "sender", "size_bytes", "sha256", "message_id")
 _SILENCE = (
     "dealer",
@@ -137,7 +144,10 @@ def _document(file: Path) -> tuple[str, Mapping[str, Any]]:
 
 
 def _in_force(mailer: ServiceApi, name: str) -> tuple[str, Mapping[str, Any]]:
-    return name, mailer.get("v1", "settings", _KIND, name)["spec"]
+    stored = mailer.find("v1", "settings", _KIND, name)
+    if stored is None:
+        raise CliError(f"there is no route {name}")
+    return name, stored["spec"]
 
 
 def _given(name: str, value: str | None) -> dict[str, str]:
@@ -152,18 +162,28 @@ def _write(out: Path, content: bytes) -> None:
 
 
 def _tell(answer: Mapping[str, Any]) -> None:
-    facts({name: answer[name] for name in _FACTS})
-    facts({"to": _named(answer["recipient"])})
-    facts({"recipients": ", ".join(_named(one) for one in answer["recipients"])})
+    others = [one for one in answer["recipients"] if one != answer["recipient"]]
+    facts(
+        {
+            **{name: answer[name] for name in _FACTS},
+            "to": _named(answer["recipient"]),
+            "also to": ", ".join(map(_named, others)),
+        }
+    )
     for one in answer["decisions"]:
         sent = one["action"] == "deliver"
-        say(f"would be sent as {one['status']}" if sent else f"would be skipped: {one['reason']}")
+        say(f"would be sent to {one['recipient']} as {one['status']}" if sent else _skipped(one["reason"]))
     for one in answer["warnings"]:
         say(f"warning: {one['code']} {one['field']}")
     for one in answer["notices"]:
         say(f"warning: {one['pointer'].removeprefix('/')}: {one['detail']}")
     for one in answer["problems"]:
         say(f"not valid ADF: {one['rule']} {one['where']}")
+
+
+def _skipped(reason: str) -> str:
+    meant = _WHY_SKIPPED.get(reason)
+    return f"would be skipped: {reason}" + (f" ({meant})" if meant else "")
 
 
 def _watch(mailer: ServiceApi, delivery_id: str, until: float, *, quiet: bool) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ _REPLY = re.compile(r"(?:^|[:;>\]]\s|said:\s|\()#?([45]\d\d)[ \-](?!\d)")
 REASONS: tuple[tuple[str, str], ...] = (
     (r"\d\.1\.[78]", "sender_refused"),
     (r"\d\.1\.\d+", "bad_address"),
+    (r"4\.2\.1", "mailbox_busy"),
     (r"\d\.2\.1", "bad_address"),
     (r"\d\.2\.2", MAILBOX_FULL),
     (r"\d\.2\.3|\d\.3\.4", "too_large"),
@@ -77,7 +78,7 @@ def says_nothing(status: str | None) -> bool:
 
 
 def reason_of(status: str | None, words: str) -> str:
-    """A code as of attempts: `bad_address`, `mailbox_full`, `too_large`, `expired`, `policy`, …"""
+    """A code as of attempts: `bad_address`, `mailbox_full`, `mailbox_busy`, `too_large`, `policy`, …"""
     if not says_nothing(status):
         for pattern, reason in _REASONS:
             if pattern.fullmatch(str(status)):
