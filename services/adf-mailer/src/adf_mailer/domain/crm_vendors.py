@@ -28,6 +28,10 @@ _SPELT = str.maketrans(
 )
 
 
+_LABEL_CHARACTERS = 63
+"""Of one part of a domain (RFC 1035, 2.3.4)."""
+
+
 @dataclass(frozen=True)
 class Pattern:
     """Form of an address. `told`: where it is known from; `vehicles`: the leads it is for, if not all."""
@@ -116,9 +120,10 @@ def unlike(address: str, vendor: Vendor) -> Sequence[str]:
 
 
 def _spelt(name: str) -> str:
-    """As a part of an address: `Müller & Söhne` is `muellerandsoehne`."""
+    """As a part of an address: `Müller & Söhne` is `muellerandsoehne`; nothing if too long for one."""
     plain = unicodedata.normalize("NFKD", name.lower().translate(_SPELT))
-    return re.sub(r"[^a-z0-9]", "", plain)
+    spelt = re.sub(r"[^a-z0-9]", "", plain)
+    return spelt if len(spelt) <= _LABEL_CHARACTERS else ""
 
 
 def _digits(number: str) -> str:
