@@ -9,9 +9,13 @@ from leadbus_devstack.stack import Stack
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 ROUTE = """
+kind: Dealer
+metadata: {name: tried-motors}
+spec: {name: Tried Motors, country: US}
+---
 kind: AdfRoute
 metadata: {name: tried}
-spec: {dealer: prairie-motors, address: tried@prairie.example, send_test_leads: true}
+spec: {dealer: tried-motors, address: tried@prairie.example, send_test_leads: true}
 """
 
 
@@ -20,7 +24,7 @@ def test_from_a_document_to_an_answered_test_lead(cli: Any, stack: Stack, tmp_pa
     file.write_text(ROUTE)
     shown = cli("adf", "preview", "--file", str(file), "--out", str(out))
     assert (shown.code, shown.err) == (0, "")
-    assert "would be sent as new" in shown.out
+    assert "would be sent to tried@prairie.example as new" in shown.out
     assert b"To: tried@prairie.example" in out.read_bytes()
 
     nowhere = cli("adf", "test", "tried")

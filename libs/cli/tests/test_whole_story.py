@@ -117,12 +117,11 @@ def test_a_bounce_that_comes_later_is_told_with_the_lead(cli: Any, stack: Stack)
     with smtplib.SMTP("127.0.0.1", stack.bounce_port, "mx.relay.example", timeout=20) as client:
         client.sendmail("<>", [mail.mail_from], bounced(mail))
 
-    story = eventually(
-        lambda: (
-            (told := cli("lead", "show", raw_id, "--json").json)["lead"]["ledger"][0]["outcome"] == "bounced"
-            and told
-        )
-    )
+    def bounced_in_the_ledger() -> Any:
+        told = cli("lead", "show", raw_id, "--json").json
+        return [one["outcome"] for one in told["lead"]["ledger"]] == ["bounced"] and told
+
+    story = eventually(bounced_in_the_ledger)
     assert (story["lead"]["state"], story["lead"]["ledger"][0]["state"]) == ("failed", "failed")
     shown = cli("lead", "show", raw_id).out
     for seen in ("bounced", "bad_address", "mx.relay.example", "5.1.1", "nobody of that name"):
