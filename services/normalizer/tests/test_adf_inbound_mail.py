@@ -125,7 +125,9 @@ def test_our_own_mails_come_back(golden: Path) -> None:
     assert isinstance(draft, Draft)
     assert draft.issuer == "ContactAtOnce!"
     assert draft.ids[-1].source == "leadbus"
-    assert draft.location == "Prairie Motors"
+    # Each lead type of the source is mailed as JSON beside it tells; one lead in the form of each profile.
+    of_a_kind = golden.with_suffix(".json").exists()
+    assert draft.location == ("Prairie Motors" if of_a_kind else "Autohaus Prärie & Söhne")
     assert draft.extras["provider.name"] == "ContactAtOnce!"
 
 
