@@ -76,9 +76,9 @@ Content-Type: text/plain; charset=us-ascii
         <name part="full">Katharina Brandt</name>
         <phone>+493090182030</phone>
       </contact>
-      <comments>Lead source: autos.example
+      <comments>Leadquelle: autos.example
 Call recording: https://calls.contactatonce.example/audio/C-5519381?sig=4f9a1c&amp;exp=1798761600
-Call duration: 187 seconds
+Anrufdauer: 187 Sek.
 Number called: +49 30 56795801</comments>
     </customer>
     <vendor><vendorname>Autohaus Hoffmann</vendorname></vendor>

@@ -15,6 +15,9 @@ from leadbus_devstack.demo.prospect import at, contained, identifiers, name_of
 
 PROVIDER = "ContactAtOnce!"
 _ENTRY = {"transcript": "line", "vehicles": "vehicle"}
+_IN_ENGLISH = ("Lead source: {}", "{} seconds")
+_SAID_TO = {"51102": ("Leadquelle: {}", "{} Sek.")}
+"""Where the lead was found, and how long a call was, to dealers of another language than English."""
 
 
 def leads(now: datetime) -> list[DemoLead]:
@@ -268,11 +271,12 @@ def _vehicle(told: Mapping[str, Any], vehicle: ElementTree.Element) -> Iterator[
 
 def _words(payload: Mapping[str, Any], prospect: ElementTree.Element) -> Iterator[Pair]:
     comments = at(prospect, "customer/comments")
-    wanted = {"comments": payload.get("comments"), "lead_source": f"Lead source: {payload['lead_source']}"}
+    source, duration = _SAID_TO.get(payload["dealer"]["id"], _IN_ENGLISH)
+    wanted = {"comments": payload.get("comments"), "lead_source": source.format(payload["lead_source"])}
     call = payload.get("call", {})
     if call:
         wanted |= {name: call[name] for name in ("recording_url", "tracking_number")}
-        wanted["duration"] = f"{call['duration_seconds']} seconds"
+        wanted["duration"] = duration.format(call["duration_seconds"])
     for field, value in wanted.items():
         if value:
             yield field, value, contained(value, comments)
