@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(400)
 HEARTBEAT = "heartbeat=3"
 ENDED_SECONDS = 2.0
 """For modes that end connections: new ones are tried, and ended too."""
-SILENT_SECONDS = {Server.RABBITMQ: 14.0, Server.POSTGRES: 12.0, Server.SMTP: 16.0}
+SILENT_SECONDS = {Server.RABBITMQ: 14.0, Server.POSTGRES: 12.0, Server.SMTP: 18.0}
 """For modes that keep connections and let nothing through."""
 
 
