@@ -12,7 +12,7 @@ from tests.guarantees.system import System
 
 pytestmark = pytest.mark.timeout(400)
 
-FREEZE_SECONDS = 24.0
+FREEZE_SECONDS = 26.0
 
 
 @pytest.fixture(scope="module")
