@@ -12,7 +12,14 @@ from leadbus.db import Connection, Database, is_unavailable, on_commit
 from leadbus.delivery import Delivered, Held, Outcome, Permanent
 from leadbus.log import logger
 
-from adf_mailer.domain.address_standing import BAD_ADDRESS, AddressRules, Standing, is_over, key, refused
+from adf_mailer.domain.address_standing import (
+    BAD_ADDRESS,
+    BOUNCES_COUNT,
+    AddressRules,
+    Standing,
+    key,
+    refused,
+)
 from adf_mailer.metrics import SUSPENDED_ADDRESSES
 from adf_mailer.store import addresses
 
@@ -47,11 +54,8 @@ class Addresses:
 
     async def refresh(self) -> None:
         async with self._database.acquire() as conn:
-            found = await addresses.all_of(conn)
-            over = [one for one in found if is_over(one, now=self._clock.now())]
-            for one in over:
-                await addresses.forget(conn, one.address)
-        self._known = {one.address: one for one in found if one not in over}
+            await addresses.forget_bounces(conn, before=self._clock.now() - BOUNCES_COUNT)
+            self._known = {one.address: one for one in await addresses.all_of(conn)}
         SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
 
     async def hold(self, address: str) -> Held | None:
@@ -80,7 +84,7 @@ class Addresses:
                 await self.refused(conn, address)
         elif isinstance(outcome, Delivered) and self._is_cleared_by_a_mail(key(address)):
             async with self._database.acquire() as conn:
-                await addresses.forget(conn, key(address))
+                await addresses.forget_taken(conn, key(address))
             self._known.pop(key(address), None)
 
     def _is_cleared_by_a_mail(self, address: str) -> bool:

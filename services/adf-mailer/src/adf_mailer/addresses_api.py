@@ -66,7 +66,7 @@ def router(database: Database, clock: Clock, wake: Callable[[], None]) -> APIRou
     async def list_addresses(
         query: Annotated[ListQuery, Depends(ADDRESSES)], actor: Viewer
     ) -> Page[AddressView]:
-        """Addresses that refuse mails. One that takes a mail leaves the list."""
+        """Addresses that refuse mails. One that takes a mail, and gives none back, leaves the list."""
         actor.must_be_unlimited(_UNSEEN)
         async with database.session() as session:
             return await query.page(session, select(AddressStandingRow), AddressView.model_validate)

@@ -1,7 +1,8 @@
 """How an address stands that refused our mails: a bad address is not a bad host.
 
 Suspended after some refusals in a row, it gets nothing but a probe now and then, until one is taken or a
-person says that it was mended. What was not accepted by it waits, or takes the route's alternate address.
+person says that it was mended; where refusals came by mail, until none came for a day. What was not accepted
+by it waits, or takes the route's alternate address.
 """
 
 from __future__ import annotations
@@ -55,11 +56,6 @@ def refused(before: Standing, rules: AddressRules, *, now: datetime, bounced: bo
     if refusals >= rules.suspended_after:
         return replace(after, suspended_at=now, probe_at=now + _wait(0, rules))
     return after
-
-
-def is_over(one: Standing, *, now: datetime) -> bool:
-    """Whether bounces are held against it no more: mails went to it for a day, and none came back."""
-    return one.bounced and one.refused_at is not None and now - one.refused_at > BOUNCES_COUNT
 
 
 def _wait(probes: int, rules: AddressRules) -> timedelta:

@@ -51,8 +51,8 @@ def shorter_bytes(refused_bytes: int) -> int | None:
 def delivery_key(lead: Lead, route: Route, recipient: Recipient | None = None) -> str:
     """Lead, route, address and revision: the same four are the same delivery, told how often they may be.
 
-    Without `recipient` the route's own address. A copy and a notice name their role with a `:`, which no
-    address and no name of a route has.
+    Without `recipient` the route's own address. Every role but `lead` is named with a `:`, which no address
+    and no name of a route has.
     """
     to = recipient or first(route.spec)
     address = to.address if to.role == "lead" else f"{to.role}:{to.address}"

@@ -65,11 +65,21 @@ async def take_probe(conn: Connection, address: str, *, now: datetime, again_at:
 
 
 async def forget(conn: Connection, address: str) -> bool:
-    """It takes mails (again), or a person says so; False where nothing was held against it."""
+    """A person says that it was mended; False where nothing was held against it."""
     gone: str | None = await conn.fetchval(
         "DELETE FROM address_standing WHERE address = $1 RETURNING address", address
     )
     return gone is not None
+
+
+async def forget_taken(conn: Connection, address: str) -> None:
+    """It took a mail; nothing is forgotten where mails that were taken came back."""
+    await conn.execute("DELETE FROM address_standing WHERE address = $1 AND NOT bounced", address)
+
+
+async def forget_bounces(conn: Connection, *, before: datetime) -> None:
+    """Those of which nothing came back since `before`."""
+    await conn.execute("DELETE FROM address_standing WHERE bounced AND refused_at < $1", before)
 
 
 async def make_due(conn: Connection, address: str, *, now: datetime) -> int:
