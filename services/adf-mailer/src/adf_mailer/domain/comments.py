@@ -14,7 +14,8 @@ from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
 
 LEAD_SOURCE = "lead_source"
 """Key of `Lead.extras`: the site or portal the shopper was on."""
-
+_SHOWN = frozenset({LEAD_SOURCE})
+_NO_COMPANY = Company()
 _URI_CHARACTERS = ":/?#[]@!$&'()*+,;=%-._~"
 
 
@@ -32,11 +33,13 @@ def customer_comments(
     lead: Lead, notes: list[str], where: tzinfo | None, language: Language = ENGLISH
 ) -> str:
     """Blocks in the order a person needs them; `notes` are what the elements had no room for."""
+    # Nearly every lead has nothing else in its extras.
+    given = as_given.lines(lead, language) if lead.extras.keys() - _SHOWN else []
     blocks = [
         _lines(_facts(lead, language), language),
         text.block(lead.message or ""),
         _lines(_call(lead.call, where, language), language),
-        "\n".join([*notes, *as_given.lines(lead, language)]),
+        "\n".join([*notes, *given]),
         _transcript(lead.transcript, where, language),
     ]
     return "\n\n".join(filter(None, blocks))
@@ -53,7 +56,7 @@ def _lines(facts: _Facts, language: Language) -> str:
 
 def _facts(lead: Lead, language: Language) -> _Facts:
     customer, contract = lead.customer, lead.contract
-    company = customer.company or Company()
+    company = customer.company or _NO_COMPANY
     intents = (intent for intent in lead.intents if intent != "inquiry")
     yield "test_lead", label("yes", language) if lead.test else None
     yield "lead_source", lead.extras.get(LEAD_SOURCE)

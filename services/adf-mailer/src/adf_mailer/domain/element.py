@@ -81,7 +81,7 @@ class Draft:
 
     def add_line(self, lines: list[str], words: str, value: str | None) -> None:
         """`words: value` at the end of `lines`; nothing when there is no value."""
-        if cleaned := text.line(value or ""):
+        if value and (cleaned := text.line(value)):
             lines.append(f"{words}: {cleaned}")
 
     def leaf(
@@ -102,14 +102,14 @@ class Draft:
         attributes: Mapping[str, str | None] | None = None,
     ) -> None:
         """As `leaf`, and no child at all when there is nothing to say."""
-        if cleaned := text.line(value or ""):
+        if value and (cleaned := text.line(value)):
             self._leaf(parent, tag, cleaned, attributes)
 
     def branch(self, parent: Node, tag: str, attributes: Mapping[str, str | None] | None = None) -> Node:
         """A child; attributes without a value are left out, those too long are cut, and noted whole."""
         element = etree.SubElement(parent, tag)
         for name, value in attributes.items() if attributes else ():
-            if cleaned := text.line(value or ""):
+            if value and (cleaned := text.line(value)):
                 written = text.shorten(cleaned, ATTRIBUTE_BYTES)
                 element.set(name, written)
                 if written != cleaned:
@@ -131,7 +131,7 @@ class Draft:
     def _leaf(
         self, parent: Node, tag: str, cleaned: str, attributes: Mapping[str, str | None] | None
     ) -> Node:
-        element = self.branch(parent, tag, attributes)
+        element = self.branch(parent, tag, attributes) if attributes else etree.SubElement(parent, tag)
         if not cleaned:
             return element
         element.text = written = text.shorten(cleaned, VALUE_BYTES)

@@ -80,12 +80,9 @@ def guarded(lead: Lead, kinds: Collection[Kind] = KINDS) -> Guarded:
 
 def _worth_a_look(lead: Lead) -> bool:
     """No for nearly every lead, and then it is certain."""
-    texts = [one for one in _texts(lead) if sensitive.has_number(one)]
     # Question and answer may stand in two lines.
-    transcript = "\n".join(line.text for line in lead.transcript)
-    if sensitive.has_number(transcript):
-        texts.append(transcript)
-    return bool(texts) and sensitive.may_hold(_BETWEEN.join(texts))
+    transcript = "\n".join([line.text for line in lead.transcript])
+    return sensitive.may_hold(_BETWEEN.join([*_texts(lead), transcript]))
 
 
 def _texts(lead: Lead) -> Iterator[str]:

@@ -20,11 +20,12 @@ from leadbus.contracts import NAMESPACE
 
 from adf_mailer.domain import text
 from adf_mailer.domain.address import addr_spec, domain
+from adf_mailer.domain.element import LINE_BYTES
 from adf_mailer.domain.layout import laid_out
 from adf_mailer.domain.shape import DEFAULT, Shape
 
 _LINE = re.compile(rb"[ -~]{1,998}")
-_LINES = re.compile(rb"[ -~]{0,998}+(?:\n[ -~]{0,998}+)*+")
+_PRINTABLE = bytes(range(0x20, 0x7F)) + b"\n"
 _ENCODED_WORD_BYTES = 39  # of UTF-8: 64 encoded, so that `Subject: ` and one word stay under RFC 2047's 76
 _PLAIN = re.compile("[ -~]*")
 
@@ -92,7 +93,7 @@ def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DE
         *(_field("X-Leadbus-Test", ["yes"]) if letter.test else ()),
     ]
     body = content.content.rstrip(b"\n")
-    if not _LINES.fullmatch(body):
+    if body.translate(None, _PRINTABLE) or max(map(len, body.split(b"\n"))) > LINE_BYTES:
         raise ValueError("the body is not 7-bit text in lines of at most 998 bytes")
     return Mail(b"\r\n".join([*headers, b"", body.replace(b"\n", b"\r\n"), b""]), letter.message_id)
 

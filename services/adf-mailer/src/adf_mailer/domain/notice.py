@@ -15,13 +15,12 @@ from leadbus.contracts.web_link import is_web_link
 
 from adf_mailer.domain import comments, fixed_texts, moment, text
 from adf_mailer.domain.document import Status
+from adf_mailer.domain.element import LINE_BYTES
 from adf_mailer.domain.fixed_texts import ENGLISH, Language
 from adf_mailer.domain.money import amount_text
 from adf_mailer.domain.shape import Charset
 
 Way = TypeVar("Way", Phone, Email)
-
-_LINE_BYTES = 998
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def render(
 ) -> Notice:
     """The body of the mail. Never raises for what a lead says."""
     body = _Writer(language).body(lead, status, provider, moment.zone(time_zone or lead.dealer.time_zone))
-    plain = body.isascii() and all(len(line) <= _LINE_BYTES for line in body.split("\n"))
+    plain = body.isascii() and all(len(line) <= LINE_BYTES for line in body.split("\n"))
     charset: Charset = "us-ascii" if body.isascii() else "utf-8"
     return Notice(body.encode(), charset, encoded=not plain)
 

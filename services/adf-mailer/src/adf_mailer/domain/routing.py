@@ -45,6 +45,10 @@ class Skip:
 
 Decision: TypeAlias = Deliver | Skip
 
+_WHOLE = {"vehicles", "transcript"}
+"""Parts of a lead of which everything is worth a second mail."""
+_IN_ORDER = json.JSONEncoder(sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Before:
@@ -121,15 +125,13 @@ def material(lead: Lead) -> str:
     And the dealer: whoever gets the lead now has never seen it.
     """
     customer = lead.customer
-    parts = {
+    parts = lead.model_dump(mode="json", exclude_none=True, include=_WHOLE) | {
         "dealer": lead.dealer.dealer_id,
         "phones": sorted([phone.e164 or phone.raw, phone.extension or ""] for phone in customer.phones),
         "emails": sorted(email.address or email.raw for email in customer.emails),
-        "vehicles": [vehicle.wire() for vehicle in lead.vehicles],
-        "transcript": [line.wire() for line in lead.transcript],
         "recording": recording_url(lead.call),
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_IN_ORDER.encode(parts).encode()).hexdigest()
 
 
 def untold(route: Route, told: AbstractSet[Told]) -> list[Deliver]:

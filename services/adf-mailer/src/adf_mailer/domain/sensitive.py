@@ -132,9 +132,14 @@ def _taken(viewed: str, spans: list[Span]) -> str:
 _LEAST_CHARACTERS = len("wage 9k")
 _ASCII_DIGIT = re.compile("[0-9]")
 _ANY_DIGIT = re.compile(r"\d")
-_THIRTEEN_DIGITS = re.compile("[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){12}")
-_LIKE_SSN = re.compile("[0-9]{3}[^0-9A-Za-z][0-9]{2}[^0-9A-Za-z][0-9]{4}")
-_LIKE_IBAN = re.compile(r"[0-9]{2}(?<=\b[A-Za-z]{2}[0-9]{2})(?:[ .\-]?[A-Za-z0-9]){11}")
+_LIKE_A_NUMBER = re.compile(
+    # Looked for at digits only: thirteen of them, an SSN, the check digits of an IBAN.
+    "[0-9](?:"
+    "(?:[^0-9A-Za-z]{0,3}[0-9]){12}"
+    "|[0-9]{2}[^0-9A-Za-z][0-9]{2}[^0-9A-Za-z][0-9]{4}"
+    r"|[0-9](?<=\b[A-Za-z]{2}[0-9]{2})(?:[ .\-]?[A-Za-z0-9]){11}"
+    ")"
+)
 _DL = re.compile(r"\bd\.?l\b")
 _STEMS = (
     *(
@@ -196,7 +201,9 @@ def may_hold(text: str) -> bool:
     if not has_number(text):
         return False
     looked = text if text.isascii() else view(readable(text))
-    if _THIRTEEN_DIGITS.search(looked) or _LIKE_SSN.search(looked) or _LIKE_IBAN.search(looked):
+    if _LIKE_A_NUMBER.search(looked):
         return True
     lowered = looked.lower()
-    return any(stem in lowered for stem in _STEMS) or _DL.search(lowered) is not None
+    if any(stem in lowered for stem in _STEMS):
+        return True
+    return ("dl" in lowered or "d.l" in lowered) and _DL.search(lowered) is not None

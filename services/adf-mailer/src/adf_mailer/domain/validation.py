@@ -91,43 +91,56 @@ _TEXT: dict[str, Callable[[str], bool]] = {
     "phone": lambda value: PHONE.fullmatch(value) is not None,
     "vendorname": lambda value: value.strip() != "",
 }
-_ATTRIBUTES: dict[str, Callable[[str], bool]] = {
-    "currency": CURRENCIES.__contains__,
-    "sequence": _matches(r"\d{1,9}"),
+_currency, _sequence = CURRENCIES.__contains__, _matches(r"\d{1,9}")
+
+_ATTRIBUTE: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "id": ("sequence", _sequence),
+    "price": ("currency", _currency),
+    "amount": ("currency", _currency),
+    "balance": ("currency", _currency),
 }
+"""The one attribute of each element that a DTD cannot judge; no other element may have one of that name."""
 
 
 def _values(root: etree._Element) -> Iterator[Problem]:
     for element in root.iter(etree.Element):
-        check = _TEXT.get(element.tag)
-        if check and not check(element.text or ""):
-            yield Problem("value", element.tag)
-        for name, value in element.items():
-            rule = _ATTRIBUTES.get(str(name))
-            if rule and not rule(str(value)):
-                yield Problem("value", f"{element.tag}@{name!s}")
-    yield from _contacts(root)
-    yield from _timeframes(root)
+        tag = element.tag
+        if (check := _TEXT.get(tag)) and not check(element.text or ""):
+            yield Problem("value", tag)
+        if told := _ATTRIBUTE.get(tag):
+            name, rule = told
+            value = element.get(name)
+            if value is not None and not rule(value):
+                yield Problem("value", f"{tag}@{name}")
+        if judge := _PARTS.get(tag):
+            yield from judge(element)
 
 
-def _contacts(root: etree._Element) -> Iterator[Problem]:
-    """At most one e-mail and before the phones; street lines one to five, each once."""
-    for contact in root.iter("contact"):
-        if [child.tag for child in contact].count("email") > 1:
-            yield Problem("one_email", "contact")
-        if contact.find("email") is not None and contact.find("phone") is not None:
-            order = [child.tag for child in contact if child.tag in ("email", "phone")]
-            if order[0] != "email":
-                yield Problem("email_first", "contact")
-    for address in root.iter("address"):
-        numbers = [street.get("line") for street in address.iter("street")]
-        if len(set(numbers)) != len(numbers) or len(numbers) > 5:
-            yield Problem("street_lines", "address")
+def _contact(contact: etree._Element) -> Iterator[Problem]:
+    """At most one e-mail, and before the phones."""
+    ways = [child.tag for child in contact if child.tag in ("email", "phone")]
+    if ways.count("email") > 1:
+        yield Problem("one_email", "contact")
+    if "email" in ways and ways[0] != "email":
+        yield Problem("email_first", "contact")
 
 
-def _timeframes(root: etree._Element) -> Iterator[Problem]:
+def _address(address: etree._Element) -> Iterator[Problem]:
+    """Street lines one to five, each once."""
+    numbers = [street.get("line") for street in address.iter("street")]
+    if len(set(numbers)) != len(numbers) or len(numbers) > 5:
+        yield Problem("street_lines", "address")
+
+
+def _timeframe(timeframe: etree._Element) -> Iterator[Problem]:
     """Words, or parts of which each stands once: a DTD cannot say so of text and elements together."""
-    for timeframe in root.iter("timeframe"):
-        parts = [child.tag for child in timeframe]
-        if len(set(parts)) != len(parts):
-            yield Problem("timeframe_parts", "timeframe")
+    parts = [child.tag for child in timeframe]
+    if len(set(parts)) != len(parts):
+        yield Problem("timeframe_parts", "timeframe")
+
+
+_PARTS: dict[str, Callable[[etree._Element], Iterator[Problem]]] = {
+    "contact": _contact,
+    "address": _address,
+    "timeframe": _timeframe,
+}
