@@ -181,10 +181,10 @@ def _wanted_told(sent: Facts, back: Facts) -> None:
             wanted["wanted"] = True
 
 
-def _new_by_default(sent: Facts, back: Facts) -> None:
+def _status_as_written(sent: Facts, back: Facts) -> None:
     for vehicle in sent["vehicles"]:
-        if vehicle["status"] == "unknown" and vehicle["interest"] not in _GIVEN_AWAY:
-            vehicle["status"] = "new"
+        if vehicle["status"] == "unknown":
+            vehicle["status"] = "used" if vehicle["interest"] in _GIVEN_AWAY else "new"
 
 
 def _one_price(sent: Facts, back: Facts) -> None:
@@ -314,7 +314,12 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known("RD22", "wanted vehicle not first", "it is written first: some read no further", _wanted_first),
     Known("RD23", "nobody said which is wanted", "the first that is not given away", _wanted_told),
-    Known("RD24", "new or used unknown, of a wanted vehicle", "ADF's default is `new`", _new_by_default),
+    Known(
+        "RD24",
+        "new or used unknown",
+        "written: `used` of a vehicle given away, else ADF's default `new`",
+        _status_as_written,
+    ),
     Known("RD25", "further prices, prices of no kind", "one `<price>`: in `<pricecomments>`", _one_price),
     Known("RD26", "currency that ISO 4217 has not", "in words", _no_currency),
     Known("RD27", "colour without preference", "ADF wants one: its place", _preference),

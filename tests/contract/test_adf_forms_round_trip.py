@@ -85,7 +85,7 @@ def test_the_lead_that_was_sent_comes_back(kind: str) -> None:
 
 def assert_vehicles(draft: Draft, lead: Lead) -> None:
     if not lead.vehicles:
-        # ADF cannot be without a vehicle: an empty one, which its default makes a new one.
+        # ADF cannot be without a vehicle: an empty one, which is written as a new one.
         (empty,) = draft.vehicles
         assert empty.model_dump(exclude_defaults=True) == {"status": "new", "wanted": True}
         return

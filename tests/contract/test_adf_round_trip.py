@@ -16,6 +16,7 @@ import pytest
 from adf_mailer.domain import validation
 from adf_mailer.domain.document import Form
 from adf_mailer.domain.iso_codes import COUNTRIES, CURRENCIES
+from adf_mailer.domain.shape import Shape
 from hypothesis import HealthCheck, example, given, settings
 from leadbus.contracts.examples import CONTACTATONCE, CONTACTATONCE_XML
 from leadbus.contracts.examples.alfatrack import ALFATRACK_LEADS
@@ -216,6 +217,16 @@ def test_another_lead_is_not_taken_for_it(changes: dict[str, Any]) -> None:
 
     assert lost(a_lead(), back, FORM) == []
     assert lost(a_lead(**changes), back, FORM) != []
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"), [({"interest": "trade_in"}, "unknown"), ({"interest": "buy"}, "new")]
+)
+def test_a_status_left_out_is_as_unknown_as_the_standard_lets_it(told: dict[str, Any], expected: str) -> None:
+    form = Form(FORM.lead_address, shape=Shape(unknown_status="left_out"))
+    _, back = there_and_back(a_lead(vehicles=[CAR | {"status": "unknown"} | told]), form)
+
+    assert [one.status for one in back.vehicles] == [expected]
 
 
 def test_a_repeat_that_does_not_say_so_is_told() -> None:

@@ -15,7 +15,7 @@ import atheris  # type: ignore[import-untyped]  # in the environment of `make fu
 def main(name: str, corpus: Path, found: Path, seconds: int) -> None:
     """Fuzz until time is up or a promise is broken; the input that broke it is left in `found`."""
     # Instrumented are modules as they are imported, so that ours are imported here and not above.
-    with atheris.instrument_imports(include=["leadbus.contracts", "normalizer"]):
+    with atheris.instrument_imports(include=["leadbus.contracts", "normalizer", "adf_mailer.domain"]):
         from tests.fuzz.targets import TARGETS
     target = TARGETS[name]
     _put_seeds(corpus, target.seeds)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+_SERVICES = Path(__file__).parents[2] / "services"
+
 _SOUND = """<?xml version="1.0" encoding="UTF-8"?>
 <?adf version="1.0"?>
 <adf><prospect status="new"><id sequence="1" source="Cars">77</id>
@@ -45,4 +49,8 @@ MAILS: tuple[bytes, ...] = (
     _PLAIN.encode(),
     _ATTACHED.encode(),
     f"{_HEADERS}Content-Type: text/html\r\n\r\n<p>Hello,</p><p>is it still there?</p>".encode(),
+)
+
+BOUNCES: tuple[bytes, ...] = tuple(
+    file.read_bytes() for file in sorted((_SERVICES / "adf-mailer" / "tests" / "bounces").glob("*.eml"))
 )

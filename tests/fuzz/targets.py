@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from uuid import UUID
 
+from adf_mailer.domain.bounces.judging import judge
+from adf_mailer.domain.bounces.matching import candidates
+from adf_mailer.domain.bounces.reading import read
+from adf_mailer.domain.bounces.report import DIAGNOSTIC_CHARS
+from adf_mailer.domain.bounces.status import REASON_CODES
+from adf_mailer.domain.return_path import ReturnPath
 from leadbus.contracts import virtualexpo_document
 from leadbus.contracts.examples.virtualexpo import VIRTUALEXPO_XML
 from leadbus.contracts.lead import Dealer, Lead
@@ -28,6 +35,11 @@ _DEALER = Dealer(dealer_id="fuzz", name="Fuzz Motors", country="US", time_zone="
 _XML = "application/xml"
 _MAIL = "message/rfc822"
 _FED_AT_ONCE_BYTES = 7
+_MAILED = UUID("340b55c1-0559-5b0b-b869-c4a33f2e5715")
+_RETURN_PATH = ReturnPath("bounces@mail.leadbus.example", (b"k" * 32,))
+_ADDRESSEE = "leads@prairie.dealercrm.example"
+_MOST_RECIPIENTS = 50
+_LONGEST_VALUE_CHARS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,19 @@ def read_virtualexpo_document(body: bytes) -> None:
 def read_virtualexpo_lead(body: bytes) -> None:
     """A lead as its raw message brings it, from whoever published it."""
     _read_virtualexpo_lead(body)
+
+
+def read_bounce(body: bytes) -> None:
+    """Any mail to a return path: nothing is refused, and what is kept of it is bounded."""
+    report = read(body)
+    assert read(body) == report, "one mail, two readings"
+    assert len(report.recipients) <= _MOST_RECIPIENTS
+    assert all(len(one.diagnostic) <= DIAGNOSTIC_CHARS for one in report.recipients)
+    values = (report.envelope_id, report.message_id, report.returned_to, *report.addresses)
+    assert all(len(value or "") <= _LONGEST_VALUE_CHARS for value in values)
+    judgement = judge(report, _ADDRESSEE)
+    assert judgement.reason in {None, report.feedback, *REASON_CODES}
+    assert candidates(report, _MAILED, _RETURN_PATH)
 
 
 def _read_virtualexpo_lead(body: bytes) -> None:
@@ -120,6 +145,13 @@ _MAIL_WORDS = (
     "Content-Transfer-Encoding: ",
     "base64",
 )
+_BOUNCE_WORDS = (
+    *("multipart/report; report-type=delivery-status", "message/delivery-status", "message/feedback-report"),
+    *("message/rfc822", "text/rfc822-headers", "message/global-delivery-status", "Auto-Submitted: ", "--b"),
+    *("Final-Recipient: rfc822;", "Original-Envelope-Id: ", "Action: ", "failed", "Status: ", "5.1.1"),
+    *("Diagnostic-Code: smtp; ", "Feedback-Type: abuse", "X-Failed-Recipients: ", "X-Leadbus-Lead: ", "=?"),
+    *("charset=", "quoted-printable", "x-uuencode", "name*0*=", "?=", "did not reach", "delivery failure"),
+)
 _EXPO_WORDS = (
     *("<leads", "</leads>", "<lead ", "</lead>", "urn:leadbus:virtualexpo:1", "category=", "marketplace="),
     *("<type>", "<createdAt>", "<stand>", "<exhibitorId>", "<product>", "<buyer>", "<company>", "<address>"),
@@ -130,6 +162,7 @@ _ADF = ("normalizer.sources.adf", "normalizer.domain")
 TARGETS = {
     "adf": Target(read_adf, seeds.ADF, (*_XML_WORDS, *_ADF_WORDS), _ADF),
     "adf_mail": Target(read_adf_mail, seeds.MAILS, (*_XML_WORDS, *_ADF_WORDS, *_MAIL_WORDS), _ADF),
+    "bounce": Target(read_bounce, seeds.BOUNCES, (*_MAIL_WORDS, *_BOUNCE_WORDS), ("adf_mailer.domain",)),
     "virtualexpo_document": Target(
         read_virtualexpo_document, (VIRTUALEXPO_XML.encode(),), (*_XML_WORDS, *_EXPO_WORDS), _EXPO
     ),

@@ -1,4 +1,4 @@
-"""BA8 to BA15: addresses that refuse, on a real database and a real SMTP conversation."""
+"""BA8 to BA15, BA40 to BA42: addresses that refuse, on a real database and a real SMTP conversation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from adf_mailer.delivery import SmartHost
 from adf_mailer.delivery.hosts import SmartHosts
 from leadbus.contracts import Lead
 from leadbus_devstack.smtp import SmtpServer
+from leadbus_devstack.smtp.scripted import DROP
 
 Leads = Callable[..., Lead]
 Scripted = Callable[..., Awaitable[Any]]
@@ -186,3 +187,61 @@ async def test_ba15_an_address_that_was_corrected_takes_what_waits(
     *_, waited, corrected = await mailer.deliveries()
     assert (waited["phase"], waited["reason"]) == ("skipped", "address_changed")
     assert corrected["phase"] == "delivered"
+
+
+async def test_ba40_an_address_that_no_route_names_any_more_is_forgotten(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=to_the_first)
+    await tell(mailer, golden_lead, 4)
+    await mailer.route(address=OTHER)
+    await mailer.addresses.refresh()
+    assert [one["address"] for one in await standing(mailer)] == [ADDRESS], "one waits for it still"
+
+    mailer.clock.advance(1200)
+    await mailer.work()
+    await mailer.addresses.refresh()
+    assert await standing(mailer) == []
+    assert (await ends(mailer))[-1] == ("delivered", None)
+
+
+async def test_ba41_it_stays_while_a_mail_in_doubt_is_due_there(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead)
+    await refusing(dot=DROP)
+    await tell(mailer, golden_lead)
+    await mailer.route(address=OTHER)
+    await mailer.addresses.refresh()
+    assert [one["address"] for one in await standing(mailer)] == [ADDRESS]
+
+    *_, doubtful = await mailer.deliveries()
+    cancelled = f"/v1/deliveries/{doubtful['id']}/cancel"
+    assert (await mailer.http.post(cancelled, headers=mailer.token("operator"))).is_success
+    await mailer.addresses.refresh()
+    assert await standing(mailer) == []
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param({"address": ADDRESS.capitalize()}, id="BA42-address"),
+        pytest.param({"more_addresses": [ADDRESS]}, id="BA42-more"),
+        pytest.param({"copies": ["a@b.example", ADDRESS]}, id="BA42-copy"),
+        pytest.param({"notify": [ADDRESS]}, id="BA42-notify"),
+        pytest.param({"alternate_address": ADDRESS}, id="BA42-alternate"),
+        pytest.param({"address": ADDRESS, "enabled": False}, id="BA42-switched-off"),
+    ],
+)
+async def test_what_any_route_names_stays(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, named: dict[str, Any]
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=NO_MAILBOX)
+    await tell(mailer, golden_lead)
+    assert (await mailer.route(**({"address": OTHER} | named))).is_success
+    await mailer.addresses.refresh()
+    assert [one["address"] for one in await standing(mailer)] == [ADDRESS]

@@ -154,7 +154,8 @@ WRITTEN: list[tuple[str, dict[str, Any], str, str, Any]] = [
     ),
     ("AT3-new", car(status="new"), CAR, "status", "new"),
     ("AT3-used", car(status="used"), CAR, "status", "used"),
-    ("AT3-unknown", car(status="unknown"), CAR, "status", None),
+    ("AT3-unknown", car(status="unknown"), CAR, "status", "new"),
+    ("AT3-unknown-given-away", car(status="unknown", interest="trade_in"), CAR, "status", "used"),
     *(
         (
             f"AT4-{told}",

@@ -133,10 +133,10 @@ def interest(sent: Sent) -> None:
 
 
 def vehicle_status(sent: Sent) -> None:
-    """As the lead has it; of an unknown one nothing, and of a trade-in the receiver must not make `new`."""
     vehicles = sorted(sent.lead.vehicles, key=lambda one: not one.wanted)
-    expected = [None if one.status == "unknown" else one.status for one in vehicles] or [None]
-    assert [one.get("status") for one in sent.prospect.findall("vehicle")] == expected
+    told = [one.get("status") for one in sent.prospect.findall("vehicle")]
+    assert set(told) <= {"new", "used"}
+    assert told == ([one.status for one in vehicles] or ["new"])
 
 
 def year_make_model(sent: Sent) -> None:
@@ -227,7 +227,7 @@ POINTS = [
     pytest.param(hops, id="PF13-id-sequence-and-source"),
     pytest.param(moment, id="PF14-requestdate"),
     pytest.param(interest, id="PF15-vehicle-interest-always"),
-    pytest.param(vehicle_status, id="PF16-vehicle-status-where-known"),
+    pytest.param(vehicle_status, id="PF16-vehicle-status-always"),
     pytest.param(year_make_model, id="PF17-year-make-model-always"),
     pytest.param(names, id="PF18-first-and-last-name-else-full"),
     pytest.param(contact_then_comments, id="PF19-contact-then-comments"),
@@ -259,10 +259,16 @@ def test_the_default_form(
     ("vehicle", "attributes"),
     [
         pytest.param(
-            {"interest": "trade_in"}, {"interest": "trade-in"}, id="PF29-trade-in-of-unknown-status"
+            {"interest": "trade_in"},
+            {"interest": "trade-in", "status": "used"},
+            id="PF29-trade-in-of-unknown-status",
         ),
-        pytest.param({"interest": "sell"}, {"interest": "sell"}, id="PF30-sale-of-unknown-status"),
-        pytest.param({"wanted": True}, {"interest": "buy"}, id="PF31-wanted-of-unknown-status"),
+        pytest.param(
+            {"interest": "sell"}, {"interest": "sell", "status": "used"}, id="PF30-sale-of-unknown-status"
+        ),
+        pytest.param(
+            {"wanted": True}, {"interest": "buy", "status": "new"}, id="PF31-wanted-of-unknown-status"
+        ),
         pytest.param(
             {"wanted": True, "status": "used"}, {"interest": "buy", "status": "used"}, id="PF32-wanted-used"
         ),
@@ -271,7 +277,7 @@ def test_the_default_form(
         ),
     ],
 )
-def test_an_unknown_vehicle_status_is_not_claimed(
+def test_the_status_of_a_vehicle_is_always_written(
     vehicle: dict[str, Any],
     attributes: dict[str, str],
     golden_lead: Callable[..., Lead],

@@ -115,7 +115,11 @@ def test_a20_received_at_stands_in_for_a_source_that_tells_no_time(golden_lead: 
 @pytest.mark.parametrize(
     ("vehicle", "attributes"),
     [
-        pytest.param({"interest": "trade_in"}, {"interest": "trade-in"}, id="A21-trade-in-of-unknown-status"),
+        pytest.param(
+            {"interest": "trade_in"},
+            {"interest": "trade-in", "status": "used"},
+            id="A21-trade-in-of-unknown-status",
+        ),
         pytest.param(
             {"interest": "trade_in", "status": "used"}, {"interest": "trade-in", "status": "used"}, id="A22"
         ),
@@ -124,7 +128,7 @@ def test_a20_received_at_stands_in_for_a_source_that_tells_no_time(golden_lead: 
         ),
     ],
 )
-def test_interest_is_said_and_status_only_when_known(
+def test_interest_and_status_are_said(
     golden_lead: Callable[..., Lead], vehicle: dict[str, Any], attributes: dict[str, str]
 ) -> None:
     element = adf(render(golden_lead(vehicles=[vehicle]), FORM)).find("prospect/vehicle")
@@ -399,6 +403,7 @@ def test_a48_a_document_that_fails_validation_is_replaced_by_a_plain_one(
 
     assert "degraded" in codes(document)
     assert adf(document).findtext("prospect/vehicle/model") == "CR-V"
+    assert adf(document).find("prospect/vehicle").attrib == {"interest": "buy", "status": "new"}
     assert "Phone: +13125550191" in comments(document)
     assert "jose.nunez@example.net" in comments(document)
 

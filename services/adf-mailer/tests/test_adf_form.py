@@ -1,4 +1,4 @@
-"""FM1–FM50: the setting `form` of a route, on the bytes of its mails."""
+"""FM1–FM54: the setting `form` of a route, on the bytes of its mails."""
 
 from __future__ import annotations
 
@@ -317,6 +317,27 @@ def test_phone_format(written: Make, wanted: str, e164: str, shown: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("vehicle", "attributes"),
+    [
+        pytest.param({"interest": "buy"}, {"interest": "buy"}, id="FM51-wanted-of-unknown-status"),
+        pytest.param({"interest": "trade_in"}, {"interest": "trade-in"}, id="FM52-trade-in"),
+        pytest.param(
+            {"interest": "buy", "status": "used"}, {"interest": "buy", "status": "used"}, id="FM53-known"
+        ),
+    ],
+)
+def test_an_unknown_status_is_left_out_where_the_route_says_so(
+    written: Make, vehicle: dict[str, Any], attributes: dict[str, str]
+) -> None:
+    (document,) = documents(written({"unknown_status": "left_out"}, vehicles=[vehicle]).mail.raw)
+    element = etree.fromstring(document).find("prospect/vehicle")
+
+    assert element is not None
+    assert sorted(element.items()) == sorted(attributes.items())
+    assert validation.problems(document) == []
+
+
+@pytest.mark.parametrize(
     ("form", "place", "message"),
     [
         pytest.param({"profile": "vinsolutions"}, ("profile",), "there are default, elead", id="FM38"),
@@ -325,6 +346,7 @@ def test_phone_format(written: Make, wanted: str, e164: str, shown: str) -> None
         pytest.param({"mime_type": "text/html"}, ("mime_type",), "application/x-adf+xml", id="FM41"),
         pytest.param({"charset": "utf-16"}, ("charset",), "'utf-8'", id="FM42"),
         pytest.param({"phone_format": "local"}, ("phone_format",), "'national'", id="FM43"),
+        pytest.param({"unknown_status": "used"}, ("unknown_status",), "'left_out'", id="FM54"),
         pytest.param({"attachment_name": "lead.exe"}, ("attachment_name",), "ends in .xml", id="FM44"),
         pytest.param({"attachment_name": "../lead.xml"}, ("attachment_name",), "pattern", id="FM45"),
         pytest.param({"attachment_name": 'a";x=".xml'}, ("attachment_name",), "pattern", id="FM46"),

@@ -212,6 +212,7 @@ FORM = st.fixed_dictionaries(
         "charset": st.sampled_from(["us-ascii", "utf-8"]),
         **dict.fromkeys(("cdata", "xml_declaration", "extensions"), st.booleans()),
         "phone_format": st.sampled_from(["e164", "national", "international"]),
+        "unknown_status": st.sampled_from(["written", "left_out"]),
     },
 )
 
@@ -246,7 +247,7 @@ def test_p7_in_any_form_the_document_says_the_same(told: dict[str, Any], form: d
     assert len(set(map(bytes.strip, found))) == 1
     assert validation.problems(found[0], extensions=form.get("extensions", False)) == []
     if form.get("phone_format", "e164") == "e164":
-        (plain,) = documents(None)
+        (plain,) = documents({"unknown_status": form.get("unknown_status")})
         assert said(found[0]) == said(plain)
 
 
@@ -346,6 +347,7 @@ def test_p8_a_degraded_document_is_valid_too(told: dict[str, Any], language: Any
     words = "".join(etree.fromstring(content)[0].findtext("customer/comments", "").split())
 
     assert ("degraded", "ZeroDivisionError") in {(one.code, one.field) for one in document.warnings}
+    assert b'<vehicle interest="buy" status="' in content
     for phone in lead.customer.phones:
         assert "".join(text.line(phone.e164 or phone.raw).split())[:200] in words or "https://" in words
 

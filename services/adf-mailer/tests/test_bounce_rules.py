@@ -446,3 +446,12 @@ def test_bn92_depth_and_size_are_bounded() -> None:
     late = b"Subject: x\r\n\r\n" + b"y\r\n" * READ_BYTES + sample("qmail")
     assert read(late).kind is Kind.UNKNOWN
     assert MOST_BOUNDARIES < 2_000
+
+
+def test_bn138_parameters_without_end_are_not_read() -> None:
+    plain = sample("postfix_unknown_user")
+    assert read(plain).kind is Kind.DELIVERY_STATUS
+    longer = plain.replace(b"multipart/report;", b'multipart/report; x="' + b";" * 1_000 + b'";', 1)
+    assert longer != plain
+    assert read(longer).kind is not Kind.DELIVERY_STATUS
+    assert read(b'Content-Type: text/plain; "' + b";" * READ_BYTES).kind is Kind.UNKNOWN

@@ -183,6 +183,17 @@ def test_mails_built_to_hurt(message: bytes) -> None:
     assert caught.value.reason in ("undecodable", "too_large")
 
 
+def test_parameters_without_end_are_not_read() -> None:
+    written = composed(("application/xml", DOCUMENT, "1.xml"), text="One lead").replace(b"\r\n", b"\n")
+    longer = written.replace(b"multipart/mixed;", b'multipart/mixed; x="' + b";" * 1_000 + b'";', 1)
+    assert longer != written
+    assert names(read_mail(written)) == ["Zoë Rivers"]
+    # Without the boundary it has no parts.
+    assert read_mail(longer).adf != read_mail(written).adf
+    endless = simple(b"Hello", b'Content-Type: text/plain; "' + b";" * 1_000_000 + b"\r\n")
+    assert read_mail(endless).text == "Hello"
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     head=st.lists(

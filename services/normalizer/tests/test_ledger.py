@@ -104,6 +104,23 @@ async def test_a_skip_that_ended_no_try_unsays_nothing(
         assert [row[1] for row in await ledger(workshop)] == [stands]
 
 
+@pytest.mark.parametrize("ended", ["failed", "skipped"])
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_took_the_place_of_a_delivery_stands_whichever_ended_later(
+    ended: Any, together: Any, workshop: Any, lead_id: Any
+) -> None:
+    """As after a death: the refused mail was in doubt, and refused again when the other one had arrived."""
+    said = [
+        event(lead_id, ended, 5, attempts=2),
+        event(lead_id, "succeeded", 3, delivery_id=UUID(int=6), planned_at=AT + timedelta(minutes=2)),
+    ]
+    for arrival in permutations(said):
+        await workshop.fetch("DELETE FROM ledger")
+        for batch in [arrival] if together else [[each] for each in arrival]:
+            await workshop.ledger.handle(batch)
+        assert await ledger(workshop) == [("prairie", "delivered", "succeeded", 1)]
+
+
 @pytest.mark.parametrize("together", [True, False])
 async def test_what_came_back_after_it_was_taken_has_failed(
     together: Any, workshop: Any, lead_id: Any

@@ -176,12 +176,17 @@ async def _leads_in_quarantine(scene: Scene) -> None:
 # A dealer for whom nobody has said where leads go.
 
 
-async def _leads_that_no_route_took(scene: Scene) -> None:
-    scene.dealer = f"unrouted-{scene.run}"
+async def _dealer_without_a_route(scene: Scene, name: str) -> None:
+    """From here on the leads are his."""
+    scene.dealer = name
     dealer = {"name": "Unrouted", "country": "US", "time_zone": "America/Chicago", "phone": "+13125550100"}
-    await scene.put("normalizer", "Dealer", scene.dealer, dealer)
-    location = {"source": "contactatonce", "external_id": scene.dealer, "dealer": scene.dealer}
+    await scene.put("normalizer", "Dealer", name, dealer)
+    location = {"source": "contactatonce", "external_id": name, "dealer": name}
     await scene.put("normalizer", "Location", f"cao-{scene.run}", location)
+
+
+async def _leads_that_no_route_took(scene: Scene) -> None:
+    await _dealer_without_a_route(scene, f"unrouted-{scene.run}")
     await _some_leads(scene)
 
     async def skipped() -> int:
@@ -200,6 +205,45 @@ async def _leads_that_no_route_took(scene: Scene) -> None:
 async def _a_route_appears(scene: Scene) -> None:
     route = {"dealer": scene.dealer, "address": f"leads@{scene.dealer}.example"}
     await scene.put("adf-mailer", "AdfRoute", scene.dealer, route)
+
+
+# A mail that is refused, and for which another one goes out.
+
+
+async def _a_large_mail_is_refused(scene: Scene) -> None:
+    """By each of the two processes that try it; the other mail, which waits for its end, is taken."""
+    scene.stack.smtp.control(data="552 5.3.4 too large", times=2)
+    scene.told = {"comments": "What else I wanted to know. " * 1_000}
+    scene.replaced["skipped"] += 1
+
+
+async def _went_out_shorter(scene: Scene) -> None:
+    assert await _ends(scene) == [("skipped", "too_large_shortened"), ("delivered", None)]
+    (shorter,) = [mail for mail in scene.stack.smtp.messages() if scene.leads[0].encode() in mail.content]
+    assert b"left out" in shorter.content
+
+
+async def _an_address_refuses(scene: Scene) -> None:
+    """Each of the two processes that try it; the alternate address takes the lead."""
+    await _dealer_without_a_route(scene, f"refused-{scene.run}")
+    address = f"leads@{scene.dealer}.example"
+    route = {"dealer": scene.dealer, "address": address, "alternate_address": f"other@{scene.dealer}.example"}
+    await scene.put("adf-mailer", "AdfRoute", scene.dealer, route)
+    scene.stack.smtp.control(rcpt={address: "550 5.1.1 no such mailbox"}, times=2)
+    scene.replaced["failed"] += 1
+
+
+async def _went_elsewhere(scene: Scene) -> None:
+    assert await _ends(scene) == [("failed", "bad_address"), ("delivered", None)]
+    to = [mail.rcpt_to for mail in scene.stack.smtp.messages() if scene.leads[0].encode() in mail.content]
+    assert to == [[f"other@{scene.dealer}.example"]]
+
+
+async def _ends(scene: Scene) -> list[tuple[str, str | None]]:
+    """Of the deliveries of the lead in question, in the order they were planned."""
+    (lead, _), *_ = scene.mails()[scene.leads[0]]
+    ended = "SELECT phase, reason FROM delivery WHERE subject_id = $1 ORDER BY planned_at"
+    return [(row["phase"], row["reason"]) for row in await scene.sql("adf-mailer", ended, lead)]
 
 
 # A lead of which more is told.
@@ -380,6 +424,15 @@ UNMAPPED_DEALER = Circumstance(
 DEALER_MAPPED = Circumstance("a dealer becomes mapped", _map_the_dealer, prepare=_leads_in_quarantine)
 ROUTE_APPEARS = Circumstance(
     "a route appears for leads that none took", _a_route_appears, prepare=_leads_that_no_route_took
+)
+MAIL_TOO_LARGE = Circumstance(
+    "a mail is refused as too large",
+    _one_lead,
+    prepare=_a_large_mail_is_refused,
+    check=_went_out_shorter,
+)
+ADDRESS_REFUSES = Circumstance(
+    "an address with an alternate refuses", _one_lead, prepare=_an_address_refuses, check=_went_elsewhere
 )
 NO_QUEUE_FOR_THE_EVENT = Circumstance(
     "no queue for the event", _some_leads, prepare=_no_queue_for_the_event, mend=_queue_again

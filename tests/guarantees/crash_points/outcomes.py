@@ -275,6 +275,11 @@ def _adf_mailer_sends() -> Iterator[Crash]:
         core = point in ("delivery.intent_committed", "smtp.content_written")
         since = when.NO_CONNECTION_KEPT if point == "smtp.connected" else when.LEADS_FLOW
         yield sends(point, unsent, since, doubted=SOME, core=core)
+    refused = "tried once more when the lease ends, refused again; the one in its place is planned once"
+    yield sends("mailer.replaced", f"too large: {refused}", when.MAIL_TOO_LARGE, doubted=SOME, core=True)
+    yield sends(
+        "mailer.replaced", f"no such mailbox: {refused}", when.ADDRESS_REFUSES, doubted=SOME, core=True
+    )
     sent = "the mail host has it: in doubt when the lease ends, then sent again under the same Message-ID"
     for point in ("smtp.dot_sent", "delivery.answered", "delivery.state_written", "delivery.announced"):
         # What a mail host takes at once is recorded by one statement; not so the end of a probe.

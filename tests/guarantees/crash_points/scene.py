@@ -32,7 +32,8 @@ class Scene:
     """One crash. `leads`: provider's ids that were sent; `unanswered`: how many sendings got no answer.
 
     `sent_again`: how many of the leads were told a second time, with nothing new that a mail is written for.
-    `unrouted`: how many no route took at first, which stays on record.
+    `unrouted`: how many no route took at first, which stays on record. `replaced`: ends of deliveries that
+    another one took the place of. `told`: what the leads tell besides.
     """
 
     stack: MortalStack
@@ -41,6 +42,8 @@ class Scene:
     unanswered: int = 0
     sent_again: int = 0
     unrouted: int = 0
+    replaced: Counter[str] = field(default_factory=Counter)
+    told: Mapping[str, object] = field(default_factory=dict)
     dealer: str = "1001"
 
     @property
@@ -204,7 +207,8 @@ class Scene:
             return declared.declaration_result.message_count or 0
 
     def _payload(self, lead_id: str, **changes: object) -> bytes:
-        return json.dumps(json.loads(payload(lead_id)) | {"dealer": {"id": self.dealer}} | changes).encode()
+        told = json.loads(payload(lead_id)) | {"dealer": {"id": self.dealer}}
+        return json.dumps(told | self.told | changes).encode()
 
     async def _post(self, client: httpx2.AsyncClient, lead_id: str) -> None:
         while True:

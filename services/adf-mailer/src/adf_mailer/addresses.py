@@ -55,6 +55,7 @@ class Addresses:
     async def refresh(self) -> None:
         async with self._database.acquire() as conn:
             await addresses.forget_bounces(conn, before=self._clock.now() - BOUNCES_COUNT)
+            await addresses.forget_unnamed(conn)
             self._known = {one.address: one for one in await addresses.all_of(conn)}
         SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
 

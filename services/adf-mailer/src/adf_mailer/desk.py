@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.contracts import Lead
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
@@ -77,13 +78,13 @@ class Desk:
             planned = await self._planner.plan_shorter(
                 conn, lead, route, refused, instead_of=job.key, at_most_bytes=at_most_bytes
             )
-        return Skipped("too_large_shortened") if planned else None
+        return _replaced("too_large_shortened") if planned else None
 
     async def elsewhere(self, job: Job) -> Skipped | None:
         """`stand_in` for this try's mail, in a transaction of its own."""
         async with self._database.transaction() as conn:
             planned = await self.stand_in(conn, job.delivery_id, job.repeat_number)
-        return Skipped("address_suspended") if planned else None
+        return _replaced("address_suspended") if planned else None
 
     async def stand_in(self, conn: Connection, delivery_id: UUID, repeat_number: int) -> bool:
         """Plan the lead's mail to the route's alternate address, in place of one that is refused.
@@ -165,6 +166,11 @@ class Desk:
             return Skipped(refusals[0])
         await self._planner.carry_out(conn, [(lead, one) for one in decisions])
         return Skipped("planned_anew")
+
+
+def _replaced(reason: str) -> Skipped:
+    checkpoint.passed("mailer.replaced")
+    return Skipped(reason)
 
 
 def _recipient(route: Route, before: mails.FirstMail | None, told: AbstractSet[Told]) -> Recipient | None:

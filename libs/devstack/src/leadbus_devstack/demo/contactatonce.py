@@ -262,7 +262,7 @@ def _vehicle(told: Mapping[str, Any], vehicle: ElementTree.Element) -> Iterator[
     names = {"stock_number": "stock", "mileage": "odometer"}
     for field in ("year", "make", "model", "trim", "vin", "stock_number", "mileage"):
         yield field, str(told.get(field, "")), at(vehicle, names.get(field, field))
-    yield "status", told.get("status", ""), vehicle.get("status", "")
+    yield "status", told.get("status", "new"), vehicle.get("status", "")
     if "price" in told:
         yield "price", str(Decimal(told["price"])), str(Decimal(at(vehicle, "price") or "0"))
     if "url" in told:

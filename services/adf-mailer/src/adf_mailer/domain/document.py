@@ -127,7 +127,11 @@ _Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]
 
 def _document(lead: Lead, form: Form, body: _Body, failed: list[str]) -> Document:
     shape = form.shape
-    draft = Draft(phone_format.writer(shape.phone_format), chosen(form.language, lead.dealer.locale))
+    draft = Draft(
+        phone_format.writer(shape.phone_format),
+        chosen(form.language, lead.dealer.locale),
+        shape.unknown_status,
+    )
     root = etree.Element("adf")
     prospect = draft.branch(root, "prospect", {"status": form.status})
     body(draft, prospect, lead, form, _zone(draft, lead, form))

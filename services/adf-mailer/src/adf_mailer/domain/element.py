@@ -14,6 +14,7 @@ from lxml import etree
 
 from adf_mailer.domain import text
 from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
+from adf_mailer.domain.shape import UnknownStatus
 
 Node: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml gives it no public name
 
@@ -57,11 +58,13 @@ class RenderWarning:
 class Draft:
     """One document in the making.
 
-    `dialled` writes a number in E.164 as the receiver wants to read it; `language` is of the words we add.
+    `dialled` writes a number in E.164 as the receiver wants to read it; `language` is of the words we add;
+    `unknown_status` is of vehicles of which nobody said whether they are new or used.
     """
 
     dialled: Callable[[str], str] = text.line
     language: Language = ENGLISH
+    unknown_status: UnknownStatus = "written"
     notes: list[str] = field(default_factory=list)
     warnings: list[RenderWarning] = field(default_factory=list)
 

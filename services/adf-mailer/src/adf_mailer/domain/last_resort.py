@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from leadbus.contracts.lead import Lead
+from leadbus.contracts.lead import Lead, Vehicle
 
 from adf_mailer.domain import text
 from adf_mailer.domain.element import Draft, Node
+from adf_mailer.domain.vehicle import status_of
 
 
 def add_plain(document: Draft, prospect: Node, lead: Lead) -> Node:
     """Year, make and model; a name; every way to reach the customer as a note. Returns the `<customer>`."""
-    vehicle = document.branch(prospect, "vehicle", {"interest": "buy"})
-    wanted = next((one for one in lead.vehicles if one.wanted), lead.vehicles[0] if lead.vehicles else None)
+    wanted = next((one for one in lead.vehicles if one.wanted), (*lead.vehicles, Vehicle())[0])
+    status = status_of(wanted, document.unknown_status)
+    vehicle = document.branch(prospect, "vehicle", {"interest": "buy", "status": status})
     for tag in ("year", "make", "model"):
-        document.leaf(vehicle, tag, getattr(wanted, tag, None))
+        document.leaf(vehicle, tag, getattr(wanted, tag))
     customer = document.branch(prospect, "customer")
     contact = document.branch(customer, "contact")
     document.leaf(contact, "name", lead.customer.name.full, {"part": "full"})
@@ -39,7 +41,8 @@ def add_bare(document: Draft, prospect: Node, lead: Lead, lead_address: str, pro
     document.leaf(prospect, "id", str(lead.lead_id), {"sequence": "1", "source": "leadbus"})
     at = lead.received_at.astimezone(UTC).replace(microsecond=0)
     document.leaf(prospect, "requestdate", at.isoformat())
-    vehicle = document.branch(prospect, "vehicle", {"interest": "buy"})
+    status = "new" if document.unknown_status == "written" else None
+    vehicle = document.branch(prospect, "vehicle", {"interest": "buy", "status": status})
     for tag in ("year", "make", "model"):
         document.leaf(vehicle, tag, None)
     name, customer = lead.customer.name, document.branch(prospect, "customer")

@@ -11,6 +11,7 @@ Layout = Literal["body", "attachment", "both", "multipart"]
 MimeType = Literal["text/plain", "application/xml", "text/xml", "application/x-adf+xml"]
 Charset = Literal["us-ascii", "utf-8"]
 PhoneFormat = Literal["e164", "national", "international"]
+UnknownStatus = Literal["written", "left_out"]
 
 _ENDINGS = (".xml", ".adf")
 
@@ -74,6 +75,13 @@ class FormFields(BaseModel):
         description="Of the customer's numbers: `e164` (+17735550162), `national` ((773) 555-0162) or "
         "`international` (+1 773-555-0162). Otherwise `e164`.",
     )
+    unknown_status: UnknownStatus | None = Field(
+        None,
+        title="Vehicle of unknown status",
+        description="Where nobody said whether a vehicle is new or used, `written`: `used` of one that the "
+        "customer gives away, else `new`, which is what ADF takes it for anyway; `left_out`: nothing. "
+        "Otherwise `written`.",
+    )
     attachment_name: AttachmentName | None = Field(
         None,
         title="Attachment name",
@@ -93,6 +101,7 @@ class Shape:
     xml_declaration: bool = True
     extensions: bool = False
     phone_format: PhoneFormat = "e164"
+    unknown_status: UnknownStatus = "written"
     attachment_name: str = "lead.xml"
 
 

@@ -16,6 +16,7 @@ from adf_mailer.domain.money import (
     add_prices,
     note_finance,
 )
+from adf_mailer.domain.shape import UnknownStatus
 
 _INTEREST = {"trade_in": "trade-in", "test_drive": "test-drive"}
 _GIVEN_AWAY = ("trade_in", "sell")
@@ -44,6 +45,16 @@ def add_vehicles(
         _add_vehicle(document, parent, vehicle, finance if index == 0 else None, values)
 
 
+def status_of(vehicle: Vehicle, unknown: UnknownStatus) -> str | None:
+    """`new` or `used`; None: to be left out."""
+    if vehicle.status != "unknown":
+        return vehicle.status
+    if unknown == "left_out":
+        return None
+    # ADF's own default, so that it says no more than silence would; nobody gives a new one away.
+    return "used" if vehicle.interest in _GIVEN_AWAY else "new"
+
+
 def _add_vehicle(
     document: Draft, parent: Node, vehicle: Vehicle, finance: Finance | None, told: Carried
 ) -> None:
@@ -52,8 +63,7 @@ def _add_vehicle(
         "vehicle",
         {
             "interest": _INTEREST.get(vehicle.interest, vehicle.interest),
-            # An unknown status is not written: the receiver's default `new` would be our claim.
-            "status": None if vehicle.status == "unknown" else vehicle.status,
+            "status": status_of(vehicle, document.unknown_status),
         },
     )
     lines: list[str] = []

@@ -11,6 +11,24 @@ from adf_mailer.domain.address_standing import Standing
 
 _COLUMNS = "address, refusals, probes, refused_at, suspended_at, probe_at, bounced"
 
+# Routes are read once for all addresses, and what is undelivered only for those that no route names.
+_FORGET_UNNAMED = """
+WITH unnamed AS MATERIALIZED (
+    SELECT address FROM address_standing AS held
+     WHERE NOT EXISTS (
+        SELECT FROM setting, jsonb_path_query(
+            jsonb_build_array(spec -> 'address', spec -> 'more_addresses', spec -> 'copies',
+                              spec -> 'notify', spec -> 'alternate_address'), 'lax $[*][*]') AS named
+         WHERE kind = 'AdfRoute' AND lower(named #>> '{}') = held.address)
+)
+DELETE FROM address_standing USING unnamed
+ WHERE address_standing.address = unnamed.address
+   AND NOT EXISTS (
+        SELECT FROM delivery
+          JOIN mail ON mail.delivery_id = delivery.id AND mail.repeat_number = delivery.repeat_number
+         WHERE phase IN ('queued', 'sending', 'waiting') AND lower(mail.recipient) = unnamed.address)
+"""
+
 
 async def all_of(conn: Connection) -> list[Standing]:
     """Every one there is; they are few, as each waits for a person."""
@@ -80,6 +98,11 @@ async def forget_taken(conn: Connection, address: str) -> None:
 async def forget_bounces(conn: Connection, *, before: datetime) -> None:
     """Those of which nothing came back since `before`."""
     await conn.execute("DELETE FROM address_standing WHERE bounced AND refused_at < $1", before)
+
+
+async def forget_unnamed(conn: Connection) -> None:
+    """Those that no route names any more, and that nothing waits for that may still go there."""
+    await conn.execute(_FORGET_UNNAMED)
 
 
 async def make_due(conn: Connection, address: str, *, now: datetime) -> int:

@@ -34,11 +34,12 @@ class LedgerEntry:
         return self.lead_id, self.sink, self.route
 
     @property
-    def weight(self) -> tuple[bool, datetime, int, UUID]:
-        """The greatest stands, however the events arrive: the later one, but a skip that ended no try (an
-        update nobody needs, a repeat nobody may have) does not unsay what an earlier delivery did."""
+    def weight(self) -> tuple[bool, datetime, datetime, int, UUID]:
+        """The greatest stands, however the events arrive: of deliveries the one planned later, whenever it
+        ended, because it took the place of the other; of one delivery the later event. A skip that ended no
+        try (an update nobody needs, a repeat nobody may have) does not unsay what an earlier delivery did."""
         tells = self.state != "skipped" or (self.attempts > 0 and not self.repeat)
-        return tells, self.finished_at, self.attempts, self.delivery_id
+        return tells, self.planned_at, self.finished_at, self.attempts, self.delivery_id
 
 
 STANDS = """CASE WHEN bool_or(state = 'failed') THEN 'failed'
@@ -66,9 +67,9 @@ WITH noted AS (
            attempts = excluded.attempts, ambiguous = excluded.ambiguous, repeat = excluded.repeat,
            planned_at = excluded.planned_at, finished_at = excluded.finished_at
      WHERE (excluded.state <> 'skipped' OR (excluded.attempts > 0 AND NOT excluded.repeat),
-            excluded.finished_at, excluded.attempts, excluded.delivery_id)
+            excluded.planned_at, excluded.finished_at, excluded.attempts, excluded.delivery_id)
            > (known.state <> 'skipped' OR (known.attempts > 0 AND NOT known.repeat),
-              known.finished_at, known.attempts, known.delivery_id)
+              known.planned_at, known.finished_at, known.attempts, known.delivery_id)
     RETURNING lead_id, sink, route, state
 ), said AS (
     SELECT lead_id, state FROM noted

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email import policy
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser, HeaderParser
+from email.policy import Compat32
 
 READ_BYTES = 256 * 1024
 """Of a report nothing after that is read: what is for machines comes before what is returned."""
@@ -16,6 +16,7 @@ MOST_BOUNDARIES = 20
 MOST_PARTS = 100
 
 _HEADER_CHARS = 5_000
+_PARAMETERS_CHARS = 1_000
 _RETURNED = ("message/rfc822", "message/global")
 _RETURNED_HEADERS = ("text/rfc822-headers", "message/global-headers")
 _MALFORMED = (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, IndexError)
@@ -51,14 +52,25 @@ class Incoming:
     returned: Returned | None = None
 
 
+class _Bounded(Compat32):
+    """The library reads the parameters of a header in time that grows with the square of their length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_PARAMETERS_CHARS] if name.lower().startswith("content-") else value
+
+
+_POLICY = _Bounded()
+
+
 def take_apart(raw: bytes) -> Incoming:
     """What can be read of it. What nests without end, or too often, is a mail without parts."""
     head = raw[:READ_BYTES]
     try:
         if head.lower().count(b"boundary") > MOST_BOUNDARIES:
-            parsed = BytesParser(policy=policy.compat32).parsebytes(head, headersonly=True)
+            parsed = BytesParser(policy=_POLICY).parsebytes(head, headersonly=True)
             return Incoming(_type(parsed), _report_type(parsed), _headers(parsed), (), {})
-        return _apart(BytesParser(policy=policy.compat32).parsebytes(head))
+        return _apart(BytesParser(policy=_POLICY).parsebytes(head))
     except (RecursionError, *_MALFORMED):
         return Incoming("text/plain", "", {}, (), {})
 

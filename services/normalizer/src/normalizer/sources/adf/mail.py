@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email import policy
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
+from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 
 from normalizer.domain.rejection import Rejection
@@ -27,6 +27,7 @@ _SKIPPED = frozenset({"image", "audio", "video", "font"})
 _HIDDEN = frozenset({"script", "style", "head"})
 _BLOCKS = frozenset({"br", "p", "div", "tr", "li", "h1", "h2", "h3", "table"})
 _HEADER_CHARS = 5_000
+_PARAMETERS_CHARS = 1_000
 _MOST_PARTS = 200
 _WORD = re.compile(r"\w+")
 
@@ -70,6 +71,17 @@ class _Found:
     words: str
 
 
+class _Bounded(Compat32):
+    """The library reads the parameters of a header in time that grows with the square of their length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_PARAMETERS_CHARS] if name.lower().startswith("content-") else value
+
+
+_POLICY = _Bounded()
+
+
 def read_mail(message: bytes) -> Mail:
     """The ADF parts of an RFC 5322 message, attachments before bodies, each document once.
 
@@ -78,7 +90,7 @@ def read_mail(message: bytes) -> Mail:
     200 parts; nothing else.
     """
     try:
-        parsed = BytesParser(policy=policy.compat32).parsebytes(message)
+        parsed = BytesParser(policy=_POLICY).parsebytes(message)
         leaves = list(_leaves(parsed))
     except RecursionError:
         raise Rejection("undecodable", "a mail that nests too deep") from None
