@@ -221,6 +221,7 @@ async def test_ba41_it_stays_while_a_mail_in_doubt_is_due_there(
     *_, doubtful = await mailer.deliveries()
     cancelled = f"/v1/deliveries/{doubtful['id']}/cancel"
     assert (await mailer.http.post(cancelled, headers=mailer.token("operator"))).is_success
+    mailer.clock.advance(60)
     await mailer.addresses.refresh()
     assert await standing(mailer) == []
 
@@ -243,5 +244,6 @@ async def test_what_any_route_names_stays(
     await refusing(rcpt=NO_MAILBOX)
     await tell(mailer, golden_lead)
     assert (await mailer.route(**({"address": OTHER} | named))).is_success
+    mailer.clock.advance(60)
     await mailer.addresses.refresh()
     assert [one["address"] for one in await standing(mailer)] == [ADDRESS]

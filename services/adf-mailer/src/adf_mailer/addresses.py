@@ -25,6 +25,8 @@ from adf_mailer.store import addresses
 
 REFRESH_SECONDS = 5.0
 """How old this process's picture may be of what other replicas and operators did."""
+_LOOK_FOR_UNNAMED_EVERY = timedelta(minutes=1)
+"""Where there are 20,000 routes to look through, it is a third of a second's work for the database."""
 _LONGEST_HOLD_SECONDS = 900.0
 _SHORTEST_HOLD_SECONDS = 30.0
 
@@ -39,6 +41,7 @@ class Addresses:
         self._clock = clock
         self._rules = rules
         self._known: dict[str, Standing] = {}
+        self._unnamed_at = clock.now()
 
     async def run(self) -> None:
         """Look what others noted, for ever."""
@@ -55,7 +58,9 @@ class Addresses:
     async def refresh(self) -> None:
         async with self._database.acquire() as conn:
             await addresses.forget_bounces(conn, before=self._clock.now() - BOUNCES_COUNT)
-            await addresses.forget_unnamed(conn)
+            if self._unnamed_at <= self._clock.now():
+                self._unnamed_at = self._clock.now() + _LOOK_FOR_UNNAMED_EVERY
+                await addresses.forget_unnamed(conn)
             self._known = {one.address: one for one in await addresses.all_of(conn)}
         SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
 
