@@ -1,4 +1,4 @@
-"""SD80–SD90: how fast one smart host is sent to, and who takes what it has no room for."""
+"""SD80–SD91: how fast one smart host is sent to, and who takes what it has no room for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Connect = Any
 Leads = Any
 Pool = Any
 SLOW_DOWN = Verdict(Transient("host_refused", answer="421 4.7.0 slow", destination_down=True), Step.CONNECT)
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 20.0
 
 
 class Clock:
@@ -274,6 +274,18 @@ async def test_sd89_back_at_full_speed_as_it_takes_mails(
         assert await passes(gates)
 
 
+async def until(
+    mailer: Mailer, wanted: Callable[[dict[str, Any]], bool], number: int, *, seconds: float = 1.0
+) -> list[dict[str, Any]]:
+    """The engine works until so many deliveries are as wanted; so many seconds go by between its steps."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while len(found := [row for row in await mailer.deliveries() if wanted(row)]) < number:
+            mailer.clock.advance(seconds)
+            await mailer.engine.step()
+            await asyncio.sleep(0.01)
+    return found
+
+
 async def test_sd90_who_was_held_lost_no_try(
     mailer: Mailer, scripted: Scripted, golden_lead: Leads, stuck: Stuck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,13 +309,18 @@ async def test_sd90_who_was_held_lost_no_try(
     await smart_hosts.close()
 
 
-async def until(
-    mailer: Mailer, wanted: Callable[[dict[str, Any]], bool], number: int
-) -> list[dict[str, Any]]:
-    """The engine works until so many deliveries are as wanted; time goes by."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while len(found := [row for row in await mailer.deliveries() if wanted(row)]) < number:
-            mailer.clock.advance(1)
-            await mailer.engine.step()
-            await asyncio.sleep(0.01)
-    return found
+async def test_sd91_a_host_that_said_421_for_a_while_gets_all_that_waited(
+    mailer: Mailer, scripted: Scripted, golden_lead: Leads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held mails do not keep the breaker's probes from finding out."""
+    server = await scripted(connect=["421 4.3.2 busy"] * 8)
+    host = SmartHost("127.0.0.1", server.port, "leadbus.example", tls="off", step_timeout_seconds=5)
+    smart_hosts = SmartHosts([host], size=4, now=lambda: mailer.clock.now().timestamp())
+    monkeypatch.setattr(mailer.engine._acting._sink, "_hosts", smart_hosts)
+    await mailer.route()
+    for _ in range(8):
+        await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
+
+    delivered = await until(mailer, lambda row: row["phase"] == "delivered", 8, seconds=10)
+    assert (len(server.mails), {row["failures"] for row in delivered}) == (8, {0})
+    await smart_hosts.close()
