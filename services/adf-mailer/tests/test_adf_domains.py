@@ -1,4 +1,4 @@
-"""SD40–SD69: how fast a recipient domain is sent to, and that a slow one hurts nobody else."""
+"""SD40–SD64: how fast a recipient domain is sent to, and that a slow one hurts nobody else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from adf_mailer.delivery import domains
-from adf_mailer.delivery.domains import DomainBusy, DomainGates
+from adf_mailer.delivery.domains import DomainGates
+from adf_mailer.delivery.gates import LONGEST_HOLD_SECONDS, SHORTEST_HOLD_SECONDS, Busy
 from adf_mailer.delivery.replies import Step, Verdict
 from adf_mailer.delivery.speed import Speed
 from adf_mailer.metrics import SLOWED_DOMAINS
@@ -88,7 +89,7 @@ async def hold(gate: DomainGates, domain: str) -> float:
     try:
         async with gate.passing(domain):
             return 0.0
-    except DomainBusy as busy:
+    except Busy as busy:
         return busy.after_seconds
 
 
@@ -137,7 +138,7 @@ async def test_sd55_those_that_are_held_come_back_one_by_one(clock: Clock) -> No
 
 async def test_sd56_none_is_held_for_long(clock: Clock) -> None:
     gate = gates(clock, per_minute=1)
-    assert {await hold(gate, "paced.example") for _ in range(30)} == {0.0, domains.LONGEST_HOLD_SECONDS}
+    assert {await hold(gate, "paced.example") for _ in range(30)} == {0.0, LONGEST_HOLD_SECONDS}
 
 
 async def test_sd57_asked_to_slow_down_half_as_many_go_and_apart(clock: Clock) -> None:
@@ -177,6 +178,15 @@ async def test_sd59_what_was_not_sent_gives_its_room_back(clock: Clock) -> None:
     assert await hold(gate, "fine.example") == 0
 
 
+async def test_sd64_nor_was_a_mail_begun_that_found_no_room_behind_the_gate(clock: Clock) -> None:
+    gate = gates(clock, per_minute=20)
+    for _ in range(3):
+        with pytest.raises(Busy):
+            async with gate.passing("paced.example"):
+                raise Busy("host_busy", 5.0)
+    assert [await hold(gate, "paced.example") for _ in range(2)] == pytest.approx([0, 3])
+
+
 async def test_sd60_a_mail_waits_inside_where_it_will_not_be_long() -> None:
     gate = DomainGates(capacity=2, most=1, wait_seconds=30.0)
     order: list[int] = []
@@ -200,13 +210,13 @@ async def test_sd61_nobody_waits_behind_what_hangs(clock: Clock) -> None:
     gate = gates(clock, most=1, wait_seconds=1.0)
     async with gate.passing("slow.example"):
         clock.now = 30.0
-        assert await hold(gate, "slow.example") == domains.LONGEST_HOLD_SECONDS
+        assert await hold(gate, "slow.example") == LONGEST_HOLD_SECONDS
 
 
 async def test_sd62_and_gives_up_waiting_for_it() -> None:
     gate = DomainGates(capacity=2, most=1, wait_seconds=0.05)
     async with gate.passing("slow.example"):
-        assert await hold(gate, "slow.example") >= domains.SHORTEST_HOLD_SECONDS
+        assert await hold(gate, "slow.example") >= SHORTEST_HOLD_SECONDS
 
 
 async def test_sd63_domains_are_forgotten_but_for_those_that_are_slow(

@@ -115,7 +115,26 @@ def test_rc13_every_pace_has_waits_of_its_own(schedule: Schedule) -> None:
     ],
 )
 def test_which_answers_ask_a_domain_to_be_sent_less(step: Step, outcome: Outcome, slows: bool) -> None:
-    assert Verdict(outcome, step).asks_to_slow_down is slows
+    assert Verdict(outcome, step).domain_wants_less is slows
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome", "slows"),
+    [
+        pytest.param(Step.CONNECT, Transient("x", answer="421 busy"), True, id="RC16a-421-greeting"),
+        pytest.param(Step.EHLO, Transient("x", answer="421 4.3.2 busy"), True, id="RC16b-421-ehlo"),
+        pytest.param(Step.CONNECT, Transient("x", answer="450 4.7.0 rate"), True, id="RC16c-4.7.x-greeting"),
+        pytest.param(Step.AUTH, Transient("x", answer="454 4.7.0 too many logins"), True, id="RC16d-auth"),
+        pytest.param(Step.MAIL, Transient("x", answer="451 4.7.1 rate"), True, id="RC16e-4.7.x-mail"),
+        pytest.param(Step.RCPT, Transient("x", answer="421 4.7.0 slow"), False, id="RC16f-the-domain's-own"),
+        pytest.param(Step.STARTTLS, Transient("x", answer="454 4.7.0 no TLS"), False, id="RC16g-about-tls"),
+        pytest.param(Step.MAIL, Transient("x", answer="452 4.3.1 disk"), False, id="RC16h-another-subject"),
+        pytest.param(Step.CONNECT, Transient("connect_failed"), False, id="RC16i-no-answer"),
+        pytest.param(Step.AUTH, Suspended("auth_refused", "535 5.7.8 no"), False, id="RC16j-refused"),
+    ],
+)
+def test_which_answers_ask_a_host_to_be_sent_less(step: Step, outcome: Outcome, slows: bool) -> None:
+    assert Verdict(outcome, step).host_wants_less is slows
 
 
 @pytest.mark.parametrize(

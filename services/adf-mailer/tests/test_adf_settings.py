@@ -1,10 +1,12 @@
-"""T1–T29: what the environment may say about sending, and what is refused at start."""
+"""T1–T32: what the environment may say about sending, and what is refused at start."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from adf_mailer import app
+from adf_mailer.delivery import SmartHosts
 from adf_mailer.settings import AdfMailerSettings
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -86,6 +88,8 @@ def test_t6_all_hosts_have_one_account_and_one_tls(load: Any) -> None:
         pytest.param({"SMTP_TLS": "off"} | LOGIN, "no password goes out", id="T14-login-in-clear"),
         pytest.param({"SMTP_TLS": "ssl"}, "SMTP_TLS", id="T15-unknown-tls"),
         pytest.param({"SMTP_MAX_PER_RECIPIENT_DOMAIN": "0"}, "SMTP_MAX_PER", id="T16-no-mail-at-all"),
+        pytest.param({"SMTP_MAX_CONNECTIONS_PER_HOST": "0"}, "SMTP_MAX_CONN", id="T31-none-to-a-host"),
+        pytest.param({"SMTP_HOST_MAILS_PER_MINUTE": "0"}, "SMTP_HOST_MAILS", id="T32-none-in-a-minute"),
         pytest.param({"DRAIN_SECONDS": "57"}, "58 s that sending may take", id="T17-times-do-not-nest"),
         pytest.param({"DKIM_DOMAIN": "leadbus.example"}, "set all of DKIM", id="T18-half-a-signature"),
         pytest.param(
@@ -115,10 +119,10 @@ def test_t23_a_try_fits_into_its_time_on_however_many_hosts(load: Any) -> None:
 
 
 def test_t24_half_of_the_connections_are_one_domains(load: Any) -> None:
-    assert load().domain_gates()._most == 5
-    assert load(SMTP_MAX_PER_RECIPIENT_DOMAIN="7").domain_gates()._most == 7
-    assert load(SMTP_MAX_PER_RECIPIENT_DOMAIN="70").domain_gates()._most == 10
-    assert load(SMTP_MAX_CONNECTIONS="3", SMTP_MAX_PER_RECIPIENT_DOMAIN="").domain_gates()._most == 1
+    assert load().domain_gates()._full.most == 5
+    assert load(SMTP_MAX_PER_RECIPIENT_DOMAIN="7").domain_gates()._full.most == 7
+    assert load(SMTP_MAX_PER_RECIPIENT_DOMAIN="70").domain_gates()._full.most == 10
+    assert load(SMTP_MAX_CONNECTIONS="3", SMTP_MAX_PER_RECIPIENT_DOMAIN="").domain_gates()._full.most == 1
 
 
 def test_t25_a_signer_that_signs(load: Any) -> None:
@@ -153,6 +157,24 @@ def test_t27_waits_are_those_of_the_environment(load: Any) -> None:
 def test_t28_a_host_that_is_away_is_probed_as_its_deliveries_wait(load: Any) -> None:
     settings = load()
     assert settings.breaker.probe_steps_seconds == settings.retry_steps_seconds == (30, 120, 300, 900, 1800)
+
+
+def test_t30_each_host_takes_as_many_as_all_unless_said_otherwise(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, int | None]] = []
+
+    class Hosts(SmartHosts):
+        def __init__(
+            self, hosts: Any, *, size: int, mails_per_minute: int | None = None, **pool: Any
+        ) -> None:
+            made.append((size, mails_per_minute))
+            super().__init__(hosts, size=size, mails_per_minute=mails_per_minute, **pool)
+
+    monkeypatch.setattr(app, "SmartHosts", Hosts)
+    app.build(load(SMTP_MAX_CONNECTIONS="12"))
+    app.build(load(SMTP_MAX_CONNECTIONS_PER_HOST="3", SMTP_HOST_MAILS_PER_MINUTE="90"))
+    assert made == [(12, None), (3, 90)]
 
 
 def test_t29_every_variable_of_sending_is_explained() -> None:

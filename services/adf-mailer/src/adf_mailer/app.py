@@ -47,7 +47,8 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     publisher = Publisher(settings.amqp_url, app_id=SINK)
     hosts = SmartHosts(
         settings.smart_hosts,
-        size=settings.smtp_max_connections,
+        size=settings.connections_per_host,
+        mails_per_minute=settings.smtp_host_mails_per_minute,
         max_transactions=settings.smtp_max_mails_per_connection,
         max_idle_seconds=settings.smtp_max_idle_seconds,
     )

@@ -45,6 +45,11 @@ FAILOVERS = metrics.counter(
     "leadbus_smtp_failovers_total",
     "Mails that another smart host answered within the try in which one had failed.",
 )
+HOST_SLOWED = metrics.gauge(
+    "leadbus_smtp_host_slowed",
+    "1 while the smart host, which asked for less (421, 4.7.x), is not sent to at full speed again, else 0.",
+    labels={"host": _HOST},
+)
 SLOWED_DOMAINS = metrics.gauge(
     "leadbus_smtp_slowed_domains",
     "Recipient domains that asked this replica to slow down (421, 4.7.x) and are not up to speed again.",

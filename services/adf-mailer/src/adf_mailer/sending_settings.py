@@ -8,7 +8,7 @@ from leadbus.delivery import BreakerSettings, Pace, Schedule
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from adf_mailer.bounce_settings import BounceSettings
-from adf_mailer.delivery import DOMAIN_WAIT_SECONDS, PREPARE_SECONDS, DomainGates, Paces, SmartHost, TlsMode
+from adf_mailer.delivery import PREPARE_SECONDS, WAIT_SECONDS, DomainGates, Paces, SmartHost, TlsMode
 from adf_mailer.domain.address import AddrSpec
 from adf_mailer.domain.letterhead import Signer
 from adf_mailer.host_names import host_and_port
@@ -48,6 +48,20 @@ class SendingSettings(BounceSettings):
     smtp_password: SecretStr | None = Field(None, description="For AUTH.")
     smtp_ehlo_name: str | None = Field(None, description="Name said in EHLO; without it the host's own.")
     smtp_max_connections: int = Field(10, ge=2, le=200, description="Mails sent at the same time.")
+    smtp_max_connections_per_host: int | None = Field(
+        None,
+        ge=1,
+        le=200,
+        description="Mails sent to one smart host at the same time, by this process; the next host takes "
+        "what is more. Without it SMTP_MAX_CONNECTIONS.",
+    )
+    smtp_host_mails_per_minute: int | None = Field(
+        None,
+        ge=1,
+        le=6000,
+        description="Mails begun to one smart host in a minute, by this process; the next host takes what is "
+        "more. Without it any number.",
+    )
     smtp_max_mails_per_connection: int = Field(
         100, ge=1, le=10_000, description="After so many mails a connection is closed."
     )
@@ -75,7 +89,7 @@ class SendingSettings(BounceSettings):
         20,
         gt=0,
         le=120,
-        description="Longest time from connecting to the final dot, all smart hosts together.",
+        description="Longest time from choosing a smart host to the final dot, all of them together.",
     )
     smtp_answer_timeout_seconds: float = Field(
         30, gt=0, le=600, description="Longest wait for the answer to the final dot; then it is in doubt."
@@ -161,7 +175,7 @@ class SendingSettings(BounceSettings):
         """The longest a try can take when every step takes as long as it may, on however many hosts."""
         return (
             PREPARE_SECONDS
-            + DOMAIN_WAIT_SECONDS
+            + WAIT_SECONDS
             + self.smtp_before_dot_timeout_seconds
             + self.smtp_answer_timeout_seconds
             + _MARGIN_SECONDS
@@ -198,6 +212,10 @@ class SendingSettings(BounceSettings):
         further = (host_and_port(one) for one in self.smtp_failover_hosts)
         places = [(self.smtp_host, default), *((host, port or default) for host, port in further)]
         return [self._smart_host(host, port) for host, port in places]
+
+    @property
+    def connections_per_host(self) -> int:
+        return self.smtp_max_connections_per_host or self.smtp_max_connections
 
     def domain_gates(self) -> DomainGates:
         """To be made once: the gates remember."""

@@ -1,7 +1,8 @@
 """The only place that sends by SMTP, and turns what it hears into the outcomes of `leadbus.delivery`."""
 
 from adf_mailer.delivery.connection import SmartHost, TlsMode
-from adf_mailer.delivery.domains import DOMAIN_WAIT_SECONDS, DomainGates
+from adf_mailer.delivery.domains import DomainGates
+from adf_mailer.delivery.gates import WAIT_SECONDS
 from adf_mailer.delivery.hosts import SmartHosts
 from adf_mailer.delivery.replies import Paces
 from adf_mailer.delivery.sink import PREPARE_SECONDS, AdfMailSink
@@ -11,8 +12,8 @@ DESTINATION_SHARE = 0.95
 
 __all__ = [
     "DESTINATION_SHARE",
-    "DOMAIN_WAIT_SECONDS",
     "PREPARE_SECONDS",
+    "WAIT_SECONDS",
     "AdfMailSink",
     "DomainGates",
     "Paces",

@@ -16,7 +16,7 @@ from adf_mailer.metrics import CONNECTIONS
 class ConnectionPool:
     """At most `size` idle connections, each used for at most `max_transactions` and idle at most so long.
 
-    How many are open at once is bounded by who calls: the delivery engine's capacity.
+    How many are open at once is bounded by who calls: the gate of the host.
     """
 
     def __init__(

@@ -29,6 +29,8 @@ class Step(Enum):
 _SESSION = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH})
 _ADDRESSED = frozenset({Step.RCPT, Step.DATA, Step.CONTENT})
 """The recipient is named: what is said may be about its domain."""
+_UNADDRESSED = frozenset({Step.CONNECT, Step.EHLO, Step.AUTH, Step.MAIL})
+"""What is said is about us or the host's load. To STARTTLS 4.7.0 says that there is no TLS (RFC 3207, 4)."""
 
 
 class Paces(StrEnum):
@@ -63,9 +65,18 @@ class Verdict:
         return self.host_failed and self.step is not Step.CONTENT
 
     @property
-    def asks_to_slow_down(self) -> bool:
-        """421 or 4.7.x, said when the recipient was named: its domain wants less of us."""
-        if self.step not in _ADDRESSED or not isinstance(self.outcome, Transient):
+    def domain_wants_less(self) -> bool:
+        """421 or 4.7.x, said when the recipient was named."""
+        return self.step in _ADDRESSED and self._asks_to_slow_down
+
+    @property
+    def host_wants_less(self) -> bool:
+        """421 or 4.7.x, said before any recipient was named."""
+        return self.step in _UNADDRESSED and self._asks_to_slow_down
+
+    @property
+    def _asks_to_slow_down(self) -> bool:
+        if not isinstance(self.outcome, Transient):
             return False
         reply = Reply.of(self.outcome.answer)
         return reply is not None and (

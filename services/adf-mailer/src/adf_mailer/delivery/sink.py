@@ -22,7 +22,8 @@ from leadbus.log import logger
 
 from adf_mailer.addresses import Addresses
 from adf_mailer.delivery.connection import Envelope
-from adf_mailer.delivery.domains import DomainBusy, DomainGates
+from adf_mailer.delivery.domains import DomainGates
+from adf_mailer.delivery.gates import Busy
 from adf_mailer.delivery.hosts import SmartHosts
 from adf_mailer.delivery.replies import answered
 from adf_mailer.desk import Desk
@@ -42,7 +43,7 @@ _log = logger("delivery")
 
 
 class AdfMailSink:
-    """Sends what the desk prepares to the smart hosts, as fast as each recipient's domain takes it."""
+    """Sends what the desk prepares to the smart hosts, as fast as they and recipient domains take it."""
 
     name = SINK
 
@@ -77,8 +78,8 @@ class AdfMailSink:
         try:
             async with self._gates.passing(domain(mail.recipient)) as passing:
                 verdict = passing.verdict = await self._hosts.send(envelope, job.renew)
-        except DomainBusy as busy:
-            return Held("domain_busy", busy.after_seconds)
+        except Busy as busy:
+            return Held(busy.reason, busy.after_seconds)
         outcome = verdict.outcome
         if not job.test:
             self._count(posted, outcome)

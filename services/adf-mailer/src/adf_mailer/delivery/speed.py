@@ -1,6 +1,6 @@
-"""How fast one recipient domain is sent to. Pure; time comes in as seconds of a monotonic clock.
+"""How fast a recipient domain or smart host is sent to. Pure; time comes in as seconds of a monotonic clock.
 
-Halved when the domain asks for less, raised bit by bit as it takes mails: additive increase, multiplicative
+Halved when it asks for less, raised bit by bit as it takes mails: additive increase, multiplicative
 decrease, as TCP avoids congestion (RFC 5681, 3.1).
 """
 
@@ -22,10 +22,11 @@ class Speed:
     limit: float
     interval_seconds: float = 0.0
     slowed_at: float | None = None
+    longest_interval_seconds: float = LONGEST_INTERVAL_SECONDS
 
     @classmethod
-    def full(cls, most: int) -> Speed:
-        return cls(most, float(most))
+    def full(cls, most: int, *, longest_interval_seconds: float = LONGEST_INTERVAL_SECONDS) -> Speed:
+        return cls(most, float(most), longest_interval_seconds=longest_interval_seconds)
 
     @property
     def at_once(self) -> int:
@@ -46,7 +47,7 @@ class Speed:
         return replace(
             self,
             limit=max(1.0, self.limit / 2),
-            interval_seconds=min(longer, LONGEST_INTERVAL_SECONDS),
+            interval_seconds=min(longer, self.longest_interval_seconds),
             slowed_at=now,
         )
 
