@@ -18,6 +18,7 @@ from leadbus.delivery import (
     Suspended,
     Transient,
 )
+from leadbus.delivery.measures import ATTEMPTS
 from leadbus.log import logger
 
 from adf_mailer.addresses import Addresses
@@ -38,6 +39,9 @@ PREPARE_SECONDS = 5.0
 
 FOLLOW_SECONDS = 1.5
 """For noting a refusal and planning what follows from it; within the margin of the whole try."""
+
+WATCHED_REFUSALS = ("policy", "protocol", "content_refused")
+"""Reasons that alert rules look at: refusals that a person on our side has to look into."""
 
 _log = logger("delivery")
 
@@ -62,6 +66,9 @@ class AdfMailSink:
         self._addresses = addresses
         self._refusals = refusals
         self._clock = clock
+        for reason in WATCHED_REFUSALS:
+            # There from the start: a rule sees a figure rise, and not that it appears.
+            ATTEMPTS.labels(sink=SINK, outcome="refused", reason=reason)
 
     async def deliver(self, job: Job) -> Outcome:
         try:
