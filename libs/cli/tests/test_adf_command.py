@@ -37,6 +37,8 @@ BOUNCE: dict[str, Any] = {
 REFUSING = {
     "address": "x@crm.example",
     "refusals": 4,
+    "reason": "policy",
+    "refusing_since": "2026-04-13T09:30:00Z",
     "refused_at": "2026-04-15T16:00:00Z",
     "suspended": True,
     "suspended_at": "2026-04-15T15:00:00Z",
@@ -143,7 +145,8 @@ def test_one_bounce_is_shown_and_its_bytes_when_asked_for(leadbus: Any, mailer: 
 def test_addresses_that_refuse_are_listed_and_resumed(leadbus: Any, mailer: Fake) -> None:
     ran = leadbus("adf", "addresses", "--suspended")
     assert (ran.code, ran.err) == (0, "")
-    assert "x@crm.example" in ran.out
+    for seen in ("x@crm.example", "policy", "2026-04-13"):
+        assert seen in ran.out
     assert ("GET /v1/addresses", {"suspended": "true", "limit": "50"}, None) in mailer.asked
     resumed = leadbus("adf", "resume-address", "x@crm.example")
     assert (resumed.code, resumed.out.strip()) == (0, "x@crm.example is resumed; 2 leads waited for it")

@@ -27,6 +27,7 @@ from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.return_path import ReturnPath
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.planning import SINK, Planner
+from adf_mailer.refusals import Refusals
 from adf_mailer.routes import ADF_ROUTE
 from adf_mailer.silence import Silence
 from cryptography import x509
@@ -302,16 +303,17 @@ async def mailer(
     )
     addresses = Addresses(database, clock, AddressRules(3, (900.0, 3600.0)))
     desk = Desk(database, planner)
+    refusals = Refusals(database, addresses, desk)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(desk, hosts, gates, addresses, clock),
+        AdfMailSink(desk, hosts, gates, addresses, refusals, clock),
         clock=clock,
         capacity=4,
         destination_share=DESTINATION_SHARE,
         act_timeout_seconds=10,
         poll_seconds=0.05,
     )
-    settling = Settling(database, clock, reopening, engine.wake, addresses=addresses, desk=desk)
+    settling = Settling(database, clock, reopening, engine.wake, refusals=refusals)
     consumer = LeadsConsumer(database, planner, clock, lambda: None)
     store = documents.DocumentStore(database, [ADF_ROUTE], clock=clock)
     silence = Silence(database, clock, expected_leads=3, interval_seconds=300)
@@ -345,3 +347,20 @@ async def mailer(
     await engine.drain(1)
     await hosts.close()
     await database.close()
+
+
+@pytest.fixture
+def refusing(
+    mailer: Mailer,
+    scripted: Callable[..., Awaitable[ScriptedServer]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Awaitable[ScriptedServer]]:
+    """`await refusing(rcpt=…)`: from here on the mailer's host answers so."""
+
+    async def put(**answers: Any) -> ScriptedServer:
+        server = await scripted(**answers)
+        host = SmartHost("127.0.0.1", server.port, "leadbus.example", tls="off")
+        monkeypatch.setattr(mailer.engine._acting._sink, "_hosts", SmartHosts([host], size=4))
+        return server
+
+    return put

@@ -1,11 +1,11 @@
-"""BA1 to BA7: what refusals make of an address, as `rules/addresses.md` has it; pure."""
+"""BA1 to BA7 and BA19: what refusals make of an address, as `rules/addresses.md` has it; pure."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adf_mailer.domain.address_standing import AddressRules, Standing, key, refused
+from adf_mailer.domain.address_standing import AddressRules, Standing, counts, key, refused
 
 NOW = datetime(2026, 4, 15, 9, 0, tzinfo=UTC)
 RULES = AddressRules(suspended_after=3, probe_steps_seconds=(60.0, 600.0))
@@ -14,7 +14,7 @@ RULES = AddressRules(suspended_after=3, probe_steps_seconds=(60.0, 600.0))
 def after(refusals: int, rules: AddressRules = RULES) -> Standing:
     standing = Standing("leads@crm.example")
     for number in range(refusals):
-        standing = refused(standing, rules, now=NOW + timedelta(minutes=number))
+        standing = refused(standing, rules, "bad_address", now=NOW + timedelta(minutes=number))
     return standing
 
 
@@ -47,3 +47,24 @@ def test_ba6_one_is_enough_where_it_is_set_so() -> None:
 
 def test_ba7_case_makes_no_other_mailbox() -> None:
     assert key("Leads@CRM.example") == key("leads@crm.EXAMPLE")
+
+
+def test_ba19_refusals_of_both_kinds_add_up_and_the_last_one_is_remembered() -> None:
+    standing = Standing("leads@crm.example")
+    for number, reason in enumerate(("bad_address", "bad_address", "policy")):
+        assert counts(reason)
+        standing = refused(standing, RULES, reason, now=NOW + timedelta(minutes=number))
+    assert (standing.refusals, standing.suspended, standing.reason) == (3, True, "policy")
+    assert standing.refusing_since == NOW
+    assert not standing.another_may_take
+
+
+def test_ba19_what_an_older_release_noted_began_with_the_refusal_it_noted() -> None:
+    noted = Standing("leads@crm.example", refusals=1, refused_at=NOW)
+    standing = refused(noted, RULES, "bad_address", now=NOW + timedelta(minutes=5))
+    assert standing.refusing_since == NOW
+
+
+@pytest.mark.parametrize("reason", ["content_refused", "protocol", "sender_refused", "too_large", None])
+def test_ba9_other_refusals_do_not_count(reason: str | None) -> None:
+    assert not counts(reason)

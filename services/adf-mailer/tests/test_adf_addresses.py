@@ -1,4 +1,4 @@
-"""BA8 to BA15, BA40 to BA42: addresses that refuse, on a real database and a real SMTP conversation."""
+"""BA8 to BA15, BA20 to BA22, BA40 to BA42: addresses that refuse, on a real database and real SMTP."""
 
 from __future__ import annotations
 
@@ -7,36 +7,24 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from adf_mailer.delivery import SmartHost
-from adf_mailer.delivery.hosts import SmartHosts
 from leadbus.contracts import Lead
 from leadbus_devstack.smtp import SmtpServer
 from leadbus_devstack.smtp.scripted import DROP
 
 Leads = Callable[..., Lead]
-Scripted = Callable[..., Awaitable[Any]]
-Refusing = Callable[..., Awaitable[None]]
+Refusing = Callable[..., Awaitable[Any]]
 
 ADDRESS, OTHER = "leads@prairie.dealercrm.example", "backup@prairie.example"
 NO_MAILBOX = "550 5.1.1 no such mailbox"
-
-
-@pytest.fixture
-def refusing(
-    mailer: Any, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Awaitable[None]]:
-    """`await refusing(rcpt=…)`: from here on the mailer's host answers so."""
-
-    async def put(**answers: Any) -> None:
-        server = await scripted(**answers)
-        host = SmartHost("127.0.0.1", server.port, "leadbus.example", tls="off")
-        monkeypatch.setattr(mailer.engine._acting._sink, "_hosts", SmartHosts([host], size=4))
-
-    return put
+NOT_FROM_US = "550 5.7.1 not from you"
 
 
 async def to_the_first(command: str) -> str | None:
     return NO_MAILBOX if ADDRESS in command else None
+
+
+async def to_the_first_not_from_us(command: str) -> str | None:
+    return NOT_FROM_US if ADDRESS in command else None
 
 
 async def tell(mailer: Any, golden_lead: Leads, number: int = 1) -> None:
@@ -73,7 +61,8 @@ async def test_ba8_a_mail_that_is_taken_clears_the_address(
 @pytest.mark.parametrize(
     "answers",
     [
-        pytest.param({"rcpt": "550 5.7.1 not from you"}, id="BA9-policy"),
+        pytest.param({"dot": "554 5.6.0 not like this"}, id="BA9-content"),
+        pytest.param({"rcpt": "501 5.5.4 what"}, id="BA9-protocol"),
         pytest.param({"rcpt": "452 4.2.2 full"}, id="BA9-full"),
         pytest.param({"banner": "421 4.3.2 closing"}, id="BA9-the-host"),
     ],
@@ -187,6 +176,61 @@ async def test_ba15_an_address_that_was_corrected_takes_what_waits(
     *_, waited, corrected = await mailer.deliveries()
     assert (waited["phase"], waited["reason"]) == ("skipped", "address_changed")
     assert corrected["phase"] == "delivered"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param({"rcpt": NOT_FROM_US}, id="BA20-at-RCPT"),
+        pytest.param({"dot": "554 5.7.26 unauthenticated"}, id="BA20-after-the-text"),
+    ],
+)
+async def test_an_address_that_takes_nothing_from_us_is_left_alone(
+    mailer: Any, golden_lead: Leads, refusing: Refusing, answers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await mailer.route()
+    await refusing(**answers)
+    await tell(mailer, golden_lead, 5)
+    assert await ends(mailer) == [("failed", "policy")] * 3 + [("queued", "address_suspended")] * 2
+    (one,) = await standing(mailer, suspended="true", reason="policy")
+    assert (one["reason"], one["refusals"], one["refusing_since"]) == ("policy", 3, "2026-04-15T16:00:00Z")
+    assert await standing(mailer, reason="bad_address") == []
+
+    monkeypatch.undo()
+    mailer.clock.advance(1200)
+    await mailer.work()
+    assert await standing(mailer) == [], "the probe was taken"
+
+
+async def test_ba21_nobody_stands_in_where_the_refusal_is_for_who_we_are(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route(alternate_address=OTHER)
+    await refusing(rcpt=to_the_first_not_from_us)
+    await tell(mailer, golden_lead, 4)
+    assert await ends(mailer) == [("failed", "policy")] * 3 + [("queued", "address_suspended")]
+
+
+async def test_ba22_the_last_refusal_says_whether_another_address_helps(
+    mailer: Any, golden_lead: Leads, refusing: Refusing
+) -> None:
+    await mailer.route()
+    await refusing(rcpt=to_the_first_not_from_us)
+    await tell(mailer, golden_lead, 3)
+    await mailer.route(alternate_address=OTHER)
+    await tell(mailer, golden_lead, 2)
+    assert (await ends(mailer))[3:] == [("queued", "address_suspended")] * 2
+
+    # The probe finds out that the mailbox has gone meanwhile.
+    await refusing(rcpt=to_the_first)
+    mailer.clock.advance(1200)
+    await mailer.work()
+    mailer.clock.advance(1200)
+    await mailer.work()
+    (one,) = await standing(mailer)
+    assert (one["reason"], one["refusals"]) == ("bad_address", 4)
+    assert sorted((await ends(mailer))[3:5]) == [("failed", "bad_address"), ("skipped", "address_suspended")]
+    assert (await ends(mailer))[5:] == [("delivered", None)] * 2, "to the alternate address"
 
 
 async def test_ba40_an_address_that_no_route_names_any_more_is_forgotten(

@@ -575,3 +575,56 @@ async def test_ba18_another_bounce_says_nothing_of_the_address(
     await postbox.come_back("postfix_expired", message)
     assert await addresses_of(mailer) == []
     assert len(await mailer.deliveries()) == 1
+
+
+def refused_with(status: str, message: UUID) -> bytes:
+    """A report of Postfix that the mail was refused with this status."""
+    return sample("postfix_unknown_user", message).replace(b"5.1.1", status.encode())
+
+
+async def test_ba23_mails_that_come_back_for_who_we_are_count_and_go_nowhere_else(
+    mailer: Any, golden_lead: Leads, postbox: Postbox
+) -> None:
+    for _ in range(3):
+        lead = golden_lead(lead_id=str(uuid4()))
+        message = await postbox.sent(lead, alternate_address="backup@prairie.example")
+        await postbox.bring(refused_with("5.7.1", message), PATH.sender(message))
+    (one,) = await addresses_of(mailer)
+    assert (one["reason"], one["refusals"], one["bounced"], one["suspended"]) == ("policy", 3, True, True)
+    assert len(await mailer.deliveries()) == 3
+    await mailer.take(mailer.event("received", golden_lead(lead_id=str(uuid4()))))
+    await mailer.work()
+    waiting = (await mailer.deliveries())[-1]
+    assert (waiting["phase"], waiting["reason"]) == ("queued", "address_suspended")
+
+
+class TestWhatPassesSaysNothingOfTheAddress:
+    @pytest.fixture
+    def reopening(self) -> Reopening:
+        return Reopening("none")
+
+    async def test_ba24_a_policy_that_may_pass(
+        self, mailer: Any, golden_lead: Leads, postbox: Postbox
+    ) -> None:
+        message = await postbox.sent(golden_lead())
+        await postbox.bring(refused_with("4.7.1", message), PATH.sender(message))
+        (delivery,) = await mailer.deliveries()
+        assert (delivery["phase"], delivery["reason"]) == ("failed", "policy")
+        assert await addresses_of(mailer) == []
+
+
+async def test_ba31_the_bounce_that_suspends_an_address_tells_its_people(
+    mailer: Any, golden_lead: Leads, smtp: SmtpServer, postbox: Postbox
+) -> None:
+    for _ in range(3):
+        await postbox.sent(golden_lead(lead_id=str(uuid4())), notify=["boss@prairie.example"])
+        sent = [mail for mail in smtp.messages() if mail.rcpt_to == ["leads@prairie.dealercrm.example"]]
+        message = message_uuid(sent[-1].message_id)
+        assert message is not None
+        await postbox.come_back("postfix_unknown_user", message)
+    await mailer.work()
+    (warning,) = await mailer.rows(
+        "SELECT mail.recipient, delivery.phase FROM mail JOIN delivery ON delivery.id = mail.delivery_id "
+        "WHERE mail.role = 'warning'"
+    )
+    assert dict(warning) == {"recipient": "boss@prairie.example", "phase": "delivered"}

@@ -39,9 +39,8 @@ async def test_what_could_not_be_prepared_was_not_sent(
     error: Exception | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sink, "PREPARE_SECONDS", 0.05)
-    tried = AdfMailSink(
-        cast("Any", Desk(error)), cast("Any", NoPool()), cast("Any", None), cast("Any", None), SystemClock()
-    )
+    none = cast("Any", None)
+    tried = AdfMailSink(cast("Any", Desk(error)), cast("Any", NoPool()), none, none, none, SystemClock())
     # The engine would cut the try off and call it ambiguous.
     async with asyncio.timeout(60):
         assert await tried.deliver(JOB) == Transient("not_prepared", destination_heard=False)

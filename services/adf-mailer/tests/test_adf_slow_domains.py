@@ -58,6 +58,7 @@ async def behind(mailer: Mailer) -> AsyncIterator[Callable[..., None]]:
             hosts[0],
             DomainGates(**({"capacity": 4, "most": 2, "wait_seconds": 0.05} | gates)),
             acting._sink._addresses,
+            acting._sink._refusals,
             mailer.clock,
         )
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from leadbus import pulse
 from leadbus.clock import Clock
 from leadbus.db import Connection, Database, is_unavailable, on_commit
-from leadbus.delivery import Delivered, Held, Outcome, Permanent
+from leadbus.delivery import Held
 from leadbus.log import logger
 
-from adf_mailer.domain.address_standing import (
-    BAD_ADDRESS,
-    BOUNCES_COUNT,
-    AddressRules,
-    Standing,
-    key,
-    refused,
-)
+from adf_mailer.domain.address_standing import BOUNCES_COUNT, AddressRules, Counted, Standing, key, refused
 from adf_mailer.metrics import SUSPENDED_ADDRESSES
 from adf_mailer.store import addresses
 
@@ -31,6 +25,14 @@ _LONGEST_HOLD_SECONDS = 900.0
 _SHORTEST_HOLD_SECONDS = 30.0
 
 _log = logger("addresses")
+
+
+@dataclass(frozen=True, slots=True)
+class NotNow:
+    """A mail to a suspended address is `held`, or another address of its route may take it."""
+
+    held: Held
+    another_may_take: bool
 
 
 class Addresses:
@@ -64,7 +66,7 @@ class Addresses:
             self._known = {one.address: one for one in await addresses.all_of(conn)}
         SUSPENDED_ADDRESSES.set(sum(one.suspended for one in self._known.values()))
 
-    async def hold(self, address: str) -> Held | None:
+    async def hold(self, address: str) -> NotNow | None:
         """None where a mail may go there now; of those that wait for a suspended one, one goes, a probe."""
         known = self._known.get(key(address))
         if known is None or not known.suspended:
@@ -81,14 +83,11 @@ class Addresses:
             return None
         left_seconds = (standing.probe_at - now).total_seconds() if standing.probe_at else 0.0
         wait_seconds = min(max(left_seconds, _SHORTEST_HOLD_SECONDS), _LONGEST_HOLD_SECONDS)
-        return Held("address_suspended", wait_seconds)
+        return NotNow(Held("address_suspended", wait_seconds), standing.another_may_take)
 
-    async def note(self, address: str, outcome: Outcome) -> None:
-        """What a try said of the address; nothing is written where it says nothing new."""
-        if isinstance(outcome, Permanent) and outcome.reason == BAD_ADDRESS:
-            async with self._database.transaction() as conn:
-                await self.refused(conn, address)
-        elif isinstance(outcome, Delivered) and self._is_cleared_by_a_mail(key(address)):
+    async def took(self, address: str) -> None:
+        """It took a mail; nothing is written where nothing was held against it."""
+        if self._is_cleared_by_a_mail(key(address)):
             async with self._database.acquire() as conn:
                 await addresses.forget_taken(conn, key(address))
             self._known.pop(key(address), None)
@@ -97,15 +96,18 @@ class Addresses:
         known = self._known.get(address)
         return known is not None and not known.bounced
 
-    async def refused(self, conn: Connection, address: str, *, bounced: bool = False) -> None:
-        """Count a refusal in the caller's transaction."""
+    async def refused(
+        self, conn: Connection, address: str, reason: Counted, *, bounced: bool = False
+    ) -> Standing | None:
+        """Count a refusal in the caller's transaction; how the address stands where this one suspends it."""
         before = await addresses.held(conn, key(address))
-        after = refused(before, self._rules, now=self._clock.now(), bounced=bounced)
+        after = refused(before, self._rules, reason, now=self._clock.now(), bounced=bounced)
         await addresses.write(conn, after)
         on_commit(conn, partial(self._learn, before, after))
+        return after if after.suspended and not before.suspended else None
 
     def _learn(self, before: Standing, after: Standing) -> None:
         self._known[after.address] = after
         if after.suspended and not before.suspended:
             # Never the address itself: the list of them is for operators.
-            _log.warning("adf.address_suspended", refusals=after.refusals)
+            _log.warning("adf.address_suspended", refusals=after.refusals, reason=after.reason)

@@ -26,7 +26,10 @@ ADDRESSES = Listing(
     key=AddressStandingRow.address,
     sorts={"address": AddressStandingRow.address},
     default_sort="address",
-    filters={"suspended": Filter(bool, AddressStandingRow.suspended)},
+    filters={
+        "suspended": Filter(bool, AddressStandingRow.suspended),
+        "reason": Filter(str, AddressStandingRow.reason),
+    },
 )
 
 
@@ -41,16 +44,21 @@ class ResumedView(BaseModel):
 
 
 class AddressView(BaseModel):
-    """An address that refused as no such mailbox since it last took a mail."""
+    """An address that refused, as no such mailbox or for who we are, since it last took a mail."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
     address: str
     refusals: int
     """In a row."""
+    reason: str
+    """Of the last one: `bad_address`, no such mailbox; `policy`, it takes no mails from us."""
+    refusing_since: datetime | None
+    """The first of them, where it was noted."""
     refused_at: datetime | None
+    """The last of them."""
     suspended: bool
-    """What is for it waits, or takes the route's alternate address."""
+    """What is for it waits, or takes the route's alternate address where the reason is `bad_address`."""
     suspended_at: datetime | None
     probe_at: datetime | None
     """When one mail may try whether it is well again."""

@@ -30,6 +30,7 @@ from adf_mailer.consumers import QUEUE, LeadsConsumer
 from adf_mailer.delivery import DESTINATION_SHARE, AdfMailSink, SmartHosts
 from adf_mailer.desk import Desk
 from adf_mailer.planning import SINK, Planner
+from adf_mailer.refusals import Refusals
 from adf_mailer.releasing import Releasing
 from adf_mailer.retention import rules
 from adf_mailer.routes import ADF_ROUTE
@@ -70,9 +71,10 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
     planner = Planner(hosts.name, settings.letterhead, clock, offer, start)
     addresses = Addresses(database, clock, settings.address_rules)
     desk = Desk(database, planner)
+    refusals = Refusals(database, addresses, desk)
     engine = DeliveryEngine(
         database,
-        AdfMailSink(desk, hosts, settings.domain_gates(), addresses, clock),
+        AdfMailSink(desk, hosts, settings.domain_gates(), addresses, refusals, clock),
         schedule=settings.schedule,
         breaker=settings.breaker,
         clock=clock,
@@ -91,7 +93,7 @@ def build(settings: AdfMailerSettings, clock: Clock | None = None) -> Service:
         relay.wake()
 
     releasing = Releasing(database, planner, clock, wake, window_seconds=settings.no_route_window_seconds)
-    settling = Settling(database, clock, settings.reopening, wake, addresses=addresses, desk=desk)
+    settling = Settling(database, clock, settings.reopening, wake, refusals=refusals)
     listener = None
     if settings.return_path_of_mails is not None:
         room = BounceRoom(database, settings.return_path_of_mails, settling, clock)

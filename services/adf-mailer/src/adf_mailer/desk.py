@@ -10,11 +10,13 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job, Skipped
 
+from adf_mailer.domain.address_standing import Standing
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import shorter_bytes, write
 from adf_mailer.domain.recipients import Recipient, Told, alternate, first, recipients
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Deliver, Skip, decide, untold
+from adf_mailer.domain.warning import warned
 from adf_mailer.planning import Planner, count
 from adf_mailer.store import leads, mails, routes
 
@@ -49,11 +51,14 @@ class Desk:
             route = await routes.by_name(conn, job.route)
             if route is None:
                 return Skipped("no_route")
+            before = await mails.first(conn, job.delivery_id)
+            if before is not None and before.recipient.role == "warning":
+                # It says how an address stood at a moment that is over, and brings no lead to anybody.
+                return Skipped("address_changed" if _moved(posted) else "warning_outdated")
             told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
             if _moved(posted):
                 await self._planner.carry_out(conn, [(lead, one) for one in untold(route, told)])
                 return Skipped("address_changed")
-            before = await mails.first(conn, job.delivery_id)
             recipient = _recipient(route, before, told)
             if recipient is None:
                 return Skipped("address_changed")
@@ -102,6 +107,14 @@ class Desk:
         status: Status = "resend" if other.told in told else "new"
         await self._planner.carry_out(conn, [(lead, Deliver(route, status, other))])
         return True
+
+    async def warn(self, conn: Connection, refused: mails.Said, standing: Standing) -> None:
+        """Tell the people of a route that the refusal of one of its mails has suspended an address."""
+        lead, route = await leads.latest(conn, refused.lead_id), await routes.by_name(conn, refused.route)
+        if lead is None or route is None:
+            return
+        if of := warned(refused.recipient, standing, route):
+            await self._planner.plan_warnings(conn, lead, route, of)
 
     async def _look(self, conn: Connection, job: Job) -> mails.Posted | Skipped:
         posted = await mails.posted(conn, UUID(job.subject_id), job.delivery_id, job.repeat_number, job.route)

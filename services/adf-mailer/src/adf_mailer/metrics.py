@@ -105,5 +105,6 @@ END_TO_END = metrics.histogram(
 )
 SUSPENDED_ADDRESSES = metrics.gauge(
     "leadbus_adf_suspended_addresses",
-    "Addresses that refused several mails in a row; what is for them waits or takes an alternate address.",
+    "Addresses that refused several mails in a row, as no such mailbox or for who we are; what is for them "
+    "waits or takes an alternate address.",
 )

@@ -18,11 +18,12 @@ from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
 from adf_mailer.domain.guard import guarded
-from adf_mailer.domain.letter import delivery_key, write
+from adf_mailer.domain.letter import delivery_key, warning_key, write, write_warning
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.recipients import Recipient, first
 from adf_mailer.domain.route import Route, kinds_kept_from
 from adf_mailer.domain.routing import Decision, Deliver, Skip, UnroutedReason
+from adf_mailer.domain.warning import Warned, people
 from adf_mailer.just_planned import JustPlanned
 from adf_mailer.metrics import MAILS, SENSITIVE, UNROUTED, WARNINGS
 from adf_mailer.store import mails
@@ -131,10 +132,34 @@ class Planner:
             return False
         planning = Planning([replace(self._new(lead, route, refused.recipient), key=key)], now)
         mail = mails.NewMail(planning.ids[0], 0, lead.lead_id, lead.revision, route.name, written)
-        letters = _Letters(planning, [lead], [mail], mails.storing([mail], now=now))
-        row = await at_once(conn, *planning.parts, letters.storing)
-        on_commit(conn, partial(self.offer, self._count(letters, row)))
+        await self._carry(conn, _Letters(planning, [lead], [mail], mails.storing([mail], now=now)))
         return True
+
+    async def plan_warnings(self, conn: Connection, lead: Lead, route: Route, of: Warned) -> None:
+        """Plan a mail to each of the route's people that an address is suspended, which `lead` found out.
+
+        Planned twice, they are planned once.
+        """
+        told = people(route, of)
+        if not told:
+            return
+        now = self.clock.now()
+        # In no order with mails about the lead: the people of a CRM that refuses are told at once.
+        new = replace(self._nowhere(lead), route=route.name)
+        planning = Planning([replace(new, key=warning_key(lead, route, of, one)) for one in told], now)
+        written = [
+            mails.NewMail(
+                delivery_id,
+                0,
+                lead.lead_id,
+                lead.revision,
+                route.name,
+                write_warning(of, lead, route, one, date=now, letterhead=self.letterhead),
+            )
+            for one, delivery_id in zip(told, planning.ids, strict=True)
+        ]
+        storing = mails.storing(written, now=now)
+        await self._carry(conn, _Letters(planning, [lead] * len(told), written, storing))
 
     async def _plan(
         self,
@@ -143,7 +168,9 @@ class Planner:
         beside: Sequence[Part],
         now: datetime,
     ) -> None:
-        letters = self._letters(wanted, now)
+        await self._carry(conn, self._letters(wanted, now), beside)
+
+    async def _carry(self, conn: Connection, letters: _Letters, beside: Sequence[Part] = ()) -> None:
         row = await at_once(conn, *beside, *letters.planning.parts, letters.storing)
         on_commit(conn, partial(self.offer, self._count(letters, row)))
 

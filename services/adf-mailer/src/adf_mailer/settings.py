@@ -29,8 +29,9 @@ class AdfMailerSettings(SendingSettings):
         3,
         ge=1,
         le=10_000,
-        description="After so many refusals in a row as no such mailbox an address is suspended: what is for "
-        "it waits, or takes the alternate address of its route.",
+        description="After so many refusals in a row, as no such mailbox or for who we are, an address is "
+        "suspended: what is for it waits, or, where there is no such mailbox, takes the alternate address of "
+        "its route.",
     )
     address_probe_steps_seconds: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (900, 3600, 14_400),

@@ -10,7 +10,16 @@ from leadbus_cli.api import ServiceApi
 from leadbus_cli.deployment import Deployment
 from leadbus_cli.output import Json, Limit, listing, print_json, say
 
-_COLUMNS = ("address", "refusals", "refused_at", "suspended", "suspended_at", "probe_at")
+_COLUMNS = (
+    "address",
+    "reason",
+    "refusals",
+    "refusing_since",
+    "refused_at",
+    "suspended",
+    "suspended_at",
+    "probe_at",
+)
 
 
 def addresses(
@@ -23,7 +32,7 @@ def addresses(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Addresses that refused mails as no such mailbox; one that takes a mail leaves the list."""
+    """Addresses that refused mails, and why; one that takes a mail leaves the list."""
     found = _mailer().items("v1", "addresses", limit=limit, suspended=suspended)
     listing(found, _COLUMNS, as_json=as_json)
 

@@ -14,13 +14,12 @@ from leadbus.db import Connection, Database, is_unavailable
 from leadbus.delivery import Became, Bounced, bounce
 from leadbus.log import logger
 
-from adf_mailer.addresses import Addresses
-from adf_mailer.desk import Desk
-from adf_mailer.domain.address_standing import BAD_ADDRESS
+from adf_mailer.domain.address_standing import BAD_ADDRESS, counts
 from adf_mailer.domain.bounces.judging import Verdict
 from adf_mailer.domain.bounces.status import UNDELIVERABLE
 from adf_mailer.planning import SINK
-from adf_mailer.store import bounces, mails
+from adf_mailer.refusals import Refusals
+from adf_mailer.store import bounces
 
 NOTED = "noted"
 UNMATCHED = "unmatched"
@@ -49,15 +48,13 @@ class Settling:
         reopening: Reopening,
         wake: Callable[[], None],
         *,
-        addresses: Addresses,
-        desk: Desk,
+        refusals: Refusals,
     ) -> None:
         self._database = database
         self._clock = clock
         self._reopening = reopening
         self._wake = wake
-        self._addresses = addresses
-        self._desk = desk
+        self._refusals = refusals
 
     async def apply(
         self, conn: Connection, delivery_id: UUID, repeat_number: int, verdict: Verdict, reason: str | None
@@ -73,15 +70,12 @@ class Settling:
         became = await bounce(
             conn, delivery_id, event, repeat_number=repeat_number, sink=SINK, now=self._clock.now()
         )
-        if became is Became.FAILED and event.reason == BAD_ADDRESS:
-            await self._against_the_address(conn, delivery_id, repeat_number)
+        # A policy that may pass (4.7.x) says nothing of the address.
+        heard = event.permanent or event.reason == BAD_ADDRESS
+        if became is Became.FAILED and heard and counts(event.reason):
+            # As if it had been refused in the conversation: only that it took a relay to find out.
+            await self._refusals.note(conn, delivery_id, repeat_number, event.reason, bounced=True)
         return became.value
-
-    async def _against_the_address(self, conn: Connection, delivery_id: UUID, repeat_number: int) -> None:
-        """As if it had been refused in the conversation: only that it took a relay to find out."""
-        if mail := await mails.said(conn, delivery_id, repeat_number):
-            await self._addresses.refused(conn, mail.recipient.address, bounced=True)
-            await self._desk.stand_in(conn, delivery_id, repeat_number)
 
     def settled(self, became: str) -> None:
         """After the commit."""

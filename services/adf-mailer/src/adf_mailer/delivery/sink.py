@@ -18,6 +18,7 @@ from leadbus.delivery import (
     Suspended,
     Transient,
 )
+from leadbus.delivery.measures import ATTEMPTS
 from leadbus.log import logger
 
 from adf_mailer.addresses import Addresses
@@ -28,16 +29,20 @@ from adf_mailer.delivery.hosts import SmartHosts
 from adf_mailer.delivery.replies import answered
 from adf_mailer.desk import Desk
 from adf_mailer.domain.address import domain
-from adf_mailer.domain.address_standing import BAD_ADDRESS
+from adf_mailer.domain.address_standing import counts
 from adf_mailer.metrics import END_TO_END, IN_DOUBT, RESPONSES
 from adf_mailer.planning import SINK
+from adf_mailer.refusals import Refusals
 from adf_mailer.store.mails import Posted, StoredMail
 
 PREPARE_SECONDS = 5.0
 """For reading what to send. Longer, and the whole try could be cut off, which leaves a mail in doubt."""
 
 FOLLOW_SECONDS = 1.5
-"""For planning another mail in place of a refused one; within the margin of the whole try."""
+"""For noting a refusal and planning what follows from it; within the margin of the whole try."""
+
+WATCHED_REFUSALS = ("policy", "protocol", "content_refused")
+"""Reasons that alert rules look at: refusals that a person on our side has to look into."""
 
 _log = logger("delivery")
 
@@ -48,13 +53,23 @@ class AdfMailSink:
     name = SINK
 
     def __init__(
-        self, desk: Desk, hosts: SmartHosts, gates: DomainGates, addresses: Addresses, clock: Clock
+        self,
+        desk: Desk,
+        hosts: SmartHosts,
+        gates: DomainGates,
+        addresses: Addresses,
+        refusals: Refusals,
+        clock: Clock,
     ) -> None:
         self._desk = desk
         self._hosts = hosts
         self._gates = gates
         self._addresses = addresses
+        self._refusals = refusals
         self._clock = clock
+        for reason in WATCHED_REFUSALS:
+            # There from the start: a rule sees a figure rise, and not that it appears.
+            ATTEMPTS.labels(sink=SINK, outcome="refused", reason=reason)
 
     async def deliver(self, job: Job) -> Outcome:
         try:
@@ -65,9 +80,10 @@ class AdfMailSink:
                 if posted.mail is None:
                     return Skipped("erased")
                 mail = posted.mail
-                if held := await self._addresses.hold(mail.recipient):
+                if not_now := await self._addresses.hold(mail.recipient):
                     # What may have been taken there is not sent to another address as if it were not.
-                    return (None if job.in_doubt else await self._desk.elsewhere(job)) or held
+                    goes_elsewhere = not_now.another_may_take and not job.in_doubt
+                    return (await self._desk.elsewhere(job) if goes_elsewhere else None) or not_now.held
         except Exception as error:  # noqa: BLE001 -- whatever it is, this try ends here
             # Nothing was sent yet: what is raised here must not count as a mail in doubt.
             if not is_unavailable(error):
@@ -96,9 +112,10 @@ class AdfMailSink:
             return outcome
 
     async def _follow(self, job: Job, mail: StoredMail, outcome: Outcome) -> Outcome:
-        await self._addresses.note(mail.recipient, outcome)
-        if isinstance(outcome, Permanent) and outcome.reason == BAD_ADDRESS:
-            await self._desk.elsewhere(job)
+        if isinstance(outcome, Delivered):
+            await self._addresses.took(mail.recipient)
+        if isinstance(outcome, Permanent) and counts(outcome.reason):
+            await self._refusals.of_try(job, outcome.reason)
         if isinstance(outcome, Permanent) and outcome.reason == "too_large":
             return await self._desk.shorten(job, len(mail.raw)) or outcome
         return outcome

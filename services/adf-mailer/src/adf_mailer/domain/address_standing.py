@@ -1,17 +1,20 @@
-"""How an address stands that refused our mails: a bad address is not a bad host.
+"""How an address stands that refused our mails: a bad address is not a bad host, nor is an unkind one.
 
 Suspended after some refusals in a row, it gets nothing but a probe now and then, until one is taken or a
 person says that it was mended; where refusals came by mail, until none came for a day. What was not accepted
-by it waits, or takes the route's alternate address.
+by it waits, or, where there is no such mailbox, takes the route's alternate address.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal, TypeGuard, get_args
 
-BAD_ADDRESS = "bad_address"
-"""Reason of the refusals that count: there is no such mailbox, or it takes no mail."""
+Counted = Literal["bad_address", "policy"]
+"""Reasons of the refusals that count. `bad_address`: there is no such mailbox, or it takes no mail. `policy`:
+it takes none from us, for who we are or for what our mails look like."""
+BAD_ADDRESS: Counted = "bad_address"
 BOUNCES_COUNT = timedelta(days=1)
 """For how long a bounce is held against an address after which no other came."""
 
@@ -30,7 +33,11 @@ class Standing:
 
     address: str
     refusals: int = 0
+    reason: Counted = BAD_ADDRESS
+    """Of the last refusal."""
     probes: int = 0
+    refusing_since: datetime | None = None
+    """The first of these refusals."""
     refused_at: datetime | None = None
     suspended_at: datetime | None = None
     probe_at: datetime | None = None
@@ -41,16 +48,36 @@ class Standing:
     def suspended(self) -> bool:
         return self.suspended_at is not None
 
+    @property
+    def another_may_take(self) -> bool:
+        """Whether an alternate address helps: who refuses us for who we are refuses us there as well."""
+        return self.reason == BAD_ADDRESS
+
 
 def key(address: str) -> str:
     """What an address is known by: nobody gives two mailboxes names that differ in case alone."""
     return address.lower()
 
 
-def refused(before: Standing, rules: AddressRules, *, now: datetime, bounced: bool = False) -> Standing:
+def counts(reason: str | None) -> TypeGuard[Counted]:
+    """Whether a refusal for this reason speaks against the address."""
+    return reason in get_args(Counted)
+
+
+def refused(
+    before: Standing, rules: AddressRules, reason: Counted, *, now: datetime, bounced: bool = False
+) -> Standing:
     """After one more refusal, in the conversation or by a bounce."""
     refusals = before.refusals + 1
-    after = replace(before, refusals=refusals, refused_at=now, bounced=before.bounced or bounced)
+    after = replace(
+        before,
+        refusals=refusals,
+        reason=reason,
+        # A release from before 0012 noted the last one only.
+        refusing_since=before.refusing_since or before.refused_at or now,
+        refused_at=now,
+        bounced=before.bounced or bounced,
+    )
     if before.suspended:
         return replace(after, probes=before.probes + 1, probe_at=now + _wait(before.probes + 1, rules))
     if refusals >= rules.suspended_after:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from leadbus.contracts import Lead
 
-from adf_mailer.domain import lead_link, notice, subject
+from adf_mailer.domain import lead_link, notice, subject, warning
 from adf_mailer.domain.document import Form, Status, render
 from adf_mailer.domain.element import RenderWarning
 from adf_mailer.domain.fixed_texts import chosen
@@ -22,6 +22,7 @@ from adf_mailer.domain.return_path import message_uuid
 from adf_mailer.domain.route import LEAST_DOCUMENT_BYTES, AdfRoute, Route, kinds_kept_from
 from adf_mailer.domain.sensitive import Kind
 from adf_mailer.domain.shape import DEFAULT
+from adf_mailer.domain.warning import Warned
 
 _MOST_TRIES = 4
 _HEADER_BYTES = 200
@@ -108,11 +109,48 @@ def write(
     warnings = (*drawn.warnings, *masked)
     if reply_to is None and spec.reply_to != "none":
         warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
-    mail = drawn.mail
-    if letterhead.signer is not None:
-        mail = replace(mail, raw=letterhead.signer.sign(mail.raw, date=date))
+    mail = _signed(drawn.mail, letterhead, date)
     envelope_sender = _envelope_sender(mail, sender, letterhead)
     return Written(mail, envelope_sender, to.address, status, warnings, to.role, guard.kinds)
+
+
+def warning_key(lead: Lead, route: Route, of: Warned, recipient: Recipient) -> str:
+    """One mail for each of a route's people and each time that an address is suspended."""
+    since = of.suspended_at.isoformat()
+    return f"{lead.lead_id}/{route.name}/{recipient.role}:{recipient.address}/{of.address}/{since}"
+
+
+def write_warning(
+    of: Warned,
+    lead: Lead,
+    route: Route,
+    recipient: Recipient,
+    *,
+    date: datetime,
+    letterhead: Letterhead,
+) -> Written:
+    """The mail to `recipient` that an address is suspended, which `lead` was the last one to find out.
+
+    Of the lead it has the id alone. The same arguments give the same bytes.
+    """
+    spec = route.spec
+    sender = spec.from_address or letterhead.from_address
+    line = warning.subject(lead, route)
+    letter = Letter(
+        from_address=sender,
+        from_display=spec.from_display or warning.SENDER_DISPLAY,
+        to_address=recipient.address,
+        subject=subject.marked(line) if lead.test else line,
+        date=date,
+        message_id=message_id(warning_key(lead, route, of, recipient), sender),
+        lead_id=lead.lead_id,
+        revision=lead.revision,
+        test=lead.test,
+    )
+    mail = _signed(_readable(warning.render(of, lead, route), letter), letterhead, date)
+    return Written(
+        mail, _envelope_sender(mail, sender, letterhead), recipient.address, "new", (), recipient.role
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +162,12 @@ class _Drawn:
 def _for_people(lead: Lead, spec: AdfRoute, status: Status, provider: Provider, letter: Letter) -> _Drawn:
     language = chosen(spec.language, lead.dealer.locale)
     words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone, language=language)
+    return _Drawn(_readable(words, letter))
+
+
+def _readable(words: notice.Notice, letter: Letter) -> Mail:
     shape = replace(DEFAULT, charset=words.charset)
-    return _Drawn(compose(letter, words.content, encoded=words.encoded, shape=shape))
+    return compose(letter, words.content, encoded=words.encoded, shape=shape)
 
 
 def _form(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, letterhead: Letterhead) -> Form:
@@ -158,6 +200,12 @@ def _for_crm(lead: Lead, form: Form, letter: Letter, at_most_bytes: int | None) 
         document = render(lead, form)
         mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
     return _Drawn(mail, document.warnings)
+
+
+def _signed(mail: Mail, letterhead: Letterhead, date: datetime) -> Mail:
+    if letterhead.signer is None:
+        return mail
+    return replace(mail, raw=letterhead.signer.sign(mail.raw, date=date))
 
 
 def _envelope_sender(mail: Mail, from_address: str, letterhead: Letterhead) -> str:

@@ -36,7 +36,13 @@ def render(
     lead: Lead, status: Status, *, provider: str, time_zone: str | None, language: Language = ENGLISH
 ) -> Notice:
     """The body of the mail. Never raises for what a lead says."""
-    body = _Writer(language).body(lead, status, provider, moment.zone(time_zone or lead.dealer.time_zone))
+    return readable(
+        _Writer(language).body(lead, status, provider, moment.zone(time_zone or lead.dealer.time_zone))
+    )
+
+
+def readable(body: str) -> Notice:
+    """A text for people (LF), as it can go out."""
     plain = body.isascii() and all(len(line) <= LINE_BYTES for line in body.split("\n"))
     charset: Charset = "us-ascii" if body.isascii() else "utf-8"
     return Notice(body.encode(), charset, encoded=not plain)

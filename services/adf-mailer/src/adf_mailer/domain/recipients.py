@@ -8,13 +8,14 @@ from typing import Literal, TypeAlias
 
 from adf_mailer.domain.route import AdfRoute
 
-Role = Literal["lead", "copy", "notice", "alternate"]
+Role = Literal["lead", "copy", "notice", "alternate", "warning"]
 """`lead`: an XML Lead Address. `copy`: the same document, marked. `notice`: a mail for people to read.
-`alternate`: the document to the address that stands in for one that refuses."""
+`alternate`: the document to the address that stands in for one that refuses. `warning`: to the people of
+`notice`, that an address refuses; it tells nobody of a lead."""
 Told: TypeAlias = tuple[str, Literal["adf", "notice"]]
 """An address, and as what it has, may have, or is about to get a mail about the lead."""
 
-ROLES: tuple[Role, ...] = ("lead", "copy", "notice", "alternate")
+ROLES: tuple[Role, ...] = ("lead", "copy", "notice", "alternate", "warning")
 """An address that stands in several places is written to once, in the first of these roles."""
 
 

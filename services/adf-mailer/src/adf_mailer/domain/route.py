@@ -96,8 +96,8 @@ class AdfRoute(BaseModel):
     notify: Addresses = Field(
         (),
         title="Notify",
-        description="People: each gets a mail to read, not ADF, about every lead of this route; "
-        f"at most {MAX_ADDRESSES}.",
+        description="People: each gets a mail to read, not ADF, about every lead of this route, and one when "
+        f"an XML Lead Address of it is suspended; at most {MAX_ADDRESSES}.",
     )
     alternate_address: AddrSpec | None = Field(
         None,

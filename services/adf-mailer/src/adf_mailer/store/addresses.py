@@ -9,7 +9,7 @@ from leadbus.db import Connection
 
 from adf_mailer.domain.address_standing import Standing
 
-_COLUMNS = "address, refusals, probes, refused_at, suspended_at, probe_at, bounced"
+_COLUMNS = "address, refusals, reason, probes, refusing_since, refused_at, suspended_at, probe_at, bounced"
 
 # Routes are read once for all addresses, and what is undelivered only for those that no route names.
 _FORGET_UNNAMED = """
@@ -58,11 +58,13 @@ async def held(conn: Connection, address: str) -> Standing:
 async def write(conn: Connection, one: Standing) -> None:
     """What is to be remembered of an address that is held."""
     await conn.execute(
-        "UPDATE address_standing SET refusals = $2, probes = $3, refused_at = $4, suspended_at = $5, "
-        "probe_at = $6, bounced = $7 WHERE address = $1",
+        "UPDATE address_standing SET refusals = $2, reason = $3, probes = $4, refusing_since = $5, "
+        "refused_at = $6, suspended_at = $7, probe_at = $8, bounced = $9 WHERE address = $1",
         one.address,
         one.refusals,
+        one.reason,
         one.probes,
+        one.refusing_since,
         one.refused_at,
         one.suspended_at,
         one.probe_at,
@@ -122,7 +124,9 @@ def _standing(row: asyncpg.Record) -> Standing:
     return Standing(
         address=row["address"],
         refusals=row["refusals"],
+        reason=row["reason"],
         probes=row["probes"],
+        refusing_since=row["refusing_since"],
         refused_at=row["refused_at"],
         suspended_at=row["suspended_at"],
         probe_at=row["probe_at"],

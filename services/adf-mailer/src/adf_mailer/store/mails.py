@@ -95,7 +95,7 @@ stored AS (
 _TOLD = """
 SELECT DISTINCT mail.lead_id, mail.recipient, mail.role
 FROM mail JOIN delivery ON delivery.id = mail.delivery_id
-WHERE mail.lead_id = ANY($1::uuid[])
+WHERE mail.lead_id = ANY($1::uuid[]) AND mail.role <> 'warning'
     AND (delivery.phase IN ('queued', 'waiting', 'sending', 'delivered') OR delivery.doubts > 0)
 """
 
@@ -105,6 +105,7 @@ SELECT lead.erased, lead.contactable, lead.received_at,
        coalesce(CASE mail.role
                     WHEN 'copy' THEN setting.spec -> 'copies' ? mail.recipient
                     WHEN 'notice' THEN setting.spec -> 'notify' ? mail.recipient
+                    WHEN 'warning' THEN setting.spec -> 'notify' ? mail.recipient
                     WHEN 'alternate' THEN setting.spec ->> 'alternate_address' = mail.recipient
                     ELSE setting.spec ->> 'address' = mail.recipient
                         OR coalesce(setting.spec -> 'more_addresses' ? mail.recipient, false)

@@ -151,6 +151,8 @@ class AddressStandingRow(_Table, table=True):
     suspended: bool | None = Field(
         default=None, sa_column=Column(Boolean, Computed("suspended_at IS NOT NULL", persisted=True))
     )
+    reason: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'bad_address'")))
+    refusing_since: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
 
 
 class BounceRow(_Table, table=True):
