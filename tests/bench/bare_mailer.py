@@ -48,32 +48,32 @@ WITH gone AS (
 ), m AS (
     SELECT * FROM unnest($3::text[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::uuid[],
                          $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[],
-                         $15::text[], $16::text[])
+                         $15::text[])
         AS m (event_id, digest, lead_id, data, received_at, id, key, route, dealer, recipient, message_id,
-              raw, sha256, material)
+              raw, sha256)
 ), fresh AS (
     INSERT INTO inbox (consumer, source, account, id, digest, seen_at)
     SELECT 'adf-mailer.leads', 'leadbus/normalizer', '', event_id, digest, $2 FROM m
     ON CONFLICT DO NOTHING RETURNING id AS event_id
 ), leads AS (
-    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at,
+    INSERT INTO lead (lead_id, revision, data, contactable, erased, received_at,
                       counted_for, updated_at)
-    SELECT lead_id, 1, data::jsonb, material, true, false, received_at, dealer, $2
+    SELECT lead_id, 1, data::jsonb, true, false, received_at, dealer, $2
       FROM m JOIN fresh USING (event_id)
 ), planned AS (
     INSERT INTO delivery (id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
                           planned_at, not_before, attempts, lease_token, lease_expires_at)
-    SELECT id, key, lead_id::text, $17, route, dealer, 1, lead_id::text || '/' || recipient,
-           CASE WHEN $18 THEN 'sending' ELSE 'queued' END, $2, $2, CASE WHEN $18 THEN 1 ELSE 0 END,
-           CASE WHEN $18 THEN id END, CASE WHEN $18 THEN $2 + interval '90 s' END
+    SELECT id, key, lead_id::text, $16, route, dealer, 1, lead_id::text || '/' || recipient,
+           CASE WHEN $17 THEN 'sending' ELSE 'queued' END, $2, $2, CASE WHEN $17 THEN 1 ELSE 0 END,
+           CASE WHEN $17 THEN id END, CASE WHEN $17 THEN $2 + interval '90 s' END
       FROM m JOIN fresh USING (event_id)
 ), begun AS (
     INSERT INTO attempt (delivery_id, n, repeat_number, started_at)
-    SELECT id, 1, 0, $2 FROM m JOIN fresh USING (event_id) WHERE $18
+    SELECT id, 1, 0, $2 FROM m JOIN fresh USING (event_id) WHERE $17
 )
 INSERT INTO mail (delivery_id, repeat_number, lead_id, revision, route, status, sender, recipient, message_id,
                   sha256, size_bytes, raw, warnings, written_at)
-SELECT id, 0, lead_id, 1, route, 'new', $19, recipient, message_id, sha256, octet_length(raw), raw, '{}', $2
+SELECT id, 0, lead_id, 1, route, 'new', $18, recipient, message_id, sha256, octet_length(raw), raw, '{}', $2
   FROM m JOIN fresh USING (event_id)
 """
 _ENDED = """
@@ -139,7 +139,7 @@ class BareMailer:
 
     async def _store(self, batch: Sequence[Delivery]) -> list[Planned]:
         now = datetime.now(UTC)
-        columns: list[list[Any]] = [[] for _ in range(14)]
+        columns: list[list[Any]] = [[] for _ in range(13)]
         planned = []
         for delivery in batch:
             row, one = self._row(delivery, now)
@@ -178,7 +178,6 @@ class BareMailer:
             message_id,
             raw,
             hashlib.sha256(raw).hexdigest(),
-            digest,
         )
         return row, one
 

@@ -19,14 +19,13 @@ UNION ALL SELECT 'lead_revision', to_jsonb(t) - 'at' FROM lead_revision AS t JOI
 WROTE_BY_MAILER = """
 WITH mine AS (SELECT lead_id, id FROM lead JOIN delivery ON subject_id = lead_id::text
                WHERE data -> 'ids' -> 0 ->> 'value' = ANY($1::text[]))
-SELECT 'lead', to_jsonb(t) - '{material, updated_at}'::text[] FROM lead AS t JOIN mine USING (lead_id)
+SELECT 'lead', to_jsonb(t) - 'updated_at' FROM lead AS t JOIN mine USING (lead_id)
 UNION ALL SELECT 'delivery', to_jsonb(t) - '{id, seq, planned_at, not_before}'::text[]
             FROM delivery AS t JOIN mine USING (id)
 UNION ALL SELECT 'mail', to_jsonb(t) - '{delivery_id, raw, sha256, written_at}'::text[]
             FROM mail AS t JOIN mine ON mine.id = t.delivery_id
 """
-"""Of the leads that their source calls so. Ids are random, the mail holds its date, and `material` is a
-digest whose making the twin leaves out."""
+"""Of the leads that their source calls so. Ids are random, and the mail holds its date."""
 
 
 class DifferentRowsError(Exception):

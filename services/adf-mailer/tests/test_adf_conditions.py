@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from adf_mailer.domain.conditions import VehicleClass, class_of, pairs, pairs_of
 from adf_mailer.domain.route import AdfRoute, Route
-from adf_mailer.domain.routing import Before, Deliver, Skip, decide, material, winners
+from adf_mailer.domain.routing import Deliver, Skip, decide, winners
 from hypothesis import given
 from hypothesis import strategies as st
 from leadbus.contracts import Lead
@@ -167,7 +167,7 @@ def test_who_takes_a_lead(
 def test_rt28_an_unmaterial_update_is_one_skip_for_each_route(golden_lead: Leads, make_route: Routes) -> None:
     lead = golden_lead(intents=["price", "test_drive"])
     both = routes(make_route, {"all": {"copies": ["c@x.example"]}, "drives": DRIVE})
-    decisions = decide(lead, Before(material(lead), contactable=True), both, {("c@x.example", "adf")})
+    decisions = decide(lead, lead, both, {("c@x.example", "adf")})
     assert decisions == [Skip(route, "not_material") for route in both]
 
 

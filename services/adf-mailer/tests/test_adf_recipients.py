@@ -13,7 +13,7 @@ import pytest
 from adf_mailer.domain.letter import delivery_key
 from adf_mailer.domain.recipients import Recipient, recipients
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Before, Decision, Deliver, Skip, decide, material
+from adf_mailer.domain.routing import Decision, Deliver, Skip, decide
 from leadbus.contracts import Lead
 from leadbus_devstack.smtp import SmtpServer, StoredMail
 from lxml import etree
@@ -131,8 +131,7 @@ def test_a_material_update(
     golden_lead: Leads, make_route: Routes, updates: str, told: Any, expected: list[str] | str
 ) -> None:
     route = make_route(updates=updates, **ALL)
-    before = Before(material(golden_lead()), contactable=True)
-    decisions = decide(golden_lead(vehicles=[]), before, [route], told)
+    decisions = decide(golden_lead(vehicles=[]), golden_lead(), [route], told)
 
     if isinstance(expected, str):
         assert decisions == [Skip(route, "updates_ignored")]

@@ -9,7 +9,7 @@ import pytest
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.recipients import Told, first
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Before, Deliver, Skip, SkipReason, decide, material, refusal
+from adf_mailer.domain.routing import Deliver, Skip, SkipReason, decide
 from leadbus.contracts import Lead
 
 Leads = Callable[..., Lead]
@@ -21,10 +21,6 @@ TOLD: Told = ("leads@prairie.dealercrm.example", "adf")
 def deliver(route: Route, status: Status) -> Deliver:
     """To the route's own address."""
     return Deliver(route, status, first(route.spec))
-
-
-def before(lead: Lead) -> Before:
-    return Before(material(lead), contactable=refusal(lead) is None)
 
 
 def test_r1_a_dealer_without_routes(golden_lead: Leads, make_route: Routes) -> None:
@@ -93,7 +89,7 @@ def test_r10_a_route_that_takes_test_leads(golden_lead: Leads, make_route: Route
     ],
 )
 def test_material_changes_are_resent(golden_lead: Leads, make_route: Routes, changes: dict[str, Any]) -> None:
-    route, known = make_route(), before(golden_lead())
+    route, known = make_route(), golden_lead()
 
     assert decide(golden_lead(**changes), known, [route], {TOLD}) == [deliver(route, "resend")]
 
@@ -124,7 +120,7 @@ def test_material_changes_are_resent(golden_lead: Leads, make_route: Routes, cha
     ],
 )
 def test_other_changes_are_not(golden_lead: Leads, make_route: Routes, changes: dict[str, Any]) -> None:
-    route, known = make_route(), before(golden_lead())
+    route, known = make_route(), golden_lead()
 
     assert decide(golden_lead(**changes), known, [route], {TOLD}) == [Skip(route, "not_material")]
 
@@ -133,12 +129,12 @@ def test_r25_a_lead_that_moved_to_another_dealer_is_new_there(golden_lead: Leads
     there = make_route("there", dealer="lakeside-ford", address="b@x.example")
     moved = golden_lead(dealer={"dealer_id": "lakeside-ford", "name": "Lakeside Ford"})
 
-    assert decide(moved, before(golden_lead()), [make_route(), there], {TOLD}) == [deliver(there, "new")]
+    assert decide(moved, golden_lead(), [make_route(), there], {TOLD}) == [deliver(there, "new")]
 
 
 def test_r20_a_route_may_ignore_updates(golden_lead: Leads, make_route: Routes) -> None:
     route = make_route(updates="ignore")
-    decisions = decide(golden_lead(vehicles=[]), before(golden_lead()), [route], {TOLD})
+    decisions = decide(golden_lead(vehicles=[]), golden_lead(), [route], {TOLD})
 
     assert decisions == [Skip(route, "updates_ignored")]
 
@@ -147,7 +143,7 @@ def test_r21_an_update_for_a_route_that_never_had_the_lead_is_new_to_it(
     golden_lead: Leads, make_route: Routes
 ) -> None:
     route = make_route("second", address="b@x.example", updates="ignore")
-    decisions = decide(golden_lead(vehicles=[]), before(golden_lead()), [route], {TOLD})
+    decisions = decide(golden_lead(vehicles=[]), golden_lead(), [route], {TOLD})
 
     assert decisions == [deliver(route, "new")]
 
@@ -157,7 +153,7 @@ def test_r22_an_address_that_was_corrected_gets_the_lead_as_new(
 ) -> None:
     route = make_route(address="right@x.example")
 
-    assert decide(golden_lead(vehicles=[]), before(golden_lead()), [route], {TOLD}) == [deliver(route, "new")]
+    assert decide(golden_lead(vehicles=[]), golden_lead(), [route], {TOLD}) == [deliver(route, "new")]
 
 
 def test_r23_consent_that_arrives_later_delivers(golden_lead: Leads, make_route: Routes) -> None:
@@ -165,7 +161,7 @@ def test_r23_consent_that_arrives_later_delivers(golden_lead: Leads, make_route:
     visit = golden_lead(channel="visit", consent={"basis": "none"})
     permitted = golden_lead(channel="visit", consent={"basis": "granted"})
 
-    assert decide(permitted, before(visit), [route], set()) == [deliver(route, "new")]
+    assert decide(permitted, visit, [route], set()) == [deliver(route, "new")]
 
 
 def test_r24_an_update_that_overtook_its_lead_counts_as_the_lead(
@@ -180,4 +176,4 @@ def test_r30_any_update_delivers_a_lead_that_reached_nobody(golden_lead: Leads, 
     route = make_route()
     more_words = golden_lead(message="more words")
 
-    assert decide(more_words, before(golden_lead()), [route], set()) == [deliver(route, "new")]
+    assert decide(more_words, golden_lead(), [route], set()) == [deliver(route, "new")]

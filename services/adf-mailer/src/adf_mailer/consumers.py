@@ -18,7 +18,7 @@ from leadbus.messages import IncomingMessage
 
 from adf_mailer import ordinary
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Before, Decision, Deliver, decide, material, refusal
+from adf_mailer.domain.routing import Decision, Deliver, decide
 from adf_mailer.events import LeadsErased, LeadTold, Told, Unreadable, read
 from adf_mailer.planning import Planner
 from adf_mailer.reporting import report_fresh, report_poison, report_repeated
@@ -154,8 +154,7 @@ class LeadsConsumer:
         if not ahead:
             return []
         decided = await _decide(conn, ahead, looked)
-        state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in ahead]
-        await self.planner.carry_out(conn, decided, beside=[leads.writing(state, now=now)])
+        await self.planner.carry_out(conn, decided, beside=[leads.writing(ahead, now=now)])
         return decided
 
 

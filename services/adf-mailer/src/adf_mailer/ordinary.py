@@ -16,7 +16,7 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, at_once
 from leadbus.inbox import InboxEntry, claiming_new, recognising
 
-from adf_mailer.domain.routing import Before, Deliver, decide, material, refusal
+from adf_mailer.domain.routing import Deliver, decide
 from adf_mailer.planning import Planner
 from adf_mailer.store import leads, routes
 
@@ -41,8 +41,7 @@ async def take(
     if decided is None:
         return None
     checkpoint.passed("mailer.found_ordinary")
-    state = [(lead, Before(material(lead), refusal(lead) is None)) for lead in newest]
-    beside = (claiming_new(consumer, entries, now), leads.adding(state, now=now))
+    beside = (claiming_new(consumer, entries, now), leads.adding(newest, now=now))
     try:
         await planner.commit(conn, decided, beside=beside)
     except MEANWHILE:

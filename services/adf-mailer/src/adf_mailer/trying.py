@@ -15,7 +15,7 @@ from adf_mailer.domain.example_lead import ExampleVehicle, Wanted, example_lead,
 from adf_mailer.domain.preview import Preview, preview
 from adf_mailer.domain.recipients import recipients
 from adf_mailer.domain.route import Route
-from adf_mailer.domain.routing import Before, Deliver, Skip, decide, material
+from adf_mailer.domain.routing import Deliver, Skip, decide
 from adf_mailer.planning import Planner
 from adf_mailer.store import leads, mails
 
@@ -114,11 +114,10 @@ async def send_test(
     decided = decide(lead, None, [route], frozenset())
     if refused := next((one for one in decided if isinstance(one, Skip)), None):
         raise TestRefused(refused.reason)
-    state = Before(material(lead), contactable=True)
     now = planner.clock.now()
     await planner.carry_out(
         conn,
         [(lead, one) for one in decided if isinstance(one, Deliver)],
-        beside=[leads.adding([(lead, state)], now=now)],
+        beside=[leads.adding([lead], now=now)],
     )
     return TestLead(lead.lead_id, await leads.deliveries(conn, lead.lead_id))

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MINUTE = timedelta(minutes=1)
-_CLOCK_CHARACTERS = len("2026-11-21 14:03:22")
 _REQUESTDATES = (
     re.compile(r"[0-9]{8}T[0-9]{6}[+-][0-9]{4}"),
     re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"),
@@ -45,7 +44,7 @@ def requestdate(moment: datetime, where: tzinfo | None) -> str:
 
 def clock(moment: datetime, where: tzinfo | None) -> str:
     """For people: `2026-11-21 14:03:22`."""
-    return local(moment, where).isoformat(sep=" ", timespec="seconds")[:_CLOCK_CHARACTERS]
+    return local(moment, where).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def is_requestdate(value: str) -> bool:

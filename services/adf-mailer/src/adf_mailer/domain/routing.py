@@ -50,22 +50,15 @@ _WHOLE = {"vehicles", "transcript"}
 _IN_ORDER = json.JSONEncoder(sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What the revision that was decided last said."""
-
-    material: str
-    contactable: bool
-
-
 def decide(
-    lead: Lead, before: Before | None, routes: Sequence[Route], told: AbstractSet[Told]
+    lead: Lead, before: Lead | None, routes: Sequence[Route], told: AbstractSet[Told]
 ) -> list[Decision]:
     """A mail for each address of the routes that the lead takes, or a skip for each of those routes.
 
-    `before` is None the first time this service hears of the lead, whatever the event was called: an
-    update that overtook its lead counts as the lead. Once a mail was written, only material changes, and a
-    consent that was missing, deliver; `told` decides between `new` and `resend`.
+    `before` is the revision that was decided last, None the first time this service hears of the lead,
+    whatever the event was called: an update that overtook its lead counts as the lead. Once a mail was
+    written, only material changes, and a consent that was missing, deliver; `told` decides between `new` and
+    `resend`.
     """
     own = [route for route in routes if route.spec.dealer == lead.dealer.dealer_id]
     enabled = [route for route in own if route.spec.enabled]
@@ -76,7 +69,7 @@ def decide(
         return [Skip(route, reason) for route in taken]
     refused = [route for route in taken if lead.test and not route.spec.send_test_leads]
     ready = [route for route in taken if route not in refused]
-    fresh = before is None or not before.contactable or before.material != material(lead)
+    fresh = before is None or refusal(before) is not None or material(before) != material(lead)
     shared = _shared_out(ready)
     decisions: list[Decision] = [Skip(route, "test_lead") for route in refused]
     for route in ready:

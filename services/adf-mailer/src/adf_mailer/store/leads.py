@@ -13,17 +13,17 @@ from leadbus.contracts import Lead
 from leadbus.db import Connection, Part
 from leadbus.inbox import InboxEntry
 
-from adf_mailer.domain.routing import Before
+from adf_mailer.domain.routing import refusal
 from adf_mailer.store.counting import counted_for
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a lead. `before` is None where nothing of it was decided yet."""
+    """What is stored of a lead. `before` is what was decided on last, None where nothing of it was yet."""
 
     revision: int
     erased: bool
-    before: Before | None
+    before: Lead | None
 
 
 # Made where it is unknown, written as it is where it is known: either way it is ours until the end, and what
@@ -36,22 +36,20 @@ held AS (
         JOIN claimed USING (source, account, id)
     ORDER BY lead_id
     ON CONFLICT (lead_id) DO UPDATE SET updated_at = known.updated_at
-    RETURNING lead_id, revision, material, contactable, erased
+    RETURNING lead_id, revision, erased, data::text
 )
 """
 _HELD = """
 ARRAY(SELECT lead_id FROM held) AS held_ids, ARRAY(SELECT revision FROM held) AS held_revisions,
-ARRAY(SELECT material FROM held) AS held_materials, ARRAY(SELECT contactable FROM held) AS held_contactable,
-ARRAY(SELECT erased FROM held) AS held_erased
+ARRAY(SELECT erased FROM held) AS held_erased, ARRAY(SELECT data FROM held) AS held_data
 """
 
 _WRITE = """
 leads_written AS (
-    UPDATE lead SET revision = new.revision, data = new.data::jsonb, material = new.material,
-        contactable = new.contactable, received_at = new.received_at, counted_for = new.counted_for,
-        updated_at = $8
-    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[], $7::text[])
-        AS new (lead_id, revision, data, material, contactable, received_at, counted_for)
+    UPDATE lead SET revision = new.revision, data = new.data::jsonb, contactable = new.contactable,
+        received_at = new.received_at, counted_for = new.counted_for, updated_at = $7
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::boolean[], $5::timestamptz[], $6::text[])
+        AS new (lead_id, revision, data, contactable, received_at, counted_for)
     WHERE lead.lead_id = new.lead_id
     RETURNING lead.lead_id
 )
@@ -59,11 +57,10 @@ leads_written AS (
 
 _ADD = """
 leads_added AS (
-    INSERT INTO lead (lead_id, revision, data, material, contactable, erased, received_at, counted_for,
-        updated_at)
-    SELECT lead_id, revision, data::jsonb, material, contactable, false, received_at, counted_for, $8
-    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[], $7::text[])
-        AS new (lead_id, revision, data, material, contactable, received_at, counted_for)
+    INSERT INTO lead (lead_id, revision, data, contactable, erased, received_at, counted_for, updated_at)
+    SELECT lead_id, revision, data::jsonb, contactable, false, received_at, counted_for, $7
+    FROM unnest($1::uuid[], $2::int[], $3::text[], $4::boolean[], $5::timestamptz[], $6::text[])
+        AS new (lead_id, revision, data, contactable, received_at, counted_for)
     ORDER BY lead_id
     RETURNING lead_id
 )
@@ -101,17 +98,15 @@ def holding(told: Iterable[tuple[InboxEntry, UUID]], *, now: datetime) -> Part:
 
 def held(row: asyncpg.Record) -> dict[UUID, Known]:
     """The leads that are ours now, from the row of a statement with `holding` in it."""
-    columns = ("held_ids", "held_revisions", "held_materials", "held_contactable", "held_erased")
+    columns = ("held_ids", "held_revisions", "held_erased", "held_data")
     return {
-        lead_id: Known(revision, erased, Before(material, contactable) if material else None)
-        for lead_id, revision, material, contactable, erased in zip(
-            *(row[name] for name in columns), strict=True
-        )
+        lead_id: Known(revision, erased, Lead.model_validate_json(data) if data else None)
+        for lead_id, revision, erased, data in zip(*(row[name] for name in columns), strict=True)
     }
 
 
-def writing(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
-    """Keep these revisions of leads that are held, and what was decided on."""
+def writing(leads: Sequence[Lead], *, now: datetime) -> Part:
+    """Keep these revisions of leads that are held."""
     return Part(_WRITE, _columns(leads, now), "(SELECT count(*) FROM leads_written) AS leads_written")
 
 
@@ -126,20 +121,19 @@ def any_known(row: asyncpg.Record) -> bool:
     return known
 
 
-def adding(leads: Sequence[tuple[Lead, Before]], *, now: datetime) -> Part:
+def adding(leads: Sequence[Lead], *, now: datetime) -> Part:
     """`writing` for leads that nobody has heard of; UniqueViolationError where somebody has."""
     return Part(_ADD, _columns(leads, now), "(SELECT count(*) FROM leads_added) AS leads_added")
 
 
-def _columns(leads: Sequence[tuple[Lead, Before]], now: datetime) -> tuple[Any, ...]:
+def _columns(leads: Sequence[Lead], now: datetime) -> tuple[Any, ...]:
     return (
-        [lead.lead_id for lead, _ in leads],
-        [lead.revision for lead, _ in leads],
-        [lead.to_json().decode() for lead, _ in leads],
-        [state.material for _, state in leads],
-        [state.contactable for _, state in leads],
-        [lead.received_at for lead, _ in leads],
-        [counted_for(lead) for lead, _ in leads],
+        [lead.lead_id for lead in leads],
+        [lead.revision for lead in leads],
+        [lead.to_json().decode() for lead in leads],
+        [refusal(lead) is None for lead in leads],
+        [lead.received_at for lead in leads],
+        [counted_for(lead) for lead in leads],
         now,
     )
 

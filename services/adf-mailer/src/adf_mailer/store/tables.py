@@ -59,6 +59,7 @@ class LeadRow(_Table, table=True):
     revision: int
     data: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     material: str | None = Field(default=None, sa_type=Text)
+    """Made of `data` where it is wanted, and no longer written: there until no release reads it."""
     contactable: bool
     erased: bool
     received_at: datetime | None = Field(default=None, sa_column=_moment(nullable=True))
