@@ -171,7 +171,7 @@ def constants() -> Iterator[tuple[str, bool]]:
 
 def test_every_key_that_is_asked_for_is_there_and_no_other() -> None:
     told = set(constants())
-    words_of_the_lead = ("intent_", "urgency_", "speaker_", "price_", "method_", "payment_")
+    words_of_the_lead = ("intent_", "urgency_", "speaker_", "price_", "method_", "payment_", "status_")
     built = ("earliest_date", "latest_date")
     unused = {key for key in TABLE["en"] if (key, False) not in told and key not in built}
 

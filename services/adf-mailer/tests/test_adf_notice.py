@@ -114,6 +114,12 @@ def test_what_it_says(golden_lead: Leads, changes: dict[str, Any], says: str) ->
     assert "negative" not in said
 
 
+def test_rt90_it_is_in_one_language(golden_lead: Leads) -> None:
+    lead = golden_lead(vehicles=[{"make": "Honda", "status": "used", "wanted": True}])
+    told = notice.render(lead, "new", provider="P", time_zone=None, language="de")
+    assert "Fahrzeug: gebraucht Honda" in told.content.decode()
+
+
 def test_rt98_an_update_and_a_test_are_told_first(golden_lead: Leads) -> None:
     first, second, *_ = text_of(golden_lead(test=True), "resend").split("\n")
     assert (first[:9], second[:9]) == ("TEST LEAD", "Update of")

@@ -100,7 +100,7 @@ class _Writer:
             yield from self._facts(key, [self._vehicle(vehicle)])
 
     def _vehicle(self, vehicle: Vehicle) -> str:
-        status = None if vehicle.status == "unknown" else vehicle.status
+        status = None if vehicle.status == "unknown" else self._say(f"status_{vehicle.status}")
         stock, vin = self._say("notice_stock"), self._say("notice_vin")
         facts = [
             _words([status, vehicle.year, vehicle.make, vehicle.model, vehicle.trim]),
