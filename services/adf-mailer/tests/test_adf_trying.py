@@ -308,6 +308,42 @@ async def test_a_route_that_would_not_send_it(mailer: Any, spec: Any, reason: st
     assert await mailer.rows("SELECT FROM lead UNION ALL SELECT FROM delivery") == []
 
 
+@pytest.mark.parametrize(
+    ("conditions", "intents", "told_of"),
+    [
+        pytest.param({"vehicle": ["used"]}, ["inquiry"], b"<odometer", id="TR25-used"),
+        pytest.param({"intents": ["test_drive"]}, ["test_drive"], b'status="new"', id="TR25-intent"),
+        pytest.param({"vehicle": ["service"]}, ["service"], b"Oil change.", id="TR25-service"),
+        pytest.param(
+            {"vehicle": ["service"], "intents": ["callback"]},
+            ["callback", "service"],
+            b"Oil change.",
+            id="TR25-both",
+        ),
+    ],
+)
+async def test_a_test_is_what_the_route_is_for(
+    mailer: Any, smtp: SmtpServer, conditions: Any, intents: list[str], told_of: bytes
+) -> None:
+    await mailer.route(send_test_leads=True, **conditions)
+    assert (await send_test(mailer, key="a")).status_code == 202
+    assert (await send_test(mailer, key="a")).status_code == 202
+    await mailer.work()
+    (mail,) = smtp.messages()
+    assert told_of in mail.content
+    (asked,) = await mailer.rows(
+        "SELECT ARRAY(SELECT jsonb_array_elements_text(data -> 'intents')) AS intents FROM lead"
+    )
+    assert asked["intents"] == intents
+
+
+async def test_tr17b_a_test_that_the_route_is_not_for(mailer: Any) -> None:
+    await mailer.route(send_test_leads=True, vehicle=["used"])
+    answer = await send_test(mailer, vehicle="new")
+    assert (answer.status_code, answer.json()["reason"]) == (409, "no_matching_route")
+    assert "`vehicle`" in answer.json()["detail"]
+
+
 async def test_tr19_the_same_key_is_the_same_test(mailer: Any, smtp: SmtpServer) -> None:
     await mailer.route(send_test_leads=True)
     await mailer.route("others", address="others@prairie.example", send_test_leads=True, vehicle=["new"])

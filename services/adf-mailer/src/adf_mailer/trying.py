@@ -11,7 +11,7 @@ from leadbus.contracts.dealer import Dealer
 from leadbus.db import Connection, in_turn
 
 from adf_mailer.domain.document import Status
-from adf_mailer.domain.example_lead import ExampleVehicle, Wanted, example_lead, is_example
+from adf_mailer.domain.example_lead import ExampleVehicle, Wanted, example_lead, fitting, is_example
 from adf_mailer.domain.preview import Preview, preview
 from adf_mailer.domain.recipients import recipients
 from adf_mailer.domain.route import Route
@@ -42,10 +42,11 @@ class KeyReused(Exception):  # noqa: N818 -- it names what happened
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a test lead is to look; without `source_type` it is that of the dealer's latest lead."""
+    """How a test lead is to look; without `source_type` it is that of the dealer's latest lead, without
+    `vehicle` it is about one that the route is for."""
 
     source_type: str | None = None
-    vehicle: ExampleVehicle = "new"
+    vehicle: ExampleVehicle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ async def example(
     latest = await leads.latest_of_dealer(conn, route.spec.dealer)
     dealer = latest.dealer if latest else Dealer(dealer_id=route.spec.dealer, name=route.spec.dealer)
     source_type = options.source_type or (latest.source_type if latest else _SOURCE_TYPE)
-    wanted = Wanted(latest.source if latest else "adf", source_type, options.vehicle)
+    about, asked = fitting(route.spec.intents, route.spec.vehicle, options.vehicle)
+    wanted = Wanted(latest.source if latest else "adf", source_type, about, asked)
     return example_lead(dealer, wanted, lead_id=lead_id or uuid4(), at=planner.clock.now())
 
 

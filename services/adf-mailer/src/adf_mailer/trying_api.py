@@ -46,6 +46,7 @@ TEST_REFUSED = problem_type(
 _WHY: Mapping[str, str] = {
     "test_lead": "the route takes no tests: set `send_test_leads: true`, and apply it",
     "route_disabled": "the route is switched off: set `enabled: true`, and apply it",
+    "no_matching_route": "no such lead takes this route: test with a `vehicle` that its conditions name",
 }
 _MAIL = "message/rfc822"
 _NO_STORE = {"Cache-Control": "no-store"}

@@ -27,7 +27,9 @@ class TestOptions(BaseModel):
     source_type: Words | None = Field(
         None, description="Lead type, such as `Chat`; without it that of the dealer's latest lead."
     )
-    vehicle: ExampleVehicle = Field("new", description="What it is about.")
+    vehicle: ExampleVehicle | None = Field(
+        None, description="What it is about; without it `new`, or what the route's conditions name."
+    )
 
     def read(self) -> Options:
         return Options(self.source_type, self.vehicle)

@@ -16,7 +16,12 @@ from leadbus_cli.errors import CliError
 from leadbus_cli.output import Json, facts, listing, print_json, say, shown
 from leadbus_cli.settings.files import read_documents
 
-Vehicle = Annotated[str, typer.Option("--vehicle", help="What the test is about: new, used or service.")]
+Vehicle = Annotated[
+    str | None,
+    typer.Option(
+        "--vehicle", help="What the test is about: new, used or service; else what the route is for."
+    ),
+]
 SourceType = Annotated[
     str | None, typer.Option("--source-type", help="Lead type, else that of the dealer's latest lead.")
 ]
@@ -58,7 +63,7 @@ def preview(
         str | None, typer.Option("--to", help="One of the route's addresses; else the first.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the exact bytes into this file.")] = None,
-    vehicle: Vehicle = "new",
+    vehicle: Vehicle = None,
     source_type: SourceType = None,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +76,7 @@ def preview(
         answer = mailer.request("GET", "v1", "leads", lead, "preview", query=asked, headers=_JSON).json()
     else:
         name, spec = _document(file) if file else _in_force(mailer, str(route))
-        options = {"vehicle": vehicle, **_given("source_type", source_type)}
+        options = {**_given("vehicle", vehicle), **_given("source_type", source_type)}
         body = {
             "name": name,
             "spec": spec,
@@ -104,13 +109,13 @@ def send_test(
     wait: Annotated[
         float, typer.Option("--wait", min=0, max=3600, help="Seconds to watch what becomes of it.")
     ] = 60.0,
-    vehicle: Vehicle = "new",
+    vehicle: Vehicle = None,
     source_type: SourceType = None,
     as_json: Json = False,
 ) -> None:
     """Send a test lead on this route, and tell what the other side says to it."""
     mailer = _mailer()
-    options = {"vehicle": vehicle, **_given("source_type", source_type)}
+    options = {**_given("vehicle", vehicle), **_given("source_type", source_type)}
     sent = mailer.post("v1", "routes", route, "test-lead", body=options)
     if not as_json:
         say(f"test lead {sent['lead_id']} on {route}")

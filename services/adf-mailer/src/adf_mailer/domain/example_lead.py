@@ -14,6 +14,8 @@ from leadbus.contracts.lead import Consent
 from leadbus.contracts.vehicle import Odometer, Vehicle
 from leadbus.contracts.vocabulary import Intent, Source
 
+from adf_mailer.domain.conditions import VehicleClass, pairs
+
 ExampleVehicle = Literal["new", "used", "service"]
 
 ACCOUNT = "test"
@@ -40,11 +42,7 @@ _VEHICLES: dict[ExampleVehicle, Vehicle] = {
     ),
     "service": Vehicle(status="used", wanted=True, make="Example", model="Wagon", comments="Oil change."),
 }
-_INTENTS: dict[ExampleVehicle, tuple[Intent, ...]] = {
-    "new": ("inquiry",),
-    "used": ("inquiry",),
-    "service": ("service",),
-}
+_USUAL: dict[ExampleVehicle, Intent] = {"new": "inquiry", "used": "inquiry", "service": "service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,23 @@ class Wanted:
     source: Source
     source_type: str
     vehicle: ExampleVehicle
+    intents: tuple[Intent, ...]
+
+
+def fitting(
+    intents: tuple[Intent, ...], classes: tuple[VehicleClass, ...], vehicle: ExampleVehicle | None
+) -> tuple[ExampleVehicle, tuple[Intent, ...]]:
+    """What a test lead is about and asks for, so that a route with these conditions takes it.
+
+    About `vehicle`, where that is given; the usual one where the route takes no such lead.
+    """
+    let_through = pairs(intents, classes)
+    for about in (vehicle,) if vehicle else _USUAL:
+        for asked in (_USUAL[about], *intents):
+            if (asked, about) in let_through:
+                return about, (asked,) if about != "service" or asked == "service" else ("service", asked)
+    about = vehicle or "new"
+    return about, (_USUAL[about],)
 
 
 def example_lead(dealer: Dealer, wanted: Wanted, *, lead_id: UUID, at: datetime) -> Lead:
@@ -66,7 +81,7 @@ def example_lead(dealer: Dealer, wanted: Wanted, *, lead_id: UUID, at: datetime)
         account=ACCOUNT,
         source_type=wanted.source_type,
         channel="form",
-        intents=_INTENTS[wanted.vehicle],
+        intents=wanted.intents,
         answer_expected=False,
         occurred_at=at,
         received_at=at,
@@ -89,7 +104,10 @@ def fictional_number(country: str | None) -> str:
     return _FICTIONAL.get(country or "", _NORTH_AMERICA)
 
 
-def is_example(lead: Lead, source_type: str | None, vehicle: ExampleVehicle) -> bool:
+def is_example(lead: Lead, source_type: str | None, vehicle: ExampleVehicle | None) -> bool:
     """Whether `lead` is the test lead that these ask for, whatever the dealer was called then."""
-    wanted = Wanted(lead.source, source_type or lead.source_type, vehicle)
-    return lead == example_lead(lead.dealer, wanted, lead_id=lead.lead_id, at=lead.received_at)
+    return any(
+        lead == example_lead(lead.dealer, wanted, lead_id=lead.lead_id, at=lead.received_at)
+        for about in ((vehicle,) if vehicle else _USUAL)
+        for wanted in [Wanted(lead.source, source_type or lead.source_type, about, lead.intents)]
+    )
