@@ -39,12 +39,12 @@ class Group(House):
     postfix: NativePostfix
     told: ToldEvents
 
-    async def open(self, dealer: str, address: str) -> None:
+    async def open(self, dealer: str, address: str, **others: list[str]) -> None:
         await self.put("normalizer", "Dealer", dealer, name=f"Dealer {dealer}", country="US")
         await self.put(
             *("normalizer", "Location", dealer), source="contactatonce", external_id=dealer, dealer=dealer
         )
-        await self.put("adf-mailer", "AdfRoute", dealer, dealer=dealer, address=address)
+        await self.put("adf-mailer", "AdfRoute", dealer, dealer=dealer, address=address, **others)
 
     async def sold(self, dealer: str, customer: str) -> str:
         """Somebody is interested; the raw message that ingest took."""
@@ -141,6 +141,7 @@ async def set_up(group: Group) -> None:
     await group.open("gone", To.BOUNCED)
     await group.open("well", To.MAILBOX)
     await group.open("full", To.BEHIND)
+    await group.open("several", To.BOUNCED, more_addresses=[To.DISCARDED], copies=[To.OTHER_MAILBOX])
 
 
 async def test_mt70_a_lead_that_bounces_is_told_with_its_bounce_and_others_arrive(house: Group) -> None:
@@ -176,6 +177,20 @@ async def test_mt70_a_lead_that_bounces_is_told_with_its_bounce_and_others_arriv
     assert mail.sent == await raw_mail(house, path)
     assert str(mail.message["Return-Path"]).startswith("<" + RETURN_PATH.partition("@")[0] + "+")
     assert other_delivery["details"]["bounces"] == []
+
+
+async def test_mt73_what_one_address_returns_no_other_makes_good(house: Group) -> None:
+    lead = await house.lead_of(await house.sold("several", "Eve"))
+    expected = [("", "failed"), ("copies.1", "delivered"), ("more_addresses.1", "delivered")]
+
+    async def noted() -> bool:
+        story = await house.ask("normalizer", "GET", f"/v1/leads/{lead}")
+        return [(one["target"], one["state"]) for one in story["ledger"]] == expected
+
+    await until(noted)
+    story = await house.ask("normalizer", "GET", f"/v1/leads/{lead}")
+    assert (story["state"], story["ledger"][0]["outcome"]) == ("failed", "bounced")
+    assert "several (copies.1)" in await house.leadbus("lead", "show", lead)
 
 
 async def raw_mail(house: Group, path: str) -> bytes:

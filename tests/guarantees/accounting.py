@@ -120,8 +120,8 @@ def _sink_and_ledger_agree(told: Mapping[str, Story]) -> None:
     differing = {
         lead_id: (story.deliveries, story.ledger)
         for lead_id, story in told.items()
-        if {(one.route, one.state) for one in story.deliveries}
-        != {(one.route, one.state) for one in story.ledger}
+        if {(one.route, one.target, one.state) for one in story.deliveries}
+        != {(one.route, one.target, one.state) for one in story.ledger}
     }
     assert not differing, f"adf-mailer and the ledger differ: {_some(differing)}"
 

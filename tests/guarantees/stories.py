@@ -22,17 +22,19 @@ LEFT JOIN lead USING (lead_id)
 LEFT JOIN quarantine ON quarantine.raw_key = raw.raw_key AND quarantine.state = 'open'
 WHERE position(convert_to($1, 'UTF8') IN raw.body) > 0
 """
-_LEDGER = "SELECT lead_id, sink, route, state, ambiguous FROM ledger WHERE lead_id = ANY($1::uuid[])"
+_LEDGER = "SELECT lead_id, sink, route, target, state, ambiguous FROM ledger WHERE lead_id = ANY($1::uuid[])"
 _DELIVERIES = """
-SELECT subject_id, route, phase, doubts > 0 AS ambiguous FROM delivery WHERE subject_id = ANY($1::text[])
+SELECT subject_id, route, target, phase, doubts > 0 AS ambiguous FROM delivery
+ WHERE subject_id = ANY($1::text[])
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What was said of a lead for one route: by the sink's own table, or by the ledger."""
+    """What was said of a lead for one recipient of a route: by the sink's own table, or by the ledger."""
 
     route: str
+    target: str
     state: str
     ambiguous: bool
 
@@ -78,13 +80,17 @@ async def read(system: System, run: str, *, with_mails: bool = True) -> dict[str
         if row["quarantined"] is not None:
             story.quarantined.append(row["quarantined"])
     for row in await _rows(databases["normalizer"], _LEDGER, list(by_lead)):
-        by_lead[str(row["lead_id"])].ledger.append(Entry(row["route"], row["state"], row["ambiguous"]))
+        by_lead[str(row["lead_id"])].ledger.append(_entry(row, row["state"]))
     for row in await _rows(databases["adf-mailer"], _DELIVERIES, list(by_lead)):
-        by_lead[row["subject_id"]].deliveries.append(Entry(row["route"], row["phase"], row["ambiguous"]))
+        by_lead[row["subject_id"]].deliveries.append(_entry(row, row["phase"]))
     if with_mails:
         for sent, mails in _mails(system, run).items():
             stories.setdefault(sent, Story(sent)).mails += mails
     return stories
+
+
+def _entry(row: Any, state: str) -> Entry:
+    return Entry(row["route"], row["target"], state, row["ambiguous"])
 
 
 def _mails(system: System, run: str) -> Mapping[str, Sequence[str]]:

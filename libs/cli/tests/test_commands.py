@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -179,6 +180,29 @@ def test_personal_data_is_asked_for_only_with_reveal(leadbus: Any, told: dict[st
     assert all("reveal" not in query for key, query, _ in told["normalizer"].asked if key == address)
     leadbus("lead", "show", LEAD_ID, "--reveal")
     assert (address, {"reveal": "true"}, None) in told["normalizer"].asked
+
+
+def test_each_recipient_of_a_route_is_a_row(leadbus: Any, told: dict[str, Fake]) -> None:
+    said = {
+        "sink": "adf-mailer",
+        "route": "prairie",
+        "attempts": 1,
+        "ambiguous": False,
+        "repeat": False,
+        "delivery_id": DELIVERY_ID,
+        "planned_at": "2026-04-14T16:03:07Z",
+        "finished_at": "2026-04-14T16:03:08Z",
+    }
+    told["normalizer"].answers[f"GET /v1/leads/{LEAD_ID}"] = lead_story() | {
+        "ledger": [
+            said | {"target": "", "aside": False, "state": "failed", "outcome": "refused"},
+            said | {"target": "copies.1", "aside": True, "state": "delivered", "outcome": "delivered"},
+        ]
+    }
+    _, _, rows = leadbus("lead", "show", LEAD_ID).out.partition("what the sinks said\n")
+    first, copy = (re.split(r"  +", row.strip()) for row in rows.splitlines()[1:3])
+    assert first[:5] == ["adf-mailer", "prairie", "no", "failed", "refused"]
+    assert copy[:5] == ["adf-mailer", "prairie (copies.1)", "yes", "delivered", "delivered"]
 
 
 def test_a_sink_that_is_away_is_said_and_the_rest_is_told(

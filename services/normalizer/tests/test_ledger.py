@@ -1,4 +1,4 @@
-"""The lead ledger: the latest of each sink and route, however the events arrive."""
+"""The lead ledger: the latest of each sink, route and target, however the events arrive."""
 
 from __future__ import annotations
 
@@ -140,6 +140,117 @@ async def test_what_came_back_after_it_was_taken_has_failed(
             for batch in [arrival] if together else [[each] for each in arrival]:
                 await workshop.ledger.handle(batch)
             assert await ledger(workshop) == [stands]
+
+
+FIRST: dict[str, object] = {}
+OTHER: dict[str, object] = {"target": "more_addresses.1", "delivery_id": UUID(int=6)}
+COPY: dict[str, object] = {"target": "copies.1", "aside": True, "delivery_id": UUID(int=7)}
+NOTICE: dict[str, object] = {"target": "notify.1", "aside": True, "delivery_id": UUID(int=8)}
+WARNING: dict[str, object] = {"target": "warning.1", "aside": True, "delivery_id": UUID(int=9)}
+ALTERNATE: dict[str, object] = {"delivery_id": UUID(int=10), "planned_at": AT + timedelta(minutes=1)}
+BOUNCED: dict[str, object] = {"outcome": "bounced"}
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "entries"),
+    [
+        pytest.param(
+            [("failed", 1, FIRST), ("succeeded", 2, NOTICE)],
+            "failed",
+            {"": "failed", "notify.1": "delivered"},
+            id="refused-notice-later",
+        ),
+        pytest.param(
+            [("failed", 1, FIRST), ("succeeded", 2, COPY)],
+            "failed",
+            {"": "failed", "copies.1": "delivered"},
+            id="refused-copy-later",
+        ),
+        pytest.param(
+            [("succeeded", 1, FIRST), ("failed", 2, COPY)],
+            "delivered",
+            {"": "delivered", "copies.1": "failed"},
+            id="delivered-copy-refused",
+        ),
+        pytest.param(
+            [("failed", 2, FIRST), ("succeeded", 3, ALTERNATE)],
+            "delivered",
+            {"": "delivered"},
+            id="refused-alternate-took-it",
+        ),
+        pytest.param(
+            [("failed", 9, FIRST), ("succeeded", 3, ALTERNATE)],
+            "delivered",
+            {"": "delivered"},
+            id="refused-again-after-alternate-took-it",
+        ),
+        pytest.param(
+            [("failed", 2, FIRST), ("failed", 3, ALTERNATE), ("succeeded", 4, NOTICE)],
+            "failed",
+            {"": "failed", "notify.1": "delivered"},
+            id="alternate-refused-too",
+        ),
+        pytest.param(
+            [("failed", 1, OTHER), ("succeeded", 2, FIRST)],
+            "failed",
+            {"": "delivered", "more_addresses.1": "failed"},
+            id="one-of-two-refused",
+        ),
+        pytest.param(
+            [
+                ("failed", 1, OTHER),
+                ("succeeded", 2, FIRST),
+                ("recovered", 3, {**OTHER, "attempts": 2}),
+            ],
+            "delivered",
+            {"": "delivered", "more_addresses.1": "delivered"},
+            id="one-of-two-redriven",
+        ),
+        pytest.param(
+            [("failed", 1, FIRST), ("succeeded", 2, WARNING)],
+            "failed",
+            {"": "failed", "warning.1": "delivered"},
+            id="refused-warning-later",
+        ),
+        pytest.param(
+            [("succeeded", 1, FIRST), ("succeeded", 1, OTHER), ("failed", 5, {**OTHER, **BOUNCED})],
+            "failed",
+            {"": "delivered", "more_addresses.1": "failed"},
+            id="one-of-two-bounced",
+        ),
+        pytest.param(
+            [("succeeded", 1, FIRST), ("succeeded", 1, NOTICE), ("failed", 5, {**NOTICE, **BOUNCED})],
+            "delivered",
+            {"": "delivered", "notify.1": "failed"},
+            id="notice-bounced",
+        ),
+        pytest.param(
+            [("skipped", 1, {"outcome": "sensitive"}), ("succeeded", 2, NOTICE)],
+            "unrouted",
+            {"": "skipped", "notify.1": "delivered"},
+            id="skipped-notice-delivered",
+        ),
+        pytest.param(
+            [("succeeded", 1, NOTICE), ("failed", 2, COPY)],
+            "waiting",
+            {"copies.1": "failed", "notify.1": "delivered"},
+            id="nothing-of-the-lead-itself",
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_lead_stands_by_the_recipients_that_count(
+    said: Any, state: Any, entries: Any, together: Any, workshop: Any, lead_id: Any
+) -> None:
+    events = [event(lead_id, kind, minutes, **more) for kind, minutes, more in said]
+    for arrival in permutations(events):
+        await workshop.fetch("DELETE FROM ledger")
+        await workshop.fetch("UPDATE lead SET state = 'waiting'")
+        for batch in [arrival] if together else [[each] for each in arrival]:
+            await workshop.ledger.handle(batch)
+        rows = await workshop.fetch("SELECT target, state FROM ledger")
+        assert {row["target"]: row["state"] for row in rows} == entries
+        assert [row["state"] for row in await workshop.fetch("SELECT state FROM lead")] == [state]
 
 
 async def test_routes_stand_beside_each_other(workshop: Any, lead_id: Any) -> None:

@@ -106,13 +106,19 @@ def tell(story: Mapping[str, Any]) -> None:
         if story["lead"]["ledger"]:
             heading("what the sinks said")
             table(
-                story["lead"]["ledger"],
-                ("sink", "route", "state", "outcome", "attempts", "ambiguous", "finished_at"),
+                [{**one, "route": _route(one)} for one in story["lead"]["ledger"]],
+                ("sink", "route", "aside", "state", "outcome", "attempts", "ambiguous", "finished_at"),
                 indent="  ",
             )
     for delivery in story["deliveries"]:
         heading(f"delivery {delivery['id']}{_mark(delivery)}")
         _tell_rest(delivery)
+
+
+def _route(said: Mapping[str, Any]) -> str:
+    """With the place of the recipient in it, where it is not the first."""
+    route, target = said["route"], said.get("target")
+    return f"{route} ({target})" if target else str(route)
 
 
 def tell_delivery(delivery: Mapping[str, Any]) -> None:

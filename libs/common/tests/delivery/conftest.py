@@ -24,7 +24,7 @@ from leadbus.web.audit import DDL_V1 as AUDIT_DDL_V1
 from leadbus_devstack.databases import DatabaseFactory
 from leadbus_devstack.threads import run_apart
 
-DELIVERY_DDL = (delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3, delivery.DDL_V4)
+DELIVERY_DDL = (delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3, delivery.DDL_V4, delivery.DDL_V5)
 Answer = Callable[[Job], Awaitable[Outcome]]
 DEADLINE_SECONDS = 20.0
 

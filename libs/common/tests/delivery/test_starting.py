@@ -91,6 +91,7 @@ async def test_sta2_its_rows_are_those_of_a_claim(bench: Bench, gate: Gate) -> N
     await known(bench, engine)
     bench.sink.answer = gate.answer
     more: dict[str, Any] = {"ordering_key": None, "priority": 2, "dealer": "d", "test": True}
+    more |= {"target": "copies.1", "aside": True}
     await plan(bench, engine, new("started", **more, deadline=bench.clock.now() + timedelta(hours=1)))
     await bench.plan("claimed", **more, deadline=bench.clock.now() + timedelta(hours=1))
     await bench.until(lambda: len(gate.waiting) == 2, engine)
@@ -103,6 +104,8 @@ async def test_sta2_its_rows_are_those_of_a_claim(bench: Bench, gate: Gate) -> N
     assert ours["started"].planned_at == rows[0]["planned_at"]
     gate.opened.set()
     await bench.settle(engine)
+    told = [(event.target, event.aside) for _, event in await bench.events()]
+    assert told == [("", False), ("copies.1", True), ("copies.1", True)]
     attempts = [(await bench.attempts(key))[0] for key in ("started", "claimed")]
     assert without_chance(attempts[0]) == without_chance(attempts[1])
 

@@ -147,7 +147,7 @@ def indexes(*built: Mapping[str, str]) -> list[str]:
     return [f"CREATE INDEX {name} ON {on}" for these in built for name, on in these.items()]
 
 
-DELIVERY = [delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3, delivery.DDL_V4]
+DELIVERY = [delivery.DDL_V1, delivery.DDL_V2, delivery.DDL_V3, delivery.DDL_V4, delivery.DDL_V5]
 SHARED: list[tuple[list[str], MetaData]] = [
     ([inbox.DDL_V1, *indexes(inbox.INDEXES_V2)], inbox.metadata),
     ([outbox.DDL_V1], outbox.metadata),

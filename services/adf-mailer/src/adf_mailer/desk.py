@@ -13,7 +13,7 @@ from leadbus.delivery import Job, Skipped
 from adf_mailer.domain.address_standing import Standing
 from adf_mailer.domain.document import Status
 from adf_mailer.domain.letter import shorter_bytes, write
-from adf_mailer.domain.recipients import Recipient, Told, alternate, first, recipients
+from adf_mailer.domain.recipients import Recipient, Told, alternate, first, in_place_of, recipients
 from adf_mailer.domain.route import Route
 from adf_mailer.domain.routing import Deliver, Skip, decide, untold
 from adf_mailer.domain.warning import warned
@@ -105,7 +105,8 @@ class Desk:
             return False
         told = (await mails.told(conn, [lead.lead_id])).get(lead.lead_id, set())
         status: Status = "resend" if other.told in told else "new"
-        await self._planner.carry_out(conn, [(lead, Deliver(route, status, other))])
+        standing_in = in_place_of(refused.recipient, other)
+        await self._planner.carry_out(conn, [(lead, Deliver(route, status, standing_in))])
         return True
 
     async def warn(self, conn: Connection, refused: mails.Said, standing: Standing) -> None:

@@ -146,7 +146,13 @@ class Planner:
         now = self.clock.now()
         # In no order with mails about the lead: the people of a CRM that refuses are told at once.
         new = replace(self._nowhere(lead), route=route.name)
-        planning = Planning([replace(new, key=warning_key(lead, route, of, one)) for one in told], now)
+        planning = Planning(
+            [
+                replace(new, key=warning_key(lead, route, of, one), target=one.target, aside=one.aside)
+                for one in told
+            ],
+            now,
+        )
         written = [
             mails.NewMail(
                 delivery_id,
@@ -207,9 +213,13 @@ class Planner:
     def _new(self, lead: Lead, route: Route, recipient: Recipient) -> NewDelivery:
         # An update must not overtake the lead it updates at the same address; no address waits for another.
         ordering_key = f"{lead.lead_id}/{recipient.address}"
-        new = self._nowhere(lead)
         return replace(
-            new, key=delivery_key(lead, route, recipient), route=route.name, ordering_key=ordering_key
+            self._nowhere(lead),
+            key=delivery_key(lead, route, recipient),
+            route=route.name,
+            ordering_key=ordering_key,
+            target=recipient.target,
+            aside=recipient.aside,
         )
 
     def _nowhere(self, lead: Lead) -> NewDelivery:

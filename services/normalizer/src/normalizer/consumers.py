@@ -175,7 +175,7 @@ class LedgerConsumer:
         return _ledger_entry(message)
 
     async def handle(self, messages: Sequence[IncomingMessage]) -> None:
-        """Note the latest of each lead, sink and route."""
+        """Note the latest of each lead, sink, route and target."""
         await self.store([self.read(message) for message in messages])
 
     async def store(self, reads: Sequence[tuple[LedgerEntry | None, bool]]) -> None:
@@ -237,5 +237,7 @@ def _ledger_entry(message: IncomingMessage) -> tuple[LedgerEntry | None, bool]:
         repeat=event.repeat,
         planned_at=event.planned_at,
         finished_at=event.finished_at,
+        target=event.target,
+        aside=event.aside,
     )
     return entry, test

@@ -21,6 +21,12 @@ class DeliveryEvent(WireModel):
     """What was delivered: a lead id, or a service request id."""
     route: Text
     """Name of the setting that asked for it; empty where no route was found."""
+    target: Text = ""
+    """Which of the route's recipients, by its place in the setting and never by its address, such as
+    ``copies.1``; empty for the first or only one. Of deliveries with the same sink, subject, route and target
+    the one planned later took the place of the other."""
+    aside: bool = False
+    """A copy, a notice, a warning: whether the subject arrived does not depend on it."""
     outcome: Text
     """Outcome code, such as ``delivered``, ``no_route``, ``gave_up``, ``refused``, ``bounced``."""
     attempts: Annotated[int, Field(ge=0)]

@@ -60,7 +60,7 @@ def run_env(metadatas: Sequence[MetaData]) -> None:
         context.run_migrations()
 
 
-def build_indexes(indexes: Mapping[str, str]) -> None:
+def build_indexes(indexes: Mapping[str, str], *, unique: bool = False) -> None:
     """In a revision: build indexes (``{name: "table (columns) …"}``) while the table is written to.
 
     Outside of any transaction: what a run that was cut short left behind is made anew. So nothing else may
@@ -73,9 +73,10 @@ def build_indexes(indexes: Mapping[str, str]) -> None:
     with op.get_context().autocommit_block():
         # It waits until all older snapshots are gone, a backup's too, and stops no writer meanwhile.
         op.execute("SET lock_timeout = 0")
+        kind = "UNIQUE INDEX" if unique else "INDEX"
         for name, definition in indexes.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+            op.execute(f"CREATE {kind} CONCURRENTLY {name} ON {definition}")
         op.execute(_give_up_on_locks())
 
 

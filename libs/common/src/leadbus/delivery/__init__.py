@@ -9,7 +9,7 @@ from leadbus.delivery.announcing import GATHER_SECONDS
 from leadbus.delivery.bouncing import Became, bounce
 from leadbus.delivery.breaker import BreakerSettings
 from leadbus.delivery.claiming import Offer
-from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, DDL_V4, INDEXES_V2, INDEXES_V3
+from leadbus.delivery.ddl import DDL_V1, DDL_V2, DDL_V3, DDL_V4, DDL_V5, INDEXES_V2, INDEXES_V3
 from leadbus.delivery.engine import DeliveryEngine
 from leadbus.delivery.job import Job, LeaseLost, Sink
 from leadbus.delivery.limits import Limits
@@ -44,6 +44,7 @@ __all__ = [
     "DDL_V2",
     "DDL_V3",
     "DDL_V4",
+    "DDL_V5",
     "GATHER_SECONDS",
     "INDEXES_V2",
     "INDEXES_V3",

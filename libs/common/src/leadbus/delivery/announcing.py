@@ -67,6 +67,8 @@ def _event(sink: str, told: Told) -> OutgoingMessage:
         sink=sink,
         subject_id=told.row.subject_id,
         route=told.row.route,
+        target=told.row.target,
+        aside=told.row.aside,
         outcome=told.outcome,
         attempts=told.state.attempts,
         ambiguous=told.state.doubts > 0,

@@ -123,3 +123,10 @@ INDEXES_V3 = {
 
 DDL_V4 = "ALTER TABLE delivery ADD COLUMN downs integer NOT NULL DEFAULT 0"
 """Frozen: tries in a row that found the destination down. A constant default rewrites no row."""
+
+DDL_V5 = """
+ALTER TABLE delivery
+    ADD COLUMN target text NOT NULL DEFAULT '',
+    ADD COLUMN aside boolean NOT NULL DEFAULT false
+"""
+"""Frozen: which of a route's recipients it is for, and whether that counts. The defaults rewrite no row."""

@@ -41,6 +41,8 @@ class NewDelivery:
     first within a destination. Deliveries with the same ``ordering_key`` go one at a time and in the order
     of planning, each waiting for the end of the one before. After ``deadline`` it is not tried any more.
     ``dealer`` decides which limited tokens may see it. ``test``: no real customer stands behind it.
+    ``target`` and ``aside`` are what its events tell: which of the route's recipients it is for, and that
+    whether the subject arrived does not depend on it.
     """
 
     key: str
@@ -53,19 +55,24 @@ class NewDelivery:
     deadline: datetime | None = None
     dealer: str | None = None
     test: bool = False
+    target: str = ""
+    aside: bool = False
 
 
 _INSERT = """
 planned AS (
     INSERT INTO delivery (
         id, key, subject_id, destination, route, dealer, priority, ordering_key, phase,
-        planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements, test)
+        planned_at, not_before, deadline, outcome, reason, finished_at, announced, announcements, test,
+        target, aside)
     SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1::text, $2,
-           greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7, test
+           greatest($2, coalesce(not_before, $2)), deadline, $3, $4, $5, $6, $7, test,
+           target, aside
     FROM unnest($8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::smallint[],
-                $15::text[], $16::timestamptz[], $17::timestamptz[], $18::boolean[]) WITH ORDINALITY
+                $15::text[], $16::timestamptz[], $17::timestamptz[], $18::boolean[], $19::text[],
+                $20::boolean[]) WITH ORDINALITY
         AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key, not_before, deadline,
-                test, n)
+                test, target, aside, n)
     ORDER BY n
     ON CONFLICT (key) DO NOTHING
     RETURNING id
@@ -188,7 +195,7 @@ async def cancel(
 
 
 def columns(deliveries: Sequence[NewDelivery]) -> tuple[list[Any], ...]:
-    """What is stored of new deliveries, key to test, a list for each column."""
+    """What is stored of new deliveries, key to aside, a list for each column."""
     return (
         [delivery.key for delivery in deliveries],
         [delivery.subject_id for delivery in deliveries],
@@ -200,6 +207,8 @@ def columns(deliveries: Sequence[NewDelivery]) -> tuple[list[Any], ...]:
         [delivery.not_before for delivery in deliveries],
         [delivery.deadline for delivery in deliveries],
         [delivery.test for delivery in deliveries],
+        [delivery.target for delivery in deliveries],
+        [delivery.aside for delivery in deliveries],
     )
 
 
@@ -224,6 +233,8 @@ def row_of_new(
         lease_token=lease_token,
         state=state,
         test=delivery.test,
+        target=delivery.target,
+        aside=delivery.aside,
     )
 
 

@@ -20,16 +20,17 @@ _INSERT = f"""
 planned AS (
     INSERT INTO delivery (
         id, key, subject_id, destination, route, dealer, priority, ordering_key, planned_at, not_before,
-        deadline, test, phase, attempts, lease_token, lease_expires_at)
+        deadline, test, target, aside, phase, attempts, lease_token, lease_expires_at)
     SELECT id, key, subject_id, destination, route, dealer, priority, ordering_key, $1,
-        greatest($1, coalesce(new.not_before, $1)), deadline, test,
+        greatest($1, coalesce(new.not_before, $1)), deadline, test, target, aside,
         CASE WHEN goes THEN 'sending' ELSE 'queued' END, CASE WHEN goes THEN 1 ELSE 0 END,
         CASE WHEN goes THEN token END,
         CASE WHEN goes THEN clock_timestamp() + make_interval(secs => $2) END
     FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::smallint[],
-                $10::text[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::uuid[])
+                $10::text[], $11::timestamptz[], $12::timestamptz[], $13::boolean[], $14::text[],
+                $15::boolean[], $16::uuid[])
             WITH ORDINALITY AS new (id, key, subject_id, destination, route, dealer, priority, ordering_key,
-                not_before, deadline, test, token, n)
+                not_before, deadline, test, target, aside, token, n)
         LEFT JOIN LATERAL (
             SELECT true AS goes FROM destination
             WHERE name = new.destination AND {WITHOUT_GATES} AND new.token IS NOT NULL

@@ -29,6 +29,8 @@ class Row:
     lease_token: UUID | None
     state: State
     test: bool = False
+    target: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ NotOurs = asyncpg.DivisionByZeroError
 """A lease was lost, and nothing of the statement is written."""
 
 COLUMNS = """id, key, subject_id, destination, route, ordering_key, planned_at, deadline, lease_token,
-    phase, attempts, failures, doubts, repeat_number, announced, announcements, outcome, test, downs,
-    outcome = 'held' AS held"""
+    phase, attempts, failures, doubts, repeat_number, announced, announcements, outcome, test, target, aside,
+    downs, outcome = 'held' AS held"""
 
 _IS_EXPIRED = "phase = 'sending' AND lease_expires_at < clock_timestamp() AND lease_token <> ALL($1::uuid[])"
 _IS_TOO_LATE = "phase IN ('queued', 'waiting') AND deadline <= $1"
@@ -269,4 +271,6 @@ def row_of(row: asyncpg.Record) -> Row:
             bounced=row["phase"] == Phase.FAILED and row["outcome"] == BOUNCED,
         ),
         test=row["test"],
+        target=row["target"],
+        aside=row["aside"],
     )

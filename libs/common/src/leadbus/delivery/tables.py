@@ -77,7 +77,8 @@ class Delivery(SQLModel, table=True):
 
     ``failures`` counts the tries that burnt a step of the schedule, ``doubts`` the ambiguous ones of this
     repeat, ``downs`` the last ones in a row that found the destination down, ``announced`` is the last event
-    told to the outside and ``announcements`` how many there were.
+    told to the outside and ``announcements`` how many there were. ``target`` says which of the route's
+    recipients it is for, and ``aside`` that whether the subject arrived does not depend on it.
     """
 
     __tablename__ = "delivery"
@@ -166,6 +167,8 @@ class Delivery(SQLModel, table=True):
     lease_token: UUID | None = None
     lease_expires_at: datetime | None = Field(default=None, sa_column=Column(_TIME))
     test: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    target: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=text("''")))
+    aside: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class Attempt(SQLModel, table=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from adf_mailer.domain.route import AdfRoute
@@ -19,10 +19,24 @@ ROLES: tuple[Role, ...] = ("lead", "copy", "notice", "alternate", "warning")
 """An address that stands in several places is written to once, in the first of these roles."""
 
 
+_ASIDE: frozenset[Role] = frozenset({"copy", "notice", "warning"})
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
+    """`target` is its place in the route, which the ledger keeps it under: `copies.1`; empty for `address`.
+
+    Who stands in for another one has that one's. It makes nobody another recipient.
+    """
+
     address: str
     role: Role = "lead"
+    target: str = field(default="", compare=False)
+
+    @property
+    def aside(self) -> bool:
+        """Whether the dealer's CRM has the lead does not depend on this one's mail."""
+        return self.role in _ASIDE
 
     @property
     def told(self) -> Told:
@@ -33,9 +47,14 @@ class Recipient:
 def recipients(spec: AdfRoute) -> Iterator[Recipient]:
     """Every address of a route that is written to at once, the XML Lead Address first."""
     yield first(spec)
-    yield from (Recipient(address) for address in spec.more_addresses)
-    yield from (Recipient(address, "copy") for address in spec.copies)
-    yield from (Recipient(address, "notice") for address in spec.notify)
+    yield from _each(spec.more_addresses, "lead", "more_addresses")
+    yield from _each(spec.copies, "copy", "copies")
+    yield from _each(spec.notify, "notice", "notify")
+
+
+def warned_people(spec: AdfRoute) -> Iterator[Recipient]:
+    """The people of `notify`, for a mail that is about no lead of theirs."""
+    yield from _each(spec.notify, "warning", "warning")
 
 
 def alternate(spec: AdfRoute) -> Recipient | None:
@@ -43,6 +62,16 @@ def alternate(spec: AdfRoute) -> Recipient | None:
     return Recipient(spec.alternate_address, "alternate") if spec.alternate_address else None
 
 
+def in_place_of(refused: Recipient, other: Recipient) -> Recipient:
+    """`other`, whose mail says of the lead what that of `refused` would have said."""
+    return replace(other, target=refused.target)
+
+
 def first(spec: AdfRoute) -> Recipient:
     """The XML Lead Address that every route has. A skip of a route is on record as this one's."""
     return Recipient(spec.address)
+
+
+def _each(addresses: Sequence[str], role: Role, name: str) -> Iterator[Recipient]:
+    for place, address in enumerate(addresses, start=1):
+        yield Recipient(address, role, f"{name}.{place}")

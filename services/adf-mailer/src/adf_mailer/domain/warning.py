@@ -15,7 +15,7 @@ from adf_mailer.domain import moment, text
 from adf_mailer.domain.address_standing import Counted, Standing, key
 from adf_mailer.domain.fixed_texts import Language, chosen, label
 from adf_mailer.domain.notice import Notice, readable
-from adf_mailer.domain.recipients import Recipient, alternate
+from adf_mailer.domain.recipients import Recipient, alternate, warned_people
 from adf_mailer.domain.route import Route
 
 WARNED_OF = ("lead", "alternate")
@@ -61,7 +61,7 @@ def warned(refused: Recipient, standing: Standing, route: Route) -> Warned | Non
 
 def people(route: Route, of: Warned) -> list[Recipient]:
     """Who is told, each in a mail of its own; never the address that refuses."""
-    return [Recipient(one, "warning") for one in route.spec.notify if key(one) != key(of.address)]
+    return [one for one in warned_people(route.spec) if key(one.address) != key(of.address)]
 
 
 def subject(lead: Lead, route: Route) -> str:

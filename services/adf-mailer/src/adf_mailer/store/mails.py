@@ -196,14 +196,16 @@ class Said:
 async def said(conn: Connection, delivery_id: UUID, repeat_number: int) -> Said | None:
     """None where there is no such mail."""
     row = await conn.fetchrow(
-        "SELECT lead_id, route, status, recipient, role FROM mail "
-        "WHERE delivery_id = $1 AND repeat_number = $2",
+        "SELECT lead_id, mail.route, status, recipient, role, target "
+        "FROM mail JOIN delivery ON delivery.id = mail.delivery_id "
+        "WHERE delivery_id = $1 AND mail.repeat_number = $2",
         delivery_id,
         repeat_number,
     )
     if row is None:
         return None
-    return Said(row["lead_id"], row["route"], row["status"], Recipient(row["recipient"], row["role"]))
+    recipient = Recipient(row["recipient"], row["role"], row["target"])
+    return Said(row["lead_id"], row["route"], row["status"], recipient)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,16 @@ class RevisionStory(BaseModel):
 
 
 class LedgerStory(BaseModel):
-    """The latest a sink said about the lead on a route."""
+    """The latest a sink said about the lead and one of a route's recipients."""
 
     sink: str
     route: str
+    target: str = Field(
+        description="Which of the route's recipients, by its place there, as copies.1; empty for the first."
+    )
+    aside: bool = Field(
+        description="A copy, a notice or a warning: whether the lead arrived does not depend on it."
+    )
     state: str
     outcome: str
     attempts: int

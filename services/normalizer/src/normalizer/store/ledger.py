@@ -28,23 +28,31 @@ class LedgerEntry:
     repeat: bool
     planned_at: datetime
     finished_at: datetime
+    target: str = ""
+    """Which of the route's recipients; empty for the first or only one."""
+    aside: bool = False
+    """It says nothing of whether the lead arrived."""
 
     @property
-    def key(self) -> tuple[UUID, str, str]:
-        return self.lead_id, self.sink, self.route
+    def key(self) -> tuple[UUID, str, str, str]:
+        return self.lead_id, self.sink, self.route, self.target
 
     @property
     def weight(self) -> tuple[bool, datetime, datetime, int, UUID]:
-        """The greatest stands, however the events arrive: of deliveries the one planned later, whenever it
-        ended, because it took the place of the other; of one delivery the later event. A skip that ended no
-        try (an update nobody needs, a repeat nobody may have) does not unsay what an earlier delivery did."""
+        """The greatest stands, however the events arrive: of a target's deliveries the one planned later,
+        whenever it ended, because it took the place of the other; of one delivery the later event. A skip
+        that ended no try (an update nobody needs, a repeat nobody may have) unsays no earlier delivery."""
         tells = self.state != "skipped" or (self.attempts > 0 and not self.repeat)
         return tells, self.planned_at, self.finished_at, self.attempts, self.delivery_id
 
 
-STANDS = """CASE WHEN bool_or(state = 'failed') THEN 'failed'
-                         WHEN bool_or(state = 'delivered') THEN 'delivered' ELSE 'unrouted' END"""
-"""SQL: where a lead stands, over the states of its ledger: the rule of a lead's state, in one place."""
+STANDS = """CASE WHEN bool_or(state = 'failed' AND NOT aside) THEN 'failed'
+                         WHEN bool_or(state = 'delivered' AND NOT aside) THEN 'delivered'
+                         WHEN bool_and(aside) THEN 'waiting' ELSE 'unrouted' END"""
+"""SQL: where a lead stands, over `state` and `aside` of its ledger: the rule of a lead's state, in one place.
+
+While only copies and notices were told of, nobody has said anything of the lead itself: it is `waiting`.
+"""
 # In id order, as everybody locks them. A statement of its own: what another transaction noted of these leads
 # while we waited has to be seen when their states are told.
 _LOCK = "SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_id FOR UPDATE"
@@ -53,30 +61,32 @@ _LOCK = "SELECT lead_id FROM lead WHERE lead_id = ANY($1::uuid[]) ORDER BY lead_
 _NOTE = f"""
 WITH noted AS (
     INSERT INTO ledger AS known (lead_id, sink, route, delivery_id, state, outcome, attempts, ambiguous,
-                                 repeat, planned_at, finished_at)
+                                 repeat, planned_at, finished_at, target, aside)
     SELECT m.lead_id, m.sink, m.route, m.delivery_id, m.state, m.outcome, m.attempts, m.ambiguous, m.repeat,
-           m.planned_at, m.finished_at
+           m.planned_at, m.finished_at, m.target, m.aside
       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::integer[],
-                  $8::boolean[], $9::boolean[], $10::timestamptz[], $11::timestamptz[])
+                  $8::boolean[], $9::boolean[], $10::timestamptz[], $11::timestamptz[],
+                  $12::text[], $13::boolean[])
            AS m (lead_id, sink, route, delivery_id, state, outcome, attempts, ambiguous, repeat, planned_at,
-                 finished_at)
+                 finished_at, target, aside)
       JOIN lead ON lead.lead_id = m.lead_id
-     ORDER BY m.lead_id, m.sink COLLATE "C", m.route COLLATE "C"
-    ON CONFLICT (lead_id, sink, route) DO UPDATE
+     ORDER BY m.lead_id, m.sink COLLATE "C", m.route COLLATE "C", m.target COLLATE "C"
+    ON CONFLICT (lead_id, sink, route, target) DO UPDATE
        SET delivery_id = excluded.delivery_id, state = excluded.state, outcome = excluded.outcome,
            attempts = excluded.attempts, ambiguous = excluded.ambiguous, repeat = excluded.repeat,
-           planned_at = excluded.planned_at, finished_at = excluded.finished_at
+           planned_at = excluded.planned_at, finished_at = excluded.finished_at,
+           aside = excluded.aside
      WHERE (excluded.state <> 'skipped' OR (excluded.attempts > 0 AND NOT excluded.repeat),
             excluded.planned_at, excluded.finished_at, excluded.attempts, excluded.delivery_id)
            > (known.state <> 'skipped' OR (known.attempts > 0 AND NOT known.repeat),
               known.planned_at, known.finished_at, known.attempts, known.delivery_id)
-    RETURNING lead_id, sink, route, state
+    RETURNING lead_id, sink, route, target, state, aside
 ), said AS (
-    SELECT lead_id, state FROM noted
+    SELECT lead_id, state, aside FROM noted
     UNION ALL
-    SELECT lead_id, state FROM ledger
+    SELECT lead_id, state, aside FROM ledger
      WHERE lead_id IN (SELECT lead_id FROM noted)
-       AND (lead_id, sink, route) NOT IN (SELECT lead_id, sink, route FROM noted)
+       AND (lead_id, sink, route, target) NOT IN (SELECT lead_id, sink, route, target FROM noted)
 ), stands AS (
     SELECT lead_id, {STANDS} AS state
       FROM said GROUP BY lead_id
@@ -87,12 +97,12 @@ UPDATE lead SET state = stands.state FROM stands
 
 
 async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:
-    """Keep the weightiest event of each lead, sink and route, and say in the leads where they stand now.
+    """Keep the weightiest event of each lead, sink, route and target; say in the leads where they stand now.
 
-    Lighter and repeated events change nothing. A lead is `failed` when it failed on one route, else
-    `delivered` when it arrived on one, else `unrouted`: all that spoke skipped it.
+    Lighter and repeated events change nothing. What is aside apart, a lead is `failed` when one recipient of
+    one route did not get it, else `delivered` when one got it, else `unrouted`: all that spoke skipped it.
     """
-    latest: dict[tuple[UUID, str, str], LedgerEntry] = {}
+    latest: dict[tuple[UUID, str, str, str], LedgerEntry] = {}
     for entry in entries:
         known = latest.get(entry.key)
         if known is None or entry.weight > known.weight:
@@ -114,6 +124,8 @@ async def note(conn: Connection, entries: Sequence[LedgerEntry]) -> None:
         [entry.repeat for entry in kept],
         [entry.planned_at for entry in kept],
         [entry.finished_at for entry in kept],
+        [entry.target for entry in kept],
+        [entry.aside for entry in kept],
     )
 
 

@@ -23,7 +23,8 @@ from normalizer.store.tables import (
 )
 
 DeliveryState = Literal["waiting", "delivered", "failed", "unrouted"]
-"""What the sinks made of a lead so far; `unrouted`: every one that spoke skipped it."""
+"""What the sinks made of a lead so far; `unrouted`: every one that spoke skipped it. Copies, notices and
+warnings say nothing of it."""
 
 
 def leads(dealers: Collection[str] | None) -> Select[Any]:
@@ -95,11 +96,11 @@ async def revisions(session: AsyncSession, lead_id: UUID) -> Sequence[Any]:
 
 
 async def ledger(session: AsyncSession, lead_id: UUID) -> Sequence[LedgerRow]:
-    """What each sink did with a lead, by sink and route."""
+    """What each sink did with a lead, by sink, route and target."""
     statement = (
         select(LedgerRow)
         .where(col(LedgerRow.lead_id) == lead_id)
-        .order_by(col(LedgerRow.sink), col(LedgerRow.route))
+        .order_by(col(LedgerRow.sink), col(LedgerRow.route), col(LedgerRow.target))
     )
     return (await session.execute(statement)).scalars().all()
 

@@ -190,7 +190,11 @@ class QuarantineRow(SQLModel, table=True):
 
 
 class LedgerRow(SQLModel, table=True):
-    """The latest a sink said about a lead on a route."""
+    """The latest a sink said about a lead and one of a route's recipients.
+
+    `target` is the recipient's place in the route, empty for the first or only one. `aside`: a copy, a notice
+    or the like, which says nothing of whether the lead arrived.
+    """
 
     __tablename__ = "ledger"
     metadata: ClassVar[MetaData] = METADATA
@@ -198,6 +202,7 @@ class LedgerRow(SQLModel, table=True):
     lead_id: UUID = Field(primary_key=True)
     sink: str = Field(sa_column=Column(Text, primary_key=True))
     route: str = Field(sa_column=Column(Text, primary_key=True))
+    target: str = Field(sa_column=Column(Text, primary_key=True, server_default=text("''")))
     delivery_id: UUID
     state: str = Field(sa_column=_text())
     outcome: str = Field(sa_column=_text())
@@ -206,6 +211,7 @@ class LedgerRow(SQLModel, table=True):
     repeat: bool
     planned_at: datetime = Field(sa_column=_moment())
     finished_at: datetime = Field(sa_column=_moment())
+    aside: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
 
 
 class ConsentActRow(SQLModel, table=True):

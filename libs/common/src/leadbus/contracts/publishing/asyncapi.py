@@ -15,7 +15,7 @@ from leadbus.contracts.raw import raw_routing_key
 from leadbus.contracts.vocabulary import SOURCES
 from leadbus.topology import EVENTS_EXCHANGE, RAW_EXCHANGE, TOPOLOGY, UNROUTED
 
-CONTRACTS_VERSION = "1.3.0"
+CONTRACTS_VERSION = "1.4.0"
 """Of the document. Additions raise the middle figure; what would break a reader is a new event version."""
 
 _SCHEMA_REF = "#/components/schemas/{model}"
