@@ -106,7 +106,7 @@ def tell(story: Mapping[str, Any]) -> None:
         if story["lead"]["ledger"]:
             heading("what the sinks said")
             table(
-                [{**one, "route": _route(one)} for one in story["lead"]["ledger"]],
+                [{**one, "route": route_of(one)} for one in story["lead"]["ledger"]],
                 ("sink", "route", "aside", "state", "outcome", "attempts", "ambiguous", "finished_at"),
                 indent="  ",
             )
@@ -115,8 +115,8 @@ def tell(story: Mapping[str, Any]) -> None:
         _tell_rest(delivery)
 
 
-def _route(said: Mapping[str, Any]) -> str:
-    """With the place of the recipient in it, where it is not the first."""
+def route_of(said: Mapping[str, Any]) -> str:
+    """The route of a delivery, with the place of the recipient in it where it is not the first."""
     route, target = said["route"], said.get("target")
     return f"{route} ({target})" if target else str(route)
 
@@ -134,7 +134,7 @@ def _mark(thing: Mapping[str, Any]) -> str:
 def _tell_rest(delivery: Mapping[str, Any]) -> None:
     told = ("sink", "subject_id", "route", "destination", "phase", "outcome", "reason", "attempts")
     more = ("ambiguous", "planned_at", "next_try_at", "finished_at")
-    facts({name: delivery.get(name) for name in (*told, *more)}, indent="  ")
+    facts({name: delivery.get(name) for name in (*told, *more)} | {"route": route_of(delivery)}, indent="  ")
     if delivery.get("tries"):
         say("  tries")
         table(

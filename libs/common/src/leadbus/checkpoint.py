@@ -52,7 +52,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "mailer.planned": "leads, deliveries and the mails' bytes are written; nothing is committed",
         "mailer.poison_kept": "messages that cannot be read are written; nothing is committed",
         "mailer.released": "leads that no route took are planned for a new one; nothing is committed",
-        "mailer.replaced": "a mail in place of a refused one is committed; the refusal is not recorded",
+        "mailer.replaced": "what follows from a refusal is committed; the refusal is not recorded",
         "mailer.prepared": "a try has its mail in hand; no connection is taken",
         "bounce.stored": "a bounce is written, and what it makes of its delivery; nothing is committed",
         "bounce.committed": "a bounce is committed; its sender has no answer",

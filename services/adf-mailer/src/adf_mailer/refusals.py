@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from leadbus import checkpoint
 from leadbus.db import Connection, Database
 from leadbus.delivery import Job
 
@@ -25,6 +26,7 @@ class Refusals:
         """The mail of this try was refused, in the conversation."""
         async with self._database.transaction() as conn:
             await self.note(conn, job.delivery_id, job.repeat_number, reason)
+        checkpoint.passed("mailer.replaced")
 
     async def note(
         self,

@@ -15,7 +15,7 @@ from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.identifiers import uuid_of
 from leadbus_cli.output import Json, Limit, listing, print_json, say
-from leadbus_cli.stories import tell_delivery
+from leadbus_cli.stories import route_of, tell_delivery
 
 app = typer.Typer(help="Deliveries: one lead on one route.", no_args_is_help=True)
 
@@ -62,7 +62,8 @@ def list_(
         for each in service.items("v1", "deliveries", limit=limit, **filters)
     ]
     found.sort(key=lambda each: str(each["planned_at"]), reverse=True)
-    listing(found[:limit], _COLUMNS, as_json=as_json)
+    shown = found if as_json else [{**each, "route": route_of(each)} for each in found]
+    listing(shown[:limit], _COLUMNS, as_json=as_json)
 
 
 @app.command("show")

@@ -22,6 +22,10 @@ class DeliveryView(BaseModel):
     """What is delivered: a lead id, or a service request id."""
     destination: str
     route: str
+    target: str
+    """Which of the route's recipients, by its place there, as `copies.1`; empty for the first or only one."""
+    aside: bool
+    """A copy, a notice, a warning: whether the subject arrived does not depend on it."""
     dealer: str | None
     test: bool
     """A test: no real customer stands behind it."""
