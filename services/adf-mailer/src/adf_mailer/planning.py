@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 import asyncpg
@@ -145,10 +145,15 @@ class Planner:
             return
         now = self.clock.now()
         # In no order with mails about the lead: the people of a CRM that refuses are told at once.
-        new = replace(self._nowhere(lead), route=route.name)
         planning = Planning(
             [
-                replace(new, key=warning_key(lead, route, of, one), target=one.target, aside=one.aside)
+                self._of(
+                    lead,
+                    key=warning_key(lead, route, of, one),
+                    route=route.name,
+                    target=one.target,
+                    aside=one.aside,
+                )
                 for one in told
             ],
             now,
@@ -212,27 +217,28 @@ class Planner:
 
     def _new(self, lead: Lead, route: Route, recipient: Recipient) -> NewDelivery:
         # An update must not overtake the lead it updates at the same address; no address waits for another.
-        ordering_key = f"{lead.lead_id}/{recipient.address}"
-        return replace(
-            self._nowhere(lead),
+        return self._of(
+            lead,
             key=delivery_key(lead, route, recipient),
             route=route.name,
-            ordering_key=ordering_key,
+            ordering_key=f"{lead.lead_id}/{recipient.address}",
             target=recipient.target,
             aside=recipient.aside,
         )
 
     def _nowhere(self, lead: Lead) -> NewDelivery:
         """Of a lead that no route takes."""
+        return self._of(lead, key=f"{lead.lead_id}/no_route/{lead.revision}", route="")
+
+    def _of(self, lead: Lead, **more: Any) -> NewDelivery:
         return NewDelivery(
-            key=f"{lead.lead_id}/no_route/{lead.revision}",
             subject_id=str(lead.lead_id),
             # Skipped ones have it too, so that an operator can redrive them.
             destination=self.destination,
-            route="",
             priority=_PRIORITY[lead.urgency],
             dealer=lead.dealer.dealer_id,
             test=lead.test,
+            **more,
         )
 
 

@@ -39,8 +39,10 @@ class Carried:
 
     def word(self, path: str, words: frozenset[str]) -> str | None:
         """The value where it is one of `words`, whatever its case and joints."""
-        told = _squeezed(self.get(path) or "")
-        return told if told in words else None
+        told = self.get(path)
+        if not told or (squeezed := _squeezed(told)) not in words:
+            return None
+        return squeezed
 
     def each(self, path: str) -> Iterator[Carried]:
         """Every element of that path, in document order; the value of one is `get("")`."""

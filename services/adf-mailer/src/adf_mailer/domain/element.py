@@ -24,6 +24,8 @@ FREE_TEXT_LINE_BYTES = 900
 """Leaves room for indentation and tags on the first and last line of a free text."""
 VALUE_BYTES = 600
 ATTRIBUTE_BYTES = 120
+_SURELY_FITS = ATTRIBUTE_BYTES // text.LONGEST_REFERENCE_BYTES
+"""So many characters fit into an attribute, whatever they are."""
 
 WarningCode = Literal[
     "name_missing",
@@ -112,7 +114,10 @@ class Draft:
         """A child; attributes without a value are left out, those too long are cut, and noted whole."""
         element = etree.SubElement(parent, tag)
         for name, value in attributes.items() if attributes else ():
-            if value and (cleaned := text.line(value)):
+            if value and len(value) <= _SURELY_FITS and value.isalnum():
+                # As nearly always: a word of the DTD, a number.
+                element.set(name, value)
+            elif value and (cleaned := text.line(value)):
                 written = text.shorten(cleaned, ATTRIBUTE_BYTES)
                 element.set(name, written)
                 if written != cleaned:

@@ -15,7 +15,7 @@ SHORTENED = "..."
 LINK_SHORTENED = "... [link shortened]"
 
 _QUOTE = {'"': "&quot;"}
-_LONGEST_REFERENCE_BYTES = len("&#1114111;")
+LONGEST_REFERENCE_BYTES = len("&#1114111;")
 
 # XML 1.0 production Char, less the C1 controls, which are legal and show up only as damage.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -52,7 +52,7 @@ def encoded_bytes(text: str) -> int:
 
 def fits(text: str, max_bytes: int) -> bool:
     """Whether `text` takes at most `max_bytes` in the document."""
-    return len(text) * _LONGEST_REFERENCE_BYTES <= max_bytes or encoded_bytes(text) <= max_bytes
+    return len(text) * LONGEST_REFERENCE_BYTES <= max_bytes or encoded_bytes(text) <= max_bytes
 
 
 def shorten(text: str, max_bytes: int, mark: str = SHORTENED) -> str:

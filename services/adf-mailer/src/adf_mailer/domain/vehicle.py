@@ -97,11 +97,13 @@ def _add_odometer(
     if odometer:
         units = None if odometer.units == "unknown" else odometer.units
         document.optional(parent, "odometer", str(odometer.value), {"status": status, "units": units})
-    if not (odometer and status):
+    if told.extras and not (odometer and status):
         document.add_line(lines, document.say("odometer_status"), told.get("odometer@status"))
 
 
 def _add_condition(document: Draft, parent: Node, lines: list[str], told: Carried) -> None:
+    if not told.extras:
+        return
     condition = told.word("condition", CONDITIONS)
     document.optional(parent, "condition", condition)
     if condition is None:
