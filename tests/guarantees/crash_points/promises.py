@@ -20,6 +20,7 @@ class Doubts:
 async def settled(scene: Scene) -> Doubts:
     """Wait until all that was sent has its end, then each promise in turn."""
     await eventually("all delivered", scene.settled, within_seconds=PATIENCE_SECONDS)
+    await scene.eventually("none in doubt any more", scene.under_way, 0)
     await scene.eventually("nothing left to publish", scene.unpublished, 0)
     # Whatever still waited in queues goes before this one.
     await scene.send(by_http=1, by_queue=0)

@@ -25,6 +25,10 @@ from tests.guarantees.system import Surface, eventually
 PATIENCE_SECONDS = 120.0
 _RETRY_SECONDS = 0.2
 _DEATH_SECONDS = 60.0
+_UNDER_WAY = """
+SELECT count(*) FROM delivery
+ WHERE phase IN ('queued', 'waiting', 'sending') AND subject_id = ANY($1::text[])
+"""
 
 
 @dataclass
@@ -154,6 +158,12 @@ class Scene:
         """Messages in the outboxes of all services."""
         counts = [await self.sql(name, "SELECT count(*) FROM outbox") for name in self.stack.services]
         return sum(row["count"] for (row,) in counts)
+
+    async def under_way(self) -> int:
+        """Deliveries of this run that may still be tried: a lead can have arrived by another one."""
+        ours = [lead_id for sent in self.mails().values() for lead_id, _ in sent]
+        (row,) = await self.sql("adf-mailer", _UNDER_WAY, ours)
+        return int(row["count"])
 
     def waiting_in(self, queue: str) -> int:
         """Messages ready in a queue."""
