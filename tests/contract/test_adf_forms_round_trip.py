@@ -1,4 +1,4 @@
-"""RB1–RB13: what adf-mailer sends, the readers of normalizer take for the same lead, in every form."""
+"""RB1–RB14: what adf-mailer sends, the readers of normalizer take for the same lead, in every form."""
 
 from __future__ import annotations
 
@@ -58,6 +58,29 @@ def test_every_form_tells_the_same_lead(name: str) -> None:
         extras = {key: value for key, value in draft.extras.items() if key != "leadtype"}
         draft = replace(draft, language=plain.language, extras=extras)
     assert draft == plain
+
+
+@pytest.mark.parametrize("layout", ["attachment", "multipart"])
+def test_rb14_words_beside_the_document_are_in_nobodys_way_in_another_alphabet(layout: str) -> None:
+    plain, other = (
+        Route("r", AdfRoute(dealer="d", address="a@x.example", language="ru", form=form))
+        for form in (None, {"layout": layout})
+    )
+    lead = lead_of("chat")
+    raws = [
+        write(
+            lead,
+            route,
+            status="new",
+            date=datetime(2026, 4, 14, tzinfo=UTC),
+            letterhead=Letterhead("leads@leadbus.example"),
+            key="k",
+        ).mail.raw
+        for route in (plain, other)
+    ]
+
+    assert b"Content-Transfer-Encoding: quoted-printable" in raws[1]
+    assert draft_of(raws[1]) == draft_of(raws[0])
 
 
 @pytest.mark.parametrize("kind", ["rich", *FOUR])

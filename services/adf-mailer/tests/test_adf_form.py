@@ -1,4 +1,4 @@
-"""FM1–FM54: the setting `form` of a route, on the bytes of its mails."""
+"""FM1–FM56: the setting `form` of a route, on the bytes of its mails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from adf_mailer.domain import validation
+from adf_mailer.domain.fixed_texts import LANGUAGES, Language, fixed_texts
 from adf_mailer.domain.letter import Written, delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, compose
@@ -139,6 +140,43 @@ def test_fm10_the_text_beside_the_document_says_nothing_of_the_lead(written: Mak
     assert first.get_payload() == f"{told}Lead {lead_id}"
     (_, first, _) = read(written({"layout": "multipart"}, test=True).mail.raw).walk()
     assert first.get_payload() == f"{told}This is a test: nobody is to be called.\r\nLead {lead_id}"
+
+
+@pytest.mark.parametrize("layout", ["attachment", "multipart"])
+@pytest.mark.parametrize("test", [False, True], ids=["lead", "test"])
+@pytest.mark.parametrize("language", [pytest.param(one, id=f"FM55-{one}") for one in LANGUAGES])
+def test_the_words_beside_the_document_are_in_the_routes_language(
+    golden_lead: Callable[..., Lead],
+    make_route: Callable[..., Route],
+    language: Language,
+    test: bool,
+    layout: str,
+) -> None:
+    lead = golden_lead("rich", test=test)
+    route = make_route(form={"layout": layout}, language=language)
+    date, letterhead = datetime(2026, 4, 14, 16, 3, 9, tzinfo=UTC), Letterhead("leads@leadbus.example")
+    mail = write(
+        lead, route, status="new", date=date, letterhead=letterhead, key=delivery_key(lead, route)
+    ).mail
+    words = fixed_texts()[language]
+    told = [words["note_lead"], *([words["note_test"]] if test else []), words["note_id"]]
+    text = "\n".join(told).format(lead_id=lead.lead_id)
+
+    note, _ = read(mail.raw).iter_parts()
+    assert isinstance(note, EmailMessage)
+    assert note.get_content().replace("\r\n", "\n").rstrip() == text
+    charset, encoding = ("us-ascii", "7bit") if text.isascii() else ("utf-8", "quoted-printable")
+    assert parts(mail.raw)[1] == (f"text/plain; charset={charset}", None, encoding)
+    assert parts(mail.raw)[2][2] == "7bit"
+    assert mail.raw.isascii()
+    assert all(len(line) <= 76 for line in str(note.get_payload()).splitlines())
+
+
+def test_fm56_the_words_beside_the_document_are_in_the_language_of_the_dealers_locale(written: Make) -> None:
+    dealer = {"dealer_id": "prairie-motors", "name": "P", "locale": "pl-PL"}
+    note, _ = read(written({"layout": "attachment"}, dealer=dealer).mail.raw).iter_parts()
+
+    assert fixed_texts()["pl"]["note_lead"] in note.get_content()
 
 
 LETTER = Letter(

@@ -1,4 +1,4 @@
-"""SG200–SG206, SG300, SG305, the rule of `hold`: where it is looked for, and what a route does with it."""
+"""SG200–SG207, SG300, SG305, SG307, `hold`: where it is looked for, and what a route does with it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from adf_mailer.domain.fixed_texts import LANGUAGES, Language, fixed_texts
 from adf_mailer.domain.guard import PRINTED_EXTRAS, guarded
 from adf_mailer.domain.letter import Written, delivery_key, write
 from adf_mailer.domain.letterhead import Letterhead
-from adf_mailer.domain.recipients import first
+from adf_mailer.domain.recipients import Recipient, first
 from adf_mailer.domain.route import AdfRoute, Route
 from adf_mailer.domain.routing import Deliver, Skip, decide
 from hypothesis import given, settings
@@ -233,6 +236,37 @@ def test_sg300_the_subject_line_too(make_route: Routes) -> None:
     mail = written(placed("vehicles/0/model", f"Civic {CARD}"), make_route(subject="{vehicle}"))
 
     assert b"Subject: 2026 Honda Civic [card number ending 4242 removed]\r\n" in mail.mail.raw
+
+
+@pytest.mark.parametrize("by", ["route", "locale"])
+@pytest.mark.parametrize("language", [pytest.param(one, id=f"SG307-{one}") for one in LANGUAGES])
+def test_marks_are_in_the_mails_language(
+    golden_lead: Leads, make_route: Routes, language: Language, by: str
+) -> None:
+    locale = language if by == "locale" else "ja-JP"
+    route = make_route(subject="{vehicle}", **({"language": language} if by == "route" else {}))
+    lead = golden_lead(
+        dealer={"dealer_id": "prairie-motors", "name": "P", "locale": locale},
+        message="SSN 123-45-6789, wage $9k, CVV 123",
+        transcript=said("DL and DOB?", "DL D1234567", "DOB 1/2/1980, DE89370400440532013000"),
+        vehicles=[{"wanted": True, "model": f"Civic {CARD}"}],
+        extras={"lead_source": "SSN 123-45-6780"},
+    )
+    words = {key: text for key, text in fixed_texts()[language].items() if key.startswith("mask_")}
+    card = words.pop("mask_card").format(ending="4242")
+    marks = [text.format(ending="3000") for text in words.values()]
+
+    mail = written(lead, route)
+    shown = " ".join(comments(mail).split())
+    assert [mark for mark in marks if mark not in shown] == []
+    assert shown.count(words["mask_ssn"]) == 2
+    heading = message_from_bytes(mail.mail.raw, policy=policy.default)["Subject"]
+    assert heading == f"Civic {card}"
+    notice = written(lead, route, recipient=Recipient("ann@prairie.example", "notice"))
+    read = message_from_bytes(notice.mail.raw, policy=policy.default)
+    assert isinstance(read, EmailMessage)
+    told = " ".join(read.get_content().split())
+    assert [mark for mark in (*marks, card) if mark not in told] == []
 
 
 def test_sg305_sent_as_given(golden_lead: Leads, make_route: Routes) -> None:

@@ -129,7 +129,8 @@ def test_the_table_is_whole(language: Any) -> None:
     for key, text in words.items():
         assert text == text.strip() != ""
         assert text.isprintable()
-        assert ":" not in text
+        # A label gets its colon where it is used.
+        assert ":" not in text or key in ("note_lead", "note_test")
         assert places(text) == places(english[key])
 
 

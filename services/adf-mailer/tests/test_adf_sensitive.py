@@ -1,4 +1,4 @@
-"""SG1–SG151: what of a text is personal data that no mail shows, and what only looks like it."""
+"""SG1–SG151, SG208: what of a text is personal data that no mail shows, and what only looks like it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from adf_mailer.domain import sensitive, sensitive_numbers, sensitive_text, sensitive_words
+from adf_mailer.domain.fixed_texts import LANGUAGES, Language, fixed_texts
 from adf_mailer.domain.sensitive import KINDS, Kind, find, mask, may_hold
 from adf_mailer.domain.sensitive_text import readable
 from hypothesis import given, settings
@@ -59,6 +60,32 @@ def test_in_the_middle_of_words_and_on_a_line_of_its_own(text: str, masked: str)
         assert mask(f"{before}{text}{after}").text == f"{before}{masked}{after}"
 
 
+MARKS = [
+    words.replace("{ending}", ending)
+    for texts in fixed_texts().values()
+    for key, words in texts.items()
+    if key.startswith("mask_")
+    for ending in ("4242", "0A9Z")
+]
+
+
+@pytest.mark.parametrize("mark", sorted(set(MARKS)))
+def test_a_mark_stands_in_brackets_and_is_looked_into_no_more(mark: str) -> None:
+    assert re.fullmatch(r"\[[^\[\]]+\]", mark)
+    for text in (f"SSN {mark} 123456789", f"{mark}123456789 SSN", f"SSN\n{mark}"):
+        assert find(text) == find(text.replace(mark, sensitive_text.TAKEN * len(mark)))
+
+
+@pytest.mark.parametrize("language", [pytest.param(one, id=f"SG208-{one}") for one in LANGUAGES])
+def test_nothing_is_found_across_a_mark_of_any_language(language: Language) -> None:
+    mark = fixed_texts()[language]["mask_income"]
+    once = mask("SSN wage$9k 123456789", language=language).text
+
+    assert once == f"SSN wage{mark} 123456789"
+    for other in LANGUAGES:
+        assert mask(once, language=other).text is once
+
+
 @pytest.mark.parametrize(
     ("kinds", "masked"),
     [
@@ -98,6 +125,7 @@ PIECES = st.sampled_from(
             "[SSN removed]",
             "a",
         ),
+        *MARKS,
     ]
 )
 TEXTS = (
@@ -108,11 +136,11 @@ TEXTS = (
 
 
 @settings(max_examples=300, deadline=None)
-@given(TEXTS)
-def test_masking_twice_changes_nothing(text: str) -> None:
-    once = mask(text).text
+@given(TEXTS, st.sampled_from(LANGUAGES), st.sampled_from(LANGUAGES))
+def test_masking_twice_changes_nothing(text: str, first: Language, second: Language) -> None:
+    once = mask(text, language=first).text
 
-    assert mask(once).text == once
+    assert mask(once, language=second).text == once
 
 
 @settings(max_examples=300, deadline=None)
@@ -194,7 +222,7 @@ HOSTILE = [
         "licence no ab ",
         " ",
     ),
-    *("[SSN removed] ", "[card number ending "),
+    *("[SSN removed] ", "[card number ending ", "[usunięto numer karty kończący się na "),
 ]
 
 HOSTILE_TO_PATTERNS = ("4", "a.b+c-", "DL.....")

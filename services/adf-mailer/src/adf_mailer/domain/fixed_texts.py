@@ -1,4 +1,4 @@
-"""The words that we write into a document ourselves, by language: `fixed_texts.toml`, as data.
+"""The words that we write into a mail ourselves, by language: `fixed_texts.toml`, as data.
 
 English is what CRMs already look for in comments (`Call recording: …`), so it is never reworded.
 """

@@ -16,6 +16,7 @@ from leadbus.contracts.vehicle import Colour, Option, Product, Vehicle
 from leadbus.contracts.wire import WireModel
 
 from adf_mailer.domain import sensitive
+from adf_mailer.domain.fixed_texts import ENGLISH, Language
 from adf_mailer.domain.guard_transcript import masked_transcript
 from adf_mailer.domain.party import PHONE
 from adf_mailer.domain.sensitive import KINDS, Kind
@@ -66,14 +67,14 @@ class Guarded:
         return frozenset[Kind]().union(*self.found.values())
 
 
-def guarded(lead: Lead, kinds: Collection[Kind] = KINDS) -> Guarded:
-    """The lead with everything of `kinds` masked that its texts hold.
+def guarded(lead: Lead, kinds: Collection[Kind] = KINDS, language: Language = ENGLISH) -> Guarded:
+    """The lead with everything of `kinds` masked that its texts hold, marks in `language`.
 
     Places are paths of the lead's fields, such as `customer/addresses/street`; never a value.
     """
     if not kinds or not _worth_a_look(lead):
         return Guarded(lead, {})
-    masking = _Masking(kinds)
+    masking = _Masking(kinds, language)
     changed = masking.model(lead, "")
     return Guarded(changed, masking.found)
 
@@ -119,8 +120,9 @@ def _names(model: WireModel) -> tuple[str, ...]:
 
 
 class _Masking:
-    def __init__(self, kinds: Collection[Kind]) -> None:
+    def __init__(self, kinds: Collection[Kind], language: Language) -> None:
         self._kinds = frozenset(kinds)
+        self._language = language
         self.found: dict[str, frozenset[Kind]] = {}
 
     def model(self, model: _Model, where: str) -> _Model:
@@ -150,13 +152,13 @@ class _Masking:
 
     def _rest(self, lead: Lead) -> dict[str, Any]:
         changes: dict[str, Any] = {}
-        transcript, kinds = masked_transcript(lead.transcript, self._kinds)
+        transcript, kinds = masked_transcript(lead.transcript, self._kinds, self._language)
         if kinds:
             changes["transcript"] = transcript
             self._note("transcript", kinds)
         extras = {}
         for name, value in lead.extras.items():
-            masked = sensitive.mask(value, self._kinds)
+            masked = sensitive.mask(value, self._kinds, self._language)
             extras[name] = masked.text
             if name.partition(".")[0] in PRINTED_EXTRAS:
                 self._note("extras", masked.kinds)
@@ -165,7 +167,7 @@ class _Masking:
         return changes
 
     def _text(self, value: str, kinds: Collection[Kind], where: str) -> str:
-        masked = sensitive.mask(value, kinds)
+        masked = sensitive.mask(value, kinds, self._language)
         self._note(where, masked.kinds)
         return masked.text
 

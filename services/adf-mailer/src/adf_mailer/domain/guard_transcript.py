@@ -7,20 +7,21 @@ from collections.abc import Collection, Sequence
 from leadbus.contracts.conversation import TranscriptLine
 
 from adf_mailer.domain import sensitive
+from adf_mailer.domain.fixed_texts import Language
 from adf_mailer.domain.sensitive import Finding, Kind
 from adf_mailer.domain.sensitive_text import readable
 
 
 def masked_transcript(
-    lines: Sequence[TranscriptLine], kinds: Collection[Kind]
+    lines: Sequence[TranscriptLine], kinds: Collection[Kind], language: Language
 ) -> tuple[tuple[TranscriptLine, ...], frozenset[Kind]]:
     """The lines with marks in place of what was found, and what that was.
 
     What stands on several lines is marked in each of them.
     """
-    names = [sensitive.mask(line.name or "", kinds) for line in lines]
+    names = [sensitive.mask(line.name or "", kinds, language) for line in lines]
     written = [readable(line.text) for line in lines]
-    findings = sensitive.find("\n".join(written), kinds)
+    findings = sensitive.find("\n".join(written), kinds, language)
     found = frozenset(one.kind for one in findings).union(*(name.kinds for name in names))
     if not found:
         return tuple(lines), found

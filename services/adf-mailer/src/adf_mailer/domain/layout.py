@@ -40,11 +40,17 @@ def laid_out(document: bytes, shape: Shape, *, encoded: bool, note: str, seed: s
     """
     if shape.layout == "body":
         return _document(document, shape.mime_type, shape, encoded=encoded)
-    told = Entity("text/plain; charset=us-ascii", "7bit", note.encode("ascii"))
+    told = _told(note)
     if shape.layout == "multipart":
         return _mixed((told, _document(document, shape.mime_type, shape, encoded=encoded)), seed)
     shown = _document(document, "text/plain", shape, encoded=encoded) if shape.layout == "both" else told
     return _mixed((shown, _file(document, shape, encoded=encoded)), seed)
+
+
+def _told(note: str) -> Entity:
+    if note.isascii():
+        return Entity("text/plain; charset=us-ascii", "7bit", note.encode("ascii"))
+    return Entity("text/plain; charset=utf-8", "quoted-printable", quopri.encodestring(note.encode()))
 
 
 def _document(document: bytes, mime_type: str, shape: Shape, *, encoded: bool) -> Entity:

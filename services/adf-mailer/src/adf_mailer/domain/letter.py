@@ -81,7 +81,8 @@ def write(
     """
     spec = route.spec
     to = recipient or first(spec)
-    guard = guarded(lead, kinds_kept_from(spec))
+    language = chosen(spec.language, lead.dealer.locale)
+    guard = guarded(lead, kinds_kept_from(spec), language)
     lead = guard.lead
     sender = spec.from_address or letterhead.from_address
     provider = provider_of(lead, spec.provider_name, spec.lead_types)
@@ -100,6 +101,7 @@ def write(
         references=references,
         reply_to=reply_to,
         copy=to.role == "copy",
+        language=language,
     )
     if to.role == "notice":
         drawn = _for_people(lead, spec, status, provider, letter)
@@ -160,8 +162,9 @@ class _Drawn:
 
 
 def _for_people(lead: Lead, spec: AdfRoute, status: Status, provider: Provider, letter: Letter) -> _Drawn:
-    language = chosen(spec.language, lead.dealer.locale)
-    words = notice.render(lead, status, provider=provider.name, time_zone=spec.time_zone, language=language)
+    words = notice.render(
+        lead, status, provider=provider.name, time_zone=spec.time_zone, language=letter.language
+    )
     return _Drawn(_readable(words, letter))
 
 

@@ -21,6 +21,7 @@ from leadbus.contracts import NAMESPACE
 from adf_mailer.domain import text
 from adf_mailer.domain.address import addr_spec, domain
 from adf_mailer.domain.element import LINE_BYTES
+from adf_mailer.domain.fixed_texts import ENGLISH, Language, label
 from adf_mailer.domain.layout import laid_out
 from adf_mailer.domain.shape import DEFAULT, Shape
 
@@ -32,7 +33,10 @@ _PLAIN = re.compile("[ -~]*")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again."""
+    """What the headers say. `from_display` and `subject` may be any text; the addresses are checked again.
+
+    `language` is that of our words beside a document that is a part of the mail.
+    """
 
     from_address: str
     from_display: str
@@ -46,6 +50,7 @@ class Letter:
     references: str | None = None
     reply_to: str | None = None
     copy: bool = False
+    language: Language = ENGLISH
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +105,11 @@ def compose(letter: Letter, document: bytes, *, encoded: bool, shape: Shape = DE
 
 def _note(letter: Letter) -> str:
     """For a person who opens a mail that has the document beside its text. No word of it is the lead's."""
-    test = "This is a test: nobody is to be called.\n" if letter.test else ""
-    return f"A lead for a CRM to read: the ADF document of this mail.\n{test}Lead {letter.lead_id}\n"
+    lines = [label("note_lead", letter.language)]
+    if letter.test:
+        lines.append(label("note_test", letter.language))
+    lines.append(label("note_id", letter.language, lead_id=letter.lead_id))
+    return "\n".join(lines) + "\n"
 
 
 def _field(name: str, words: list[str]) -> Iterator[bytes]:

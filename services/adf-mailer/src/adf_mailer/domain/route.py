@@ -165,8 +165,9 @@ class AdfRoute(BaseModel):
     language: Language | None = Field(
         None,
         title="Language",
-        description="Of the words we add to comments; without it that of the dealer's locale where it is one "
-        "of these, else English. `en` for a CRM that reads lines such as `Call recording: …`.",
+        description="Of the words we add to comments, in place of personal data and beside a document that "
+        "is a part of its mail; without it that of the dealer's locale where it is one of these, else "
+        "English. `en` for a CRM that reads lines such as `Call recording: …`.",
     )
     updates: Literal["resend", "ignore"] = Field(
         "resend",

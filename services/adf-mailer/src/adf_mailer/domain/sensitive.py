@@ -14,42 +14,42 @@ from typing import Literal, get_args
 
 from adf_mailer.domain import sensitive_numbers as numbers
 from adf_mailer.domain import sensitive_words as words
+from adf_mailer.domain.fixed_texts import ENGLISH, LANGUAGES, Language, label
 from adf_mailer.domain.sensitive_numbers import Span
 from adf_mailer.domain.sensitive_text import TAKEN, readable, view, without_names
 
 Kind = Literal["ssn", "card", "licence", "iban", "birth_date", "income"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_Words = Literal["ssn", "card", "card_code", "licence", "iban", "birth_date", "income"]
-_REMOVED: dict[_Words, str] = {
-    "ssn": "[SSN removed]",
-    "card": "[card number ending {ending} removed]",
-    "card_code": "[card security code removed]",
-    "licence": "[driver's license number removed]",
-    "iban": "[IBAN ending {ending} removed]",
-    "birth_date": "[date of birth removed]",
-    "income": "[income removed]",
-}
-_FINDERS: tuple[tuple[Kind, _Words, Callable[[str], Iterator[Span]]], ...] = (
+_FINDERS: tuple[tuple[Kind, str, Callable[[str], Iterator[Span]]], ...] = (
+    # Each with the key of its mark (`fixed_texts`).
     # What has a checksum first: digits of an IBAN must not be taken for something else.
-    ("iban", "iban", words.bank_accounts),
-    ("card", "card", numbers.card_numbers),
-    ("card", "card_code", numbers.security_codes),
-    ("ssn", "ssn", numbers.social_security_numbers),
-    ("licence", "licence", words.licences),
-    ("birth_date", "birth_date", words.birth_dates),
-    ("income", "income", words.incomes),
+    ("iban", "mask_iban", words.bank_accounts),
+    ("card", "mask_card", numbers.card_numbers),
+    ("card", "mask_card_code", numbers.security_codes),
+    ("ssn", "mask_ssn", numbers.social_security_numbers),
+    ("licence", "mask_licence", words.licences),
+    ("birth_date", "mask_birth_date", words.birth_dates),
+    ("income", "mask_income", words.incomes),
 )
 _MOST_LOOKS = 4
 """What was taken may have kept something else from being seen, such as the word before it."""
 _OWN_MARK = re.compile(
-    "|".join(re.escape(mark).replace(re.escape("{ending}"), "[0-9A-Z]{4}") for mark in _REMOVED.values())
+    # Of every language: a lead may bring what another mail had masked.
+    "|".join(
+        re.escape(view(label(key, language))).replace(re.escape("{ending}"), "[0-9A-Z]{4}")
+        for language in LANGUAGES
+        for _, key, _ in _FINDERS
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`start` and `end` in the readable text; `mark` is what stands there instead."""
+    """`start` and `end` in the readable text; `mark` is what stands there instead.
+
+    A mark keeps what a person needs to recognise what was there.
+    """
 
     kind: Kind
     start: int
@@ -65,41 +65,38 @@ class Masked:
     kinds: frozenset[Kind]
 
 
-def removed(what: _Words, ending: str = "") -> str:
-    """The words in place of what was found; they keep what a person needs to recognise it."""
-    return _REMOVED[what].format(ending=ending)
-
-
-def find(text: str, kinds: Collection[Kind] = KINDS) -> list[Finding]:
-    """Everything of `kinds` in a readable text, in its order and without overlaps."""
+def find(text: str, kinds: Collection[Kind] = KINDS, language: Language = ENGLISH) -> list[Finding]:
+    """Everything of `kinds` in a readable text, in its order and without overlaps; marks in `language`."""
     viewed = _OWN_MARK.sub(lambda found: TAKEN * len(found[0]), without_names(view(text)))
     findings: list[Finding] = []
     for _ in range(_MOST_LOOKS):
-        found, viewed = _found(viewed, kinds)
+        found, viewed = _found(viewed, kinds, language)
         findings += found
         if not found:
             break
     return sorted(findings, key=lambda finding: finding.start)
 
 
-def _found(viewed: str, kinds: Collection[Kind]) -> tuple[list[Finding], str]:
+def _found(viewed: str, kinds: Collection[Kind], language: Language) -> tuple[list[Finding], str]:
     """What is there, and the view in which it is taken."""
     findings: list[Finding] = []
-    for kind, what, finder in _FINDERS:
+    for kind, key, finder in _FINDERS:
         if kind not in kinds:
             continue
         spans = _apart(sorted(finder(viewed), key=lambda span: (span.start, -span.end)))
         viewed = _taken(viewed, spans)
-        findings += [Finding(kind, one.start, one.end, removed(what, one.ending)) for one in spans]
+        findings += [
+            Finding(kind, one.start, one.end, label(key, language, ending=one.ending)) for one in spans
+        ]
     return findings, viewed
 
 
-def mask(text: str, kinds: Collection[Kind] = KINDS) -> Masked:
+def mask(text: str, kinds: Collection[Kind] = KINDS, language: Language = ENGLISH) -> Masked:
     """`text` with marks in place of what was found; the rest without characters that nobody sees."""
     if not may_hold(text):
         return Masked(text, frozenset())
     written = readable(text)
-    findings = find(written, kinds)
+    findings = find(written, kinds, language)
     if not findings:
         return Masked(text, frozenset())
     parts, done = [], 0
