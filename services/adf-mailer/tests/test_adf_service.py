@@ -632,7 +632,7 @@ async def test_c37_a_batch_that_fails_leaves_nothing(
     def defect(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("adf_mailer.planning.write", defect)
+    monkeypatch.setattr("adf_mailer.planning.write_each", defect)
     with pytest.raises(ZeroDivisionError):
         await mailer.take(mailer.event("received", golden_lead()))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, get_args
-from uuid import UUID
 
 import asyncpg
 from leadbus import checkpoint
@@ -18,7 +17,7 @@ from leadbus.db import Connection, Part, at_once, on_commit
 from leadbus.delivery import NewDelivery, Offer, Planning, Starting, skip
 
 from adf_mailer.domain.guard import guarded
-from adf_mailer.domain.letter import delivery_key, warning_key, write, write_warning
+from adf_mailer.domain.letter import Order, delivery_key, warning_key, write, write_each, write_warning
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.recipients import Recipient, first
 from adf_mailer.domain.route import Route, kinds_kept_from
@@ -187,9 +186,15 @@ class Planner:
 
     def _letters(self, wanted: Sequence[tuple[Lead, Deliver]], now: datetime) -> _Letters:
         planning = Planning([self._new(lead, one.route, one.recipient) for lead, one in wanted], now)
+        orders = [
+            Order(lead, one.route, one.status, now, new.key, recipient=one.recipient)
+            for (lead, one), new in zip(wanted, planning.deliveries, strict=True)
+        ]
         written = [
-            self._mail(lead, one, delivery_id, now)
-            for (lead, one), delivery_id in zip(wanted, planning.ids, strict=True)
+            mails.NewMail(delivery_id, 0, order.lead.lead_id, order.lead.revision, order.route.name, mail)
+            for order, delivery_id, mail in zip(
+                orders, planning.ids, write_each(orders, self.letterhead), strict=True
+            )
         ]
         return _Letters(planning, [lead for lead, _ in wanted], written, mails.storing(written, now=now))
 
@@ -202,18 +207,6 @@ class Planner:
                 count(mail, test=lead.test)
                 offers.append(Offer(delivery_id, self.destination))
         return offers
-
-    def _mail(self, lead: Lead, one: Deliver, delivery_id: UUID, now: datetime) -> mails.NewMail:
-        written = write(
-            lead,
-            one.route,
-            status=one.status,
-            date=now,
-            letterhead=self.letterhead,
-            key=delivery_key(lead, one.route, one.recipient),
-            recipient=one.recipient,
-        )
-        return mails.NewMail(delivery_id, 0, lead.lead_id, lead.revision, one.route.name, written)
 
     def _new(self, lead: Lead, route: Route, recipient: Recipient) -> NewDelivery:
         # An update must not overtake the lead it updates at the same address; no address waits for another.

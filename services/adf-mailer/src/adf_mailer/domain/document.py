@@ -7,7 +7,7 @@ shape may have it otherwise: without declaration, comments as CDATA, other eleme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Literal
@@ -84,8 +84,20 @@ def render(lead: Lead, form: Form) -> Document:
     Never refuses a lead: a phone number that arrives is worth more than a perfect document. Raises
     RenderError where even name, phone and e-mail alone make no document: a defect.
     """
-    whole = _rendered(lead, form)
-    return whole if form.document_bytes is None else _fitted(lead, form, whole, form.document_bytes)
+    (document,) = render_each([(lead, form)])
+    return document
+
+
+def render_each(asked: Sequence[tuple[Lead, Form]]) -> list[Document]:
+    """`render` for each of several leads.
+
+    All are drawn before the first is proven: code that has just run is still in the processor's cache, and
+    what does one thing a hundred times is a third faster than what does all of it for one after the other.
+    """
+    return [
+        whole if form.document_bytes is None else _fitted(lead, form, whole, form.document_bytes)
+        for (lead, form), whole in zip(asked, _rendered(asked), strict=True)
+    ]
 
 
 def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
@@ -98,7 +110,7 @@ def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
         # What wrapping adds is not reckoned: more is asked for each time.
         saving += (document.wire_bytes - limit) << turn
         short = shortened(lead, saving, form.lead_link)
-        document, cuts = _rendered(short.lead, form), short.cuts
+        (document,), cuts = _rendered([(short.lead, form)]), short.cuts
         if short.exhausted:
             break
     warnings = [RenderWarning(cut, "customer/comments") for cut in cuts]
@@ -107,19 +119,39 @@ def _fitted(lead: Lead, form: Form, whole: Document, limit: int) -> Document:
     return replace(document, warnings=(*document.warnings, *warnings))
 
 
-def _rendered(lead: Lead, form: Form) -> Document:
-    failed: list[str] = []
-    for body in (_full, _plain, _bare):
-        try:
-            document = _document(lead, form, body, failed)
-            found = validation.problems(document.content, extensions=form.shape.extensions)
-        except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
-            failed.append(type(error).__name__)
-        else:
-            if not found:
-                return document
-            failed.append(found[0].where)
+def _rendered(asked: Sequence[tuple[Lead, Form]]) -> list[Document]:
+    failed: list[list[str]] = [[] for _ in asked]
+    drawn = [_drawn(lead, form, _full, why) for (lead, form), why in zip(asked, failed, strict=True)]
+    return [
+        document if document and _is_sound(document, form, why) else _plainer(lead, form, why)
+        for document, (lead, form), why in zip(drawn, asked, failed, strict=True)
+    ]
+
+
+def _plainer(lead: Lead, form: Form, failed: list[str]) -> Document:
+    for body in (_plain, _bare):
+        document = _drawn(lead, form, body, failed)
+        if document and _is_sound(document, form, failed):
+            return document
     raise RenderError(", ".join(failed))
+
+
+def _drawn(lead: Lead, form: Form, body: _Body, failed: list[str]) -> Document | None:
+    try:
+        return _document(lead, form, body, failed)
+    except Exception as error:  # noqa: BLE001 -- our defect must not keep a lead from its dealer
+        failed.append(type(error).__name__)
+        return None
+
+
+def _is_sound(document: Document, form: Form, failed: list[str]) -> bool:
+    try:
+        found = validation.problems(document.content, extensions=form.shape.extensions)
+    except Exception as error:  # noqa: BLE001 -- as above
+        failed.append(type(error).__name__)
+        return False
+    failed += [one.where for one in found[:1]]
+    return not found
 
 
 _Body = Callable[[Draft, Node, Lead, Form, tzinfo | None], None]

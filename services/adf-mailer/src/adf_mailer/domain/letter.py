@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from leadbus.contracts import Lead
 
 from adf_mailer.domain import lead_link, notice, subject, warning
-from adf_mailer.domain.document import Form, Status, render
+from adf_mailer.domain.document import Document, Form, Status, render, render_each
 from adf_mailer.domain.element import RenderWarning
 from adf_mailer.domain.fixed_texts import chosen
 from adf_mailer.domain.form import shape_of
-from adf_mailer.domain.guard import guarded
+from adf_mailer.domain.guard import Guarded, guarded
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.mail import Letter, Mail, compose, message_id
 from adf_mailer.domain.provider import Provider, provider_of
@@ -79,41 +80,92 @@ def write(
     transcript and free texts are cut until the whole mail has no more, or nothing is left to cut (warning
     `limit_exceeded`).
     """
-    spec = route.spec
-    to = recipient or first(spec)
-    language = chosen(spec.language, lead.dealer.locale)
-    guard = guarded(lead, kinds_kept_from(spec), language)
-    lead = guard.lead
+    order = Order(lead, route, status, date, key, repeat, references, recipient, at_most_bytes)
+    (written,) = write_each([order], letterhead)
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One mail of several: what `write` is told of it."""
+
+    lead: Lead
+    route: Route
+    status: Status
+    date: datetime
+    key: str
+    repeat: int = 0
+    references: str | None = None
+    recipient: Recipient | None = None
+    at_most_bytes: int | None = None
+
+
+def write_each(orders: Sequence[Order], letterhead: Letterhead) -> list[Written]:
+    """`write` for each of `orders`, step by step for all of them: see `render_each`."""
+    guards = [_guarded(order) for order in orders]
+    sheets = [_sheet(order, guard, letterhead) for order, guard in zip(orders, guards, strict=True)]
+    documents = iter(render_each([(sheet.lead, sheet.form) for sheet in sheets if sheet.form]))
+    drawn = [
+        _for_people(sheet) if sheet.form is None else _for_crm(sheet, sheet.form, next(documents))
+        for sheet in sheets
+    ]
+    return [_finished(sheet, one, letterhead) for sheet, one in zip(sheets, drawn, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """All that is known of a mail before its text is drawn; `form` is None of a mail for people."""
+
+    order: Order
+    guard: Guarded
+    to: Recipient
+    provider: Provider
+    letter: Letter
+    form: Form | None
+
+    @property
+    def lead(self) -> Lead:
+        return self.guard.lead
+
+
+def _guarded(order: Order) -> Guarded:
+    spec = order.route.spec
+    return guarded(order.lead, kinds_kept_from(spec), chosen(spec.language, order.lead.dealer.locale))
+
+
+def _sheet(order: Order, guard: Guarded, letterhead: Letterhead) -> _Sheet:
+    lead, spec = guard.lead, order.route.spec
+    to = order.recipient or first(spec)
     sender = spec.from_address or letterhead.from_address
     provider = provider_of(lead, spec.provider_name, spec.lead_types)
-    reply_to = None if spec.reply_to == "none" else reply_address(lead, spec.reply_to)
     line = subject.fill(spec.subject, subject.values(lead, provider))
     letter = Letter(
         from_address=sender,
         from_display=spec.from_display or provider.name,
         to_address=to.address,
         subject=subject.marked(line) if lead.test else line,
-        date=date,
-        message_id=message_id(key, sender, repeat),
+        date=order.date,
+        message_id=message_id(order.key, sender, order.repeat),
         lead_id=lead.lead_id,
         revision=lead.revision,
         test=lead.test,
-        references=references,
-        reply_to=reply_to,
+        references=order.references,
+        reply_to=None if spec.reply_to == "none" else reply_address(lead, spec.reply_to),
         copy=to.role == "copy",
-        language=language,
+        language=chosen(spec.language, lead.dealer.locale),
     )
-    if to.role == "notice":
-        drawn = _for_people(lead, spec, status, provider, letter)
-    else:
-        drawn = _for_crm(lead, _form(lead, spec, status, to, letterhead), letter, at_most_bytes)
-    masked = tuple(RenderWarning("sensitive_masked", where) for where in sorted(guard.found))
-    warnings = (*drawn.warnings, *masked)
-    if reply_to is None and spec.reply_to != "none":
-        warnings = (*warnings, RenderWarning("reply_to_missing", "Reply-To"))
-    mail = _signed(drawn.mail, letterhead, date)
-    envelope_sender = _envelope_sender(mail, sender, letterhead)
-    return Written(mail, envelope_sender, to.address, status, warnings, to.role, guard.kinds)
+    form = None if to.role == "notice" else _form(lead, spec, order.status, to, letterhead)
+    return _Sheet(order, guard, to, provider, letter, form)
+
+
+def _finished(sheet: _Sheet, drawn: _Drawn, letterhead: Letterhead) -> Written:
+    letter, guard, status = sheet.letter, sheet.guard, sheet.order.status
+    warnings = [*drawn.warnings, *(RenderWarning("sensitive_masked", where) for where in sorted(guard.found))]
+    if letter.reply_to is None and sheet.order.route.spec.reply_to != "none":
+        warnings.append(RenderWarning("reply_to_missing", "Reply-To"))
+    mail = _signed(drawn.mail, letterhead, letter.date)
+    sender = _envelope_sender(mail, letter.from_address, letterhead)
+    return Written(mail, sender, sheet.to.address, status, tuple(warnings), sheet.to.role, guard.kinds)
 
 
 def warning_key(lead: Lead, route: Route, of: Warned, recipient: Recipient) -> str:
@@ -161,11 +213,15 @@ class _Drawn:
     warnings: tuple[RenderWarning, ...] = ()
 
 
-def _for_people(lead: Lead, spec: AdfRoute, status: Status, provider: Provider, letter: Letter) -> _Drawn:
+def _for_people(sheet: _Sheet) -> _Drawn:
     words = notice.render(
-        lead, status, provider=provider.name, time_zone=spec.time_zone, language=letter.language
+        sheet.lead,
+        sheet.order.status,
+        provider=sheet.provider.name,
+        time_zone=sheet.order.route.spec.time_zone,
+        language=sheet.letter.language,
     )
-    return _Drawn(_readable(words, letter))
+    return _Drawn(_readable(words, sheet.letter))
 
 
 def _readable(words: notice.Notice, letter: Letter) -> Mail:
@@ -189,9 +245,9 @@ def _form(lead: Lead, spec: AdfRoute, status: Status, to: Recipient, letterhead:
     )
 
 
-def _for_crm(lead: Lead, form: Form, letter: Letter, at_most_bytes: int | None) -> _Drawn:
+def _for_crm(sheet: _Sheet, form: Form, document: Document) -> _Drawn:
     """The document's mail; the document smaller and smaller until the mail is small enough."""
-    document = render(lead, form)
+    letter, at_most_bytes = sheet.letter, sheet.order.at_most_bytes
     mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
     for _ in range(_MOST_TRIES):
         if at_most_bytes is None or len(mail.raw) <= at_most_bytes:
@@ -200,7 +256,7 @@ def _for_crm(lead: Lead, form: Form, letter: Letter, at_most_bytes: int | None) 
         if smaller <= 0 or "limit_exceeded" in {warning.code for warning in document.warnings}:
             break
         form = replace(form, document_bytes=smaller)
-        document = render(lead, form)
+        document = render(sheet.lead, form)
         mail = compose(letter, document.content, encoded=document.long_lines, shape=form.shape)
     return _Drawn(mail, document.warnings)
 
