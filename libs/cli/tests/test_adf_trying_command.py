@@ -135,6 +135,21 @@ def test_a_test_lead_is_sent_and_its_answer_told(leadbus: Any, mailer: Fake) -> 
     assert leadbus("adf", "test", "main", "--json").json["deliveries"] == [STORY]
 
 
+def test_of_several_recipients_each_is_named(leadbus: Any, mailer: Fake) -> None:
+    held = {**TRY, "outcome": "held", "reason": "address_suspended", "answer": None}
+    mailer.answers[f"GET /v1/deliveries/{DELIVERY}"] = STORY | {
+        "route": "main",
+        "target": "",
+        "tries": [held],
+    }
+    copied = str(UUID(int=3))
+    mailer.answers[f"GET /v1/deliveries/{copied}"] = STORY | {"route": "main", "target": "copies.1"}
+    both = {"lead_id": LEAD, "route": "main", "delivery_ids": [DELIVERY, copied]}
+    mailer.answers["POST /v1/routes/main/test-lead"] = both
+    told = leadbus("adf", "test", "main").out.splitlines()
+    assert told[1:4] == ["try 1: held address_suspended", "delivered", "main (copies.1)"]
+
+
 def test_one_that_is_refused_or_still_waits_is_an_error(leadbus: Any, mailer: Fake) -> None:
     refused = {**TRY, "outcome": "refused", "reason": "bad_address", "answer": "550 5.1.1 nobody"}
     failed = {"phase": "failed", "outcome": "refused", "reason": "bad_address", "tries": [refused]}

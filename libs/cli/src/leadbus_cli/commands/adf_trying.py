@@ -15,6 +15,7 @@ from leadbus_cli.deployment import Deployment
 from leadbus_cli.errors import CliError
 from leadbus_cli.output import Json, facts, listing, print_json, say, shown
 from leadbus_cli.settings.files import read_documents
+from leadbus_cli.stories import route_of
 
 Vehicle = Annotated[
     str | None,
@@ -193,13 +194,17 @@ def _skipped(reason: str) -> str:
 
 def _watch(mailer: ServiceApi, delivery_id: str, until: float, *, quiet: bool) -> Mapping[str, Any]:
     """The delivery once it has ended, or time is up; tells of each try as its answer is known."""
-    told = 0
+    told, named = 0, quiet
     while True:
         story: Mapping[str, Any] = mailer.get("v1", "deliveries", delivery_id)
+        if not named and story.get("target"):
+            say(route_of(story))
+        named = True
         answered = [one for one in story["tries"] if one["outcome"]]
         if not quiet:
             for one in answered[told:]:
-                say(f"try {one['n']}: {_why(one)}: {shown(one['answer'])}")
+                answer = f": {shown(one['answer'])}" if one["answer"] else ""
+                say(f"try {one['n']}: {_why(one)}{answer}")
         told = len(answered)
         if story["phase"] in _ENDED or time.monotonic() >= until:
             if not quiet:

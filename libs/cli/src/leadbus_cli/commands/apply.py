@@ -68,7 +68,7 @@ def _tell(step: Step) -> None:
     for each in step.diff:
         name = _field(each)
         before, after = shown(each["before"]), shown(each["after"])
-        if step.action != "created":
+        if step.action != "created" and (before or after):
             say(f"    {name}: {before or '(none)'} -> {after or '(none)'}")
         elif after:
             say(f"    {name}: {after}")
