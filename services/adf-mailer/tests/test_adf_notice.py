@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from adf_mailer.domain import notice
-from adf_mailer.domain.letter import Written, delivery_key, write
+from adf_mailer.domain.letter import Order, Written, delivery_key, write, write_each
 from adf_mailer.domain.letterhead import Letterhead
 from adf_mailer.domain.recipients import Recipient
 from adf_mailer.domain.route import AdfRoute, Route
+from adf_mailer.domain.vehicle import add_vehicles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from leadbus.contracts import Lead
@@ -22,6 +23,8 @@ Routes = Callable[..., Route]
 
 anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=1500)
 PEOPLE = Recipient("people@x.example", "notice")
+WHEN = datetime(2026, 4, 15, 16, 0, tzinfo=UTC)
+LETTERHEAD = Letterhead("leads@leadbus.example")
 
 
 def written(lead: Lead, route: Route, status: Any = "new") -> Written:
@@ -29,8 +32,8 @@ def written(lead: Lead, route: Route, status: Any = "new") -> Written:
         lead,
         route,
         status=status,
-        date=datetime(2026, 4, 15, 16, 0, tzinfo=UTC),
-        letterhead=Letterhead("leads@leadbus.example"),
+        date=WHEN,
+        letterhead=LETTERHEAD,
         key=delivery_key(lead, route, PEOPLE),
         recipient=PEOPLE,
     )
@@ -112,6 +115,37 @@ def test_what_it_says(golden_lead: Leads, changes: dict[str, Any], says: str) ->
 
     assert says in said
     assert "negative" not in said
+
+
+def test_several_mails_written_together_are_what_each_is_alone(
+    golden_lead: Leads, make_route: Routes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect_of_one(draft: Any, prospect: Any, vehicles: Any, *others: Any) -> None:
+        if vehicles and vehicles[0].model == "Broken":
+            raise ZeroDivisionError
+        add_vehicles(draft, prospect, vehicles, *others)
+
+    monkeypatch.setattr("adf_mailer.domain.document.add_vehicles", defect_of_one)
+    route, tight = make_route(), make_route(document_bytes=8_000)
+    broken = golden_lead(vehicles=[{"model": "Broken", "wanted": True}])
+    wordy = golden_lead(message="What else I wanted to know. " * 1_000)
+    asked: list[tuple[Lead, Route, Recipient | None]] = [
+        (golden_lead(), route, None),
+        (broken, route, None),
+        (wordy, tight, None),
+        (golden_lead(), route, PEOPLE),
+        (golden_lead("tracked_call"), route, None),
+    ]
+    orders = [
+        Order(lead, on, "new", WHEN, f"key {n}", recipient=to) for n, (lead, on, to) in enumerate(asked)
+    ]
+
+    together = write_each(orders, LETTERHEAD)
+
+    assert together == [one for order in orders for one in write_each([order], LETTERHEAD)]
+    degraded = [any(warning.code == "degraded" for warning in one.warnings) for one in together]
+    assert degraded == [False, True, False, False, False]
+    assert len({one.mail.raw for one in together}) == len(orders)
 
 
 def test_rt90_it_is_in_one_language(golden_lead: Leads) -> None:

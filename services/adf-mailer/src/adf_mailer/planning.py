@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import asyncpg
 from leadbus import checkpoint
@@ -223,15 +223,28 @@ class Planner:
         """Of a lead that no route takes."""
         return self._of(lead, key=f"{lead.lead_id}/no_route/{lead.revision}", route="")
 
-    def _of(self, lead: Lead, **more: Any) -> NewDelivery:
+    def _of(
+        self,
+        lead: Lead,
+        *,
+        key: str,
+        route: str,
+        ordering_key: str | None = None,
+        target: str = "",
+        aside: bool = False,
+    ) -> NewDelivery:
         return NewDelivery(
+            key=key,
+            route=route,
+            ordering_key=ordering_key,
+            target=target,
+            aside=aside,
             subject_id=str(lead.lead_id),
             # Skipped ones have it too, so that an operator can redrive them.
             destination=self.destination,
             priority=_PRIORITY[lead.urgency],
             dealer=lead.dealer.dealer_id,
             test=lead.test,
-            **more,
         )
 
 

@@ -32,7 +32,7 @@ def addresses(
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
-    """Addresses that refused mails, and why; one that takes a mail leaves the list."""
+    """Addresses that refused mails, and why; one that takes a mail, and gives none back, leaves the list."""
     found = _mailer().items("v1", "addresses", limit=limit, suspended=suspended)
     listing(found, _COLUMNS, as_json=as_json)
 
